@@ -1,0 +1,179 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	xpv2 "github.com/crossplane/crossplane-runtime/v2/apis/common/v2"
+)
+
+// Keys of the Secret that holds the credentials of a provider configuration.
+const (
+	// CredentialsKeyAccessKey holds the access key's ID.
+	CredentialsKeyAccessKey = "accessKey"
+	// CredentialsKeySecretKey holds the access key's secret.
+	CredentialsKeySecretKey = "secretKey"
+)
+
+// ObjectReference names a Secret or ConfigMap.
+type ObjectReference struct {
+	// Name of the object.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+
+	// Namespace of the object. A ClusterProviderConfig must set it; a
+	// ProviderConfig reads its own namespace only and must not.
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// ObjectKeyReference names a key of a Secret or ConfigMap.
+type ObjectKeyReference struct {
+	ObjectReference `json:",inline"`
+
+	// Key to read.
+	// +optional
+	// +kubebuilder:default=ca.crt
+	Key string `json:"key,omitempty"`
+}
+
+// CABundle says which certificate authorities to trust.
+// +kubebuilder:validation:ExactlyOneOf=inline;secretRef;configMapRef
+type CABundle struct {
+	// Inline certificates, PEM.
+	// +optional
+	Inline string `json:"inline,omitempty"`
+
+	// SecretRef names a Secret's key that holds the certificates, PEM.
+	// +optional
+	SecretRef *ObjectKeyReference `json:"secretRef,omitempty"`
+
+	// ConfigMapRef names a ConfigMap's key that holds the certificates, PEM.
+	// +optional
+	ConfigMapRef *ObjectKeyReference `json:"configMapRef,omitempty"`
+}
+
+// Credentials of an administrator of the server.
+type Credentials struct {
+	// SecretRef names a Secret with the keys accessKey and secretKey.
+	SecretRef ObjectReference `json:"secretRef"`
+}
+
+// ProviderConfigSpec says which MinIO server to drive, and how.
+type ProviderConfigSpec struct {
+	// Endpoint is the server's URL, as the provider reaches it: scheme, host
+	// and, unless it is the scheme's own, port. Example:
+	// https://minio.minio.svc:9000.
+	// +kubebuilder:validation:Pattern=`^https?://[^/?#@\s]+/?$`
+	// +kubebuilder:validation:MaxLength=512
+	Endpoint string `json:"endpoint"`
+
+	// PublicEndpoint is the server's URL as it is handed to the users of
+	// buckets. The default is endpoint.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^https?://[^/?#@\s]+/?$`
+	// +kubebuilder:validation:MaxLength=512
+	PublicEndpoint string `json:"publicEndpoint,omitempty"`
+
+	// Region of the server. It is handed to the users of buckets as it stands
+	// here; requests are signed with it, or with us-east-1 if it is empty.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Region string `json:"region,omitempty"`
+
+	// Credentials of an administrator of the server.
+	Credentials Credentials `json:"credentials"`
+
+	// CABundle says which certificate authorities to trust. The default is none
+	// but those of the provider's image, which holds none: an https endpoint
+	// needs it.
+	// +optional
+	CABundle *CABundle `json:"caBundle,omitempty"`
+}
+
+// ProviderConfigStatus is the observed state of a provider configuration.
+type ProviderConfigStatus struct {
+	xpv1.ProviderConfigStatus `json:",inline"`
+}
+
+// ProviderConfig says which MinIO server the managed resources of its namespace
+// drive. It reads Secrets and ConfigMaps of its own namespace only.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,categories={crossplane,provider,minio}
+// +kubebuilder:printcolumn:name="ENDPOINT",type="string",JSONPath=".spec.endpoint"
+// +kubebuilder:printcolumn:name="USERS",type="integer",JSONPath=".status.users"
+// +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.credentials.secretRef.namespace)",message="a ProviderConfig reads Secrets of its own namespace: leave spec.credentials.secretRef.namespace out, or use a ClusterProviderConfig"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.caBundle) || !has(self.spec.caBundle.secretRef) || !has(self.spec.caBundle.secretRef.namespace)",message="a ProviderConfig reads Secrets of its own namespace: leave spec.caBundle.secretRef.namespace out, or use a ClusterProviderConfig"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.caBundle) || !has(self.spec.caBundle.configMapRef) || !has(self.spec.caBundle.configMapRef.namespace)",message="a ProviderConfig reads ConfigMaps of its own namespace: leave spec.caBundle.configMapRef.namespace out, or use a ClusterProviderConfig"
+type ProviderConfig struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   ProviderConfigSpec   `json:"spec"`
+	Status ProviderConfigStatus `json:"status,omitempty"`
+}
+
+// ProviderConfigList is a list of ProviderConfigs.
+// +kubebuilder:object:root=true
+type ProviderConfigList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ProviderConfig `json:"items"`
+}
+
+// ClusterProviderConfig says which MinIO server managed resources of any
+// namespace drive. Managed resources that name no configuration use the
+// ClusterProviderConfig called default.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,categories={crossplane,provider,minio}
+// +kubebuilder:printcolumn:name="ENDPOINT",type="string",JSONPath=".spec.endpoint"
+// +kubebuilder:printcolumn:name="USERS",type="integer",JSONPath=".status.users"
+// +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
+// +kubebuilder:validation:XValidation:rule="has(self.spec.credentials.secretRef.namespace)",message="a ClusterProviderConfig has no namespace of its own: set spec.credentials.secretRef.namespace"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.caBundle) || !has(self.spec.caBundle.secretRef) || has(self.spec.caBundle.secretRef.namespace)",message="a ClusterProviderConfig has no namespace of its own: set spec.caBundle.secretRef.namespace"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.caBundle) || !has(self.spec.caBundle.configMapRef) || has(self.spec.caBundle.configMapRef.namespace)",message="a ClusterProviderConfig has no namespace of its own: set spec.caBundle.configMapRef.namespace"
+type ClusterProviderConfig struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   ProviderConfigSpec   `json:"spec"`
+	Status ProviderConfigStatus `json:"status,omitempty"`
+}
+
+// ClusterProviderConfigList is a list of ClusterProviderConfigs.
+// +kubebuilder:object:root=true
+type ClusterProviderConfigList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ClusterProviderConfig `json:"items"`
+}
+
+// ProviderConfigUsage records that a managed resource uses a ProviderConfig or
+// ClusterProviderConfig, which cannot be deleted while it does.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:scope=Namespaced,categories={crossplane,provider,minio}
+// +kubebuilder:printcolumn:name="CONFIG-KIND",type="string",JSONPath=".providerConfigRef.kind"
+// +kubebuilder:printcolumn:name="CONFIG-NAME",type="string",JSONPath=".providerConfigRef.name"
+// +kubebuilder:printcolumn:name="RESOURCE-KIND",type="string",JSONPath=".resourceRef.kind"
+// +kubebuilder:printcolumn:name="RESOURCE-NAME",type="string",JSONPath=".resourceRef.name"
+// +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
+type ProviderConfigUsage struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	xpv2.TypedProviderConfigUsage `json:",inline"`
+}
+
+// ProviderConfigUsageList is a list of ProviderConfigUsages.
+// +kubebuilder:object:root=true
+type ProviderConfigUsageList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ProviderConfigUsage `json:"items"`
+}
