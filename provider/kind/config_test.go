@@ -1,0 +1,193 @@
+package kind
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+func newScheme(t *testing.T) *runtime.Scheme {
+	t.Helper()
+
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	return s
+}
+
+func newCredentials(namespace string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "admin", Namespace: namespace},
+		Data:       map[string][]byte{"accessKey": []byte("root-" + namespace), "secretKey": []byte("do-not-show-me")},
+	}
+}
+
+func newSpec(secretNamespace string) v1alpha1.ProviderConfigSpec {
+	return v1alpha1.ProviderConfigSpec{
+		Endpoint:    "https://minio.example.org",
+		Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.ObjectReference{Name: "admin", Namespace: secretNamespace}},
+	}
+}
+
+func newConfig(spec v1alpha1.ProviderConfigSpec) *v1alpha1.ProviderConfig {
+	return &v1alpha1.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: "team-a", UID: "1"}, Spec: spec}
+}
+
+func newClusterConfig(spec v1alpha1.ProviderConfigSpec) *v1alpha1.ClusterProviderConfig {
+	return &v1alpha1.ClusterProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "2"}, Spec: spec}
+}
+
+func newBucket(kind string) *v1alpha1.Bucket {
+	b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
+	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: kind, Name: "default"}
+
+	return b
+}
+
+func TestServersFor(t *testing.T) {
+	type want struct {
+		accessKey string
+		public    string
+		// err is what the error must tell the reader.
+		err []string
+	}
+
+	cases := map[string]struct {
+		reason  string
+		kind    string
+		objects []client.Object
+		want    want
+	}{
+		"OwnNamespace": {
+			reason:  "A ProviderConfig reads its own namespace.",
+			kind:    "ProviderConfig",
+			objects: []client.Object{newConfig(newSpec("")), newCredentials("team-a"), newCredentials("minio")},
+			want:    want{accessKey: "root-team-a", public: "https://minio.example.org"},
+		},
+		"ForeignNamespace": {
+			reason:  "A ProviderConfig reads no other namespace, even if it was stored with one.",
+			kind:    "ProviderConfig",
+			objects: []client.Object{newConfig(newSpec("minio")), newCredentials("team-a"), newCredentials("minio")},
+			want:    want{err: []string{`ProviderConfig "default"`, `its own namespace only, not "minio"`}},
+		},
+		"Cluster": {
+			reason:  "A ClusterProviderConfig reads the namespace that it names.",
+			kind:    "ClusterProviderConfig",
+			objects: []client.Object{newClusterConfig(newSpec("minio")), newCredentials("team-a"), newCredentials("minio")},
+			want:    want{accessKey: "root-minio", public: "https://minio.example.org"},
+		},
+		"MissingConfig": {
+			reason: "What is missing is named.",
+			kind:   "ClusterProviderConfig",
+			want:   want{err: []string{`cannot get ClusterProviderConfig "default"`}},
+		},
+		"MissingSecret": {
+			reason:  "What is missing is named.",
+			kind:    "ClusterProviderConfig",
+			objects: []client.Object{newClusterConfig(newSpec("minio"))},
+			want:    want{err: []string{`ClusterProviderConfig "default"`, `cannot read "admin" in namespace "minio"`}},
+		},
+		"EmptySecret": {
+			reason: "The keys that are missing are named.",
+			kind:   "ClusterProviderConfig",
+			objects: []client.Object{
+				newClusterConfig(newSpec("minio")),
+				&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "admin", Namespace: "minio"}},
+			},
+			want: want{err: []string{"accessKey", "secretKey"}},
+		},
+		"BadCABundle": {
+			reason: "A CA bundle without a certificate is an error, not no bundle.",
+			kind:   "ClusterProviderConfig",
+			objects: []client.Object{
+				newClusterConfig(func() v1alpha1.ProviderConfigSpec {
+					s := newSpec("minio")
+					s.CABundle = &v1alpha1.CABundle{Inline: "nonsense"}
+
+					return s
+				}()),
+				newCredentials("minio"),
+			},
+			want: want{err: []string{"the CA bundle holds no PEM certificate"}},
+		},
+		"UnknownKind": {
+			reason: "A kind that is no configuration is refused.",
+			kind:   "Secret",
+			want:   want{err: []string{`"Secret" is neither ProviderConfig nor ClusterProviderConfig`}},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := NewServers(fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(tc.objects...).Build())
+
+			srv, err := s.For(context.Background(), newBucket(tc.kind))
+			if (err != nil) != (len(tc.want.err) > 0) {
+				t.Fatalf("%s\nFor(...): %v", tc.reason, err)
+			}
+
+			for _, text := range tc.want.err {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%s\nFor(...): error %q does not say %q", tc.reason, err, text)
+				}
+			}
+
+			if err != nil {
+				return
+			}
+
+			if diff := cmp.Diff(tc.want, want{accessKey: srv.AccessKey, public: srv.PublicEndpoint}, cmp.AllowUnexported(want{})); diff != "" {
+				t.Errorf("%s\nFor(...): -want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestServersAreUsedAgain wants one server as long as nothing changes, and
+// another as soon as the Secret does.
+func TestServersAreUsedAgain(t *testing.T) {
+	ctx := context.Background()
+	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newClusterConfig(newSpec("minio")), newCredentials("minio")).Build()
+	s := NewServers(kube)
+
+	get := func() *minio.Server {
+		srv, err := s.For(ctx, newBucket("ClusterProviderConfig"))
+		if err != nil {
+			t.Fatalf("For(...): %v", err)
+		}
+
+		return srv
+	}
+
+	first := get()
+	if first != get() {
+		t.Error("For(...): want the same server while nothing changes")
+	}
+
+	changed := newCredentials("minio")
+	changed.Data["secretKey"] = []byte("another")
+
+	if err := kube.Update(ctx, changed); err != nil {
+		t.Fatal(err)
+	}
+
+	if first == get() {
+		t.Error("For(...): want another server once the credentials change")
+	}
+}

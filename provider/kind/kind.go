@@ -1,0 +1,122 @@
+// Package kind holds what all kinds of managed resources have in common: their
+// controllers are set up here, and here each reconcile learns which server to
+// drive.
+package kind
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/feature"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/ratelimiter"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/statemetrics"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+const (
+	// timeout bounds one reconcile. All calls together take milliseconds; what
+	// takes longer is better tried again.
+	timeout = time.Minute
+
+	// Retries of one resource start soon, because the reconciler asks for one
+	// after each creation to see that it worked, and are never far apart, so
+	// that a server that comes back is noticed.
+	firstRetry = 20 * time.Millisecond
+	lastRetry  = 15 * time.Second
+
+	// jitterShare of the poll interval spreads polls, so that resources that
+	// were made together are not polled together for ever.
+	jitterShare = 10
+)
+
+// Kind is what is particular to one kind of managed resource.
+type Kind[T resource.ModernManaged] struct {
+	// GVK of the kind.
+	GVK schema.GroupVersionKind
+	// Object is an empty resource of the kind.
+	Object T
+	// List is an empty list of the kind.
+	List resource.ManagedList
+	// Client returns the client that drives resources of the kind on a server.
+	Client func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[T]
+}
+
+// Setup adds a controller for the kind to a manager once the kind's CRD is
+// established.
+func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T]) {
+	o.Gate.Register(func() {
+		if err := setup(mgr, o, servers, k); err != nil {
+			// The gate calls back while the manager runs; there is nobody left
+			// to return the error to, and a provider without one of its
+			// controllers is of no use.
+			panic(errors.Wrapf(err, "cannot set up the controller of %s", k.GVK.Kind))
+		}
+	}, k.GVK)
+}
+
+func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T]) error {
+	name := managed.ControllerName(k.GVK.GroupKind().String())
+	tracker := resource.NewProviderConfigUsageTracker(mgr.GetClient(), &v1alpha1.ProviderConfigUsage{})
+
+	connect := managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
+		if err := tracker.Track(ctx, mg); err != nil {
+			return nil, errors.Wrap(err, "cannot record the use of the provider configuration")
+		}
+
+		srv, err := servers.For(ctx, mg)
+		if err != nil {
+			return nil, err
+		}
+
+		return k.Client(mgr.GetClient(), srv), nil
+	})
+
+	opts := []managed.ReconcilerOption{
+		managed.WithTypedExternalConnector(connect),
+		managed.WithDeterministicExternalName(true),
+		// External names follow from the resource and are recorded by Create,
+		// see Owns; so none is set beforehand.
+		managed.WithInitializers(),
+		// MinIO is consistent: what was created is there.
+		managed.WithCreationGracePeriod(0),
+		managed.WithTimeout(timeout),
+		managed.WithPollInterval(o.PollInterval),
+		managed.WithPollJitterHook(o.PollInterval / jitterShare),
+		managed.WithLogger(o.Logger.WithValues("controller", name)),
+		managed.WithRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))), //nolint:staticcheck // The runtime knows the older recorder only.
+		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
+	}
+	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
+		opts = append(opts, managed.WithManagementPolicies())
+	}
+
+	state := statemetrics.NewMRStateRecorder(mgr.GetClient(), o.Logger, o.MetricOptions.MRStateMetrics, k.List, o.MetricOptions.PollStateMetricInterval)
+	if err := mgr.Add(state); err != nil {
+		return errors.Wrap(err, "cannot add the recorder of state metrics")
+	}
+
+	co := o.ForControllerRuntime()
+	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+
+	r := managed.NewReconciler(mgr, resource.ManagedKind(k.GVK), opts...)
+
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(name).
+		WithOptions(co).
+		WithEventFilter(resource.DesiredStateChanged()).
+		For(k.Object).
+		Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
+}

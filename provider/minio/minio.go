@@ -1,0 +1,94 @@
+// Package minio builds the clients of a MinIO server and tells its errors
+// apart. It knows nothing of Kubernetes.
+package minio
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// DefaultRegion signs the requests to a server whose region nobody named. It is
+// the region of a MinIO server that was not given one.
+const DefaultRegion = "us-east-1"
+
+// init keeps madmin from trying a call again. Its default is ten times, which
+// hides a server that is away for half a minute and may repeat an encrypted
+// call; it can be set for the process only.
+func init() { madmin.MaxRetry = 1 } //nolint:gochecknoinits // See above.
+
+// Config says how to reach a server. Two equal Configs lead to the same server
+// with the same credentials.
+type Config struct {
+	// Endpoint is the server's URL: scheme and host, nothing else.
+	Endpoint string
+	// PublicEndpoint is the URL to hand to users of buckets.
+	PublicEndpoint string
+	// Region to hand to users of buckets; may be empty.
+	Region string
+	// AccessKey of an administrator.
+	AccessKey string
+	// SecretKey of that administrator.
+	SecretKey Secret
+	// CABundle holds the certificate authorities to trust, PEM. If it is empty
+	// those of the system are trusted.
+	CABundle string
+}
+
+// Server is a MinIO server that can be driven. It is safe for concurrent use.
+type Server struct {
+	Config
+
+	// S3 is the client of the S3 API.
+	S3 *miniogo.Client
+	// Admin is the client of MinIO's own administration API.
+	Admin *madmin.AdminClient
+
+	transport *transport
+}
+
+// New returns the server that a Config leads to. It makes no call.
+func New(c Config) (*Server, error) {
+	u, err := url.Parse(c.Endpoint)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("endpoint %q is not a URL like https://minio.example.org:9000", c.Endpoint)
+	}
+
+	rt, err := newTransport(c.CABundle)
+	if err != nil {
+		return nil, err
+	}
+
+	region := c.Region
+	if region == "" {
+		region = DefaultRegion
+	}
+
+	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), "")
+	secure := u.Scheme == "https"
+
+	s3, err := miniogo.New(u.Host, &miniogo.Options{
+		Creds:        creds,
+		Secure:       secure,
+		Transport:    rt,
+		Region:       region,
+		BucketLookup: miniogo.BucketLookupPath,
+		MaxRetries:   1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make an S3 client of endpoint %q: %w", c.Endpoint, err)
+	}
+
+	admin, err := madmin.NewWithOptions(u.Host, &madmin.Options{Creds: creds, Secure: secure, Transport: rt})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make an administration client of endpoint %q: %w", c.Endpoint, err)
+	}
+
+	return &Server{Config: c, S3: s3, Admin: admin, transport: rt}, nil
+}
+
+// Close lets go of idle connections. Calls in flight end undisturbed.
+func (s *Server) Close() { s.transport.CloseIdleConnections() }

@@ -1,0 +1,250 @@
+// Package user drives the users of a MinIO server.
+package user
+
+import (
+	"context"
+
+	"github.com/minio/madmin-go/v3"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/kind"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+// Kind of User.
+func Kind() kind.Kind[*v1alpha1.User] {
+	return kind.Kind[*v1alpha1.User]{
+		GVK:    v1alpha1.UserKind,
+		Object: &v1alpha1.User{},
+		List:   &v1alpha1.UserList{},
+		Client: func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
+			return &external{kube: kube, admin: srv.Admin, endpoint: srv.PublicEndpoint, region: srv.Region}
+		},
+	}
+}
+
+// admin is what is needed of an administration client. AddUser is by far the
+// dearest call: its request is encrypted with a key derived by force.
+type admin interface {
+	AddUser(ctx context.Context, accessKey, secretKey string) error
+	GetUserInfo(ctx context.Context, accessKey string) (madmin.UserInfo, error)
+	SetUserStatus(ctx context.Context, accessKey string, status madmin.AccountStatus) error
+	RemoveUser(ctx context.Context, accessKey string) error
+
+	AddCannedPolicy(ctx context.Context, name string, document []byte) error
+	InfoCannedPolicyV2(ctx context.Context, name string) (*madmin.PolicyInfo, error)
+	SetPolicy(ctx context.Context, name, entity string, isGroup bool) error
+	RemoveCannedPolicy(ctx context.Context, name string) error
+}
+
+// external drives one server's users.
+type external struct {
+	kube     client.Reader
+	admin    admin
+	endpoint string
+	region   string
+}
+
+// AccessKey returns the ID of u's access key, which is u's name on the server.
+func AccessKey(u *v1alpha1.User) string {
+	if n := meta.GetExternalName(u); n != "" {
+		return n
+	}
+
+	return accessKeyFor(u.GetUID())
+}
+
+// Observe costs two plain calls: one for the user, one for its policy.
+func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.ExternalObservation, error) {
+	key := AccessKey(u)
+
+	info, err := e.admin.GetUserInfo(ctx, key)
+	if minio.IsNotFound(err) {
+		return managed.ExternalObservation{}, nil
+	}
+
+	if err != nil {
+		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at user %q", key)
+	}
+
+	if meta.WasDeleted(u) {
+		// Neither secret key nor policy matters any more, and the Secret may be
+		// gone already.
+		return managed.ExternalObservation{ResourceExists: true}, nil
+	}
+
+	secretKey, err := e.publishedKey(ctx, u)
+	if err != nil {
+		return managed.ExternalObservation{}, err
+	}
+
+	permitted, err := e.permitted(ctx, u, info)
+	if err != nil {
+		return managed.ExternalObservation{}, err
+	}
+
+	lost := secretKey == "" && u.GetWriteConnectionSecretToReference() != nil
+
+	o := managed.ExternalObservation{
+		ResourceExists:   true,
+		ResourceUpToDate: permitted && !lost && info.Status == madmin.AccountEnabled,
+	}
+
+	if secretKey != "" {
+		o.ConnectionDetails = e.connectionDetails(u, secretKey)
+	}
+
+	if o.ResourceUpToDate {
+		u.Status.AtProvider.AccessKeyID = key
+		u.SetConditions(xpv1.Available())
+	} else {
+		u.SetConditions(xpv1.Unavailable())
+	}
+
+	return o, nil
+}
+
+// Create makes policy and user. Each step may be repeated, so it does not
+// matter where an earlier try ended. The user comes last but for its policy:
+// until that is set it may do nothing.
+func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.ExternalCreation, error) {
+	secretKey, err := e.addUser(ctx, u)
+	if err != nil {
+		return managed.ExternalCreation{}, err
+	}
+
+	meta.SetExternalName(u, AccessKey(u))
+
+	return managed.ExternalCreation{ConnectionDetails: e.connectionDetails(u, secretKey)}, e.permit(ctx, u)
+}
+
+// Update mends what Observe found amiss. A key that was lost is replaced.
+func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.ExternalUpdate, error) {
+	if err := e.permit(ctx, u); err != nil {
+		return managed.ExternalUpdate{}, err
+	}
+
+	secretKey, err := e.publishedKey(ctx, u)
+	if err != nil {
+		return managed.ExternalUpdate{}, err
+	}
+
+	if secretKey != "" || u.GetWriteConnectionSecretToReference() == nil {
+		err := e.admin.SetUserStatus(ctx, AccessKey(u), madmin.AccountEnabled)
+
+		return managed.ExternalUpdate{}, errors.Wrapf(err, "cannot enable user %q", AccessKey(u))
+	}
+
+	secretKey, err = e.addUser(ctx, u)
+	if err != nil {
+		return managed.ExternalUpdate{}, err
+	}
+
+	return managed.ExternalUpdate{ConnectionDetails: e.connectionDetails(u, secretKey)}, nil
+}
+
+// Delete takes the user's rights, then its policy, then the user itself with
+// all its keys. The user goes last, so that Observe finds it until all is gone.
+func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.ExternalDelete, error) {
+	u.SetConditions(xpv1.Deleting())
+
+	key := AccessKey(u)
+
+	if err := e.admin.SetPolicy(ctx, "", key, false); resource.Ignore(minio.IsNotFound, err) != nil {
+		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot take the policy from user %q", key)
+	}
+
+	if err := e.admin.RemoveCannedPolicy(ctx, key); resource.Ignore(minio.IsNotFound, err) != nil {
+		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", key)
+	}
+
+	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveUser(ctx, key))
+
+	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", key)
+}
+
+// Disconnect does nothing: the client is shared.
+func (e *external) Disconnect(context.Context) error { return nil }
+
+// addUser makes the user with a new secret key, or gives it one if it exists,
+// and returns that key.
+func (e *external) addUser(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
+	secretKey := newSecretKey()
+	err := e.admin.AddUser(ctx, AccessKey(u), secretKey.Reveal())
+
+	return secretKey, errors.Wrapf(err, "cannot give user %q a key", AccessKey(u))
+}
+
+// permit makes the user's policy and sets it as the user's only one.
+func (e *external) permit(ctx context.Context, u *v1alpha1.User) error {
+	key := AccessKey(u)
+
+	document, err := newPolicy(u.Spec.ForProvider.Grants).document()
+	if err != nil {
+		return err
+	}
+
+	if err := e.admin.AddCannedPolicy(ctx, key, document); err != nil {
+		return errors.Wrapf(err, "cannot write policy %q", key)
+	}
+
+	return errors.Wrapf(e.admin.SetPolicy(ctx, key, key, false), "cannot set the policy of user %q", key)
+}
+
+// permitted reports whether the user holds its policy, only that, and whether
+// the policy says what the grants say.
+func (e *external) permitted(ctx context.Context, u *v1alpha1.User, info madmin.UserInfo) (bool, error) {
+	key := AccessKey(u)
+	if info.PolicyName != key {
+		return false, nil
+	}
+
+	p, err := e.admin.InfoCannedPolicyV2(ctx, key)
+	if minio.IsNotFound(err) {
+		return false, nil
+	}
+
+	if err != nil {
+		return false, errors.Wrapf(err, "cannot look at policy %q", key)
+	}
+
+	return newPolicy(u.Spec.ForProvider.Grants).means(p.Policy), nil
+}
+
+// publishedKey returns the secret key that was published for the user's access
+// key, or nothing if there is none.
+func (e *external) publishedKey(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
+	ref := u.GetWriteConnectionSecretToReference()
+	if ref == nil {
+		return "", nil
+	}
+
+	s := &corev1.Secret{}
+	if err := e.kube.Get(ctx, types.NamespacedName{Namespace: u.GetNamespace(), Name: ref.Name}, s); err != nil {
+		return "", errors.Wrapf(client.IgnoreNotFound(err), "cannot read connection Secret %q", ref.Name)
+	}
+
+	if string(s.Data[v1alpha1.ConnectionKeyAccessKeyID]) != AccessKey(u) {
+		return "", nil
+	}
+
+	return minio.Secret(s.Data[v1alpha1.ConnectionKeySecretAccessKey]), nil
+}
+
+func (e *external) connectionDetails(u *v1alpha1.User, secretKey minio.Secret) managed.ConnectionDetails {
+	return managed.ConnectionDetails{
+		v1alpha1.ConnectionKeyAccessKeyID:     []byte(AccessKey(u)),
+		v1alpha1.ConnectionKeySecretAccessKey: []byte(secretKey.Reveal()),
+		v1alpha1.ConnectionKeyEndpoint:        []byte(e.endpoint),
+		v1alpha1.ConnectionKeyRegion:          []byte(e.region),
+	}
+}
