@@ -1,0 +1,61 @@
+package main
+
+import (
+	"github.com/crossplane/function-sdk-go/resource"
+	"github.com/crossplane/function-sdk-go/resource/composed"
+
+	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// The resources are composed as plain maps with just the fields that are meant:
+// Crossplane applies them server-side, where a typed object's empty fields
+// would count as wishes.
+
+// composeBucket returns the claim's Bucket. It is named as the bucket on the
+// server, after the claim's UID: the same name may be claimed again at once.
+func composeBucket(o *observation, pool input.Pool) *resource.DesiredComposed {
+	return &resource.DesiredComposed{
+		Resource: newManaged(minio.BucketKind.Kind, o.bucketName(), pool, map[string]any{}),
+		Ready:    ready(o.bucket.ready()),
+	}
+}
+
+// composeUser returns the claim's User, which may read and write in the claim's
+// bucket.
+func composeUser(o *observation, pool input.Pool) *resource.DesiredComposed {
+	u := newManaged(minio.UserKind.Kind, o.bucketName(), pool, map[string]any{
+		"grants": []any{map[string]any{
+			"bucketName": o.bucketName(),
+			"access":     string(minio.AccessReadWrite),
+		}},
+	})
+	// Not "bucket-…": those names are the tenants'.
+	u.Object["spec"].(map[string]any)["writeConnectionSecretToRef"] = map[string]any{"name": "user-" + string(o.uid)} //nolint:forcetypeassert // Made by newManaged.
+
+	return &resource.DesiredComposed{Resource: u, Ready: ready(o.user.ready())}
+}
+
+func newManaged(kind, name string, pool input.Pool, forProvider map[string]any) *composed.Unstructured {
+	u := composed.New()
+	u.SetAPIVersion(minio.GroupVersion.String())
+	u.SetKind(kind)
+	u.SetName(name)
+	u.Object["spec"] = map[string]any{
+		"forProvider": forProvider,
+		"providerConfigRef": map[string]any{
+			"kind": pool.ProviderConfigRef.Kind,
+			"name": pool.ProviderConfigRef.Name,
+		},
+	}
+
+	return u
+}
+
+func ready(r bool) resource.Ready {
+	if r {
+		return resource.ReadyTrue
+	}
+
+	return resource.ReadyFalse
+}

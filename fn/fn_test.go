@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
+
+	"github.com/crossplane/function-sdk-go/logging"
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+)
+
+var update = flag.Bool("update", false, "write what the function returns to testdata/*/response.yaml")
+
+// TestRunFunction runs each case of testdata: request.yaml in, response.yaml
+// out, both as the YAML of the protocol's messages. After a wanted change,
+// refresh the responses with
+//
+//	go test ./fn -run TestRunFunction -update
+func TestRunFunction(t *testing.T) {
+	requests, err := filepath.Glob("testdata/*/request.yaml")
+	if err != nil || len(requests) == 0 {
+		t.Fatalf("no cases in testdata: %v", err)
+	}
+
+	for _, path := range requests {
+		dir := filepath.Dir(path)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			got := runCase(t, path)
+			golden := filepath.Join(dir, "response.yaml")
+
+			if *update {
+				if err := os.WriteFile(golden, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("RunFunction(...): -want, +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRunFunctionIsDeterministic runs each case twice: what Crossplane sees as
+// a change would make it write.
+func TestRunFunctionIsDeterministic(t *testing.T) {
+	requests, err := filepath.Glob("testdata/*/request.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, path := range requests {
+		if diff := cmp.Diff(string(runCase(t, path)), string(runCase(t, path))); diff != "" {
+			t.Errorf("%s: -first, +second:\n%s", path, diff)
+		}
+	}
+}
+
+func runCase(t *testing.T, path string) []byte {
+	t.Helper()
+
+	f := &Function{log: logging.NewNopLogger()}
+
+	rsp, err := f.RunFunction(context.Background(), readRequest(t, path))
+	if err != nil {
+		t.Fatalf("RunFunction(...): %v", err)
+	}
+
+	return toYAML(t, rsp)
+}
+
+func readRequest(t testing.TB, path string) *fnv1.RunFunctionRequest {
+	t.Helper()
+
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	b, err = yaml.YAMLToJSONStrict(b)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	req := &fnv1.RunFunctionRequest{}
+	if err := protojson.Unmarshal(b, req); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	return req
+}
+
+func toYAML(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+
+	b, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	b, err = yaml.JSONToYAML(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return b
+}
