@@ -17,6 +17,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/feature"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/ratelimiter"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
@@ -72,8 +73,12 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	tracker := resource.NewProviderConfigUsageTracker(mgr.GetClient(), &v1alpha1.ProviderConfigUsage{})
 
 	connect := managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
-		if err := tracker.Track(ctx, mg); err != nil {
-			return nil, errors.Wrap(err, "cannot record the use of the provider configuration")
+		// In a namespace that is being deleted the record may be gone already
+		// and cannot be made again; the resource must go all the same.
+		if !meta.WasDeleted(mg) {
+			if err := tracker.Track(ctx, mg); err != nil {
+				return nil, errors.Wrap(err, "cannot record the use of the provider configuration")
+			}
 		}
 
 		srv, err := servers.For(ctx, mg)
