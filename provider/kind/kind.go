@@ -95,6 +95,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 		// External names follow from the resource and are recorded by Create,
 		// see Owns; so none is set beforehand.
 		managed.WithInitializers(),
+		managed.WithFinalizer(newFinalizer(mgr.GetClient())),
 		// MinIO is consistent: what was created is there.
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),

@@ -68,18 +68,24 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	key := AccessKey(u)
 
 	info, err := e.admin.GetUserInfo(ctx, key)
-	if minio.IsNotFound(err) {
-		return managed.ExternalObservation{}, nil
-	}
+	exists := !minio.IsNotFound(err)
 
-	if err != nil {
+	if err != nil && exists {
 		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at user %q", key)
 	}
 
 	if meta.WasDeleted(u) {
-		// Neither secret key nor policy matters any more, and the Secret may be
-		// gone already.
-		return managed.ExternalObservation{ResourceExists: true}, nil
+		// The connection Secret may be gone, and does not matter any more. What
+		// matters is that the policy goes too.
+		if !exists {
+			_, exists, err = e.policy(ctx, key)
+		}
+
+		return managed.ExternalObservation{ResourceExists: exists}, err
+	}
+
+	if !exists {
+		return managed.ExternalObservation{}, nil
 	}
 
 	secretKey, err := e.publishedKey(ctx, u)
@@ -127,11 +133,10 @@ func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.Extern
 	return managed.ExternalCreation{ConnectionDetails: e.connectionDetails(u, secretKey)}, e.permit(ctx, u)
 }
 
-// Update mends what Observe found amiss. A key that was lost is replaced.
+// Update mends what Observe found amiss. A key that was lost is replaced. The
+// user is enabled first: the server denies that a disabled one exists.
 func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.ExternalUpdate, error) {
-	if err := e.permit(ctx, u); err != nil {
-		return managed.ExternalUpdate{}, err
-	}
+	key := AccessKey(u)
 
 	secretKey, err := e.publishedKey(ctx, u)
 	if err != nil {
@@ -139,9 +144,11 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 	}
 
 	if secretKey != "" || u.GetWriteConnectionSecretToReference() == nil {
-		err := e.admin.SetUserStatus(ctx, AccessKey(u), madmin.AccountEnabled)
+		if err := e.admin.SetUserStatus(ctx, key, madmin.AccountEnabled); err != nil {
+			return managed.ExternalUpdate{}, errors.Wrapf(err, "cannot enable user %q", key)
+		}
 
-		return managed.ExternalUpdate{}, errors.Wrapf(err, "cannot enable user %q", AccessKey(u))
+		return managed.ExternalUpdate{}, e.permit(ctx, u)
 	}
 
 	secretKey, err = e.addUser(ctx, u)
@@ -149,27 +156,23 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 		return managed.ExternalUpdate{}, err
 	}
 
-	return managed.ExternalUpdate{ConnectionDetails: e.connectionDetails(u, secretKey)}, nil
+	return managed.ExternalUpdate{ConnectionDetails: e.connectionDetails(u, secretKey)}, e.permit(ctx, u)
 }
 
-// Delete takes the user's rights, then its policy, then the user itself with
-// all its keys. The user goes last, so that Observe finds it until all is gone.
+// Delete removes the user with all its keys, and then its policy, which the
+// server keeps as long as somebody holds it.
 func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.ExternalDelete, error) {
 	u.SetConditions(xpv1.Deleting())
 
 	key := AccessKey(u)
 
-	if err := e.admin.SetPolicy(ctx, "", key, false); resource.Ignore(minio.IsNotFound, err) != nil {
-		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot take the policy from user %q", key)
+	if err := e.admin.RemoveUser(ctx, key); resource.Ignore(minio.IsNotFound, err) != nil {
+		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", key)
 	}
 
-	if err := e.admin.RemoveCannedPolicy(ctx, key); resource.Ignore(minio.IsNotFound, err) != nil {
-		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", key)
-	}
+	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveCannedPolicy(ctx, key))
 
-	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveUser(ctx, key))
-
-	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", key)
+	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", key)
 }
 
 // Disconnect does nothing: the client is shared.
@@ -208,16 +211,23 @@ func (e *external) permitted(ctx context.Context, u *v1alpha1.User, info madmin.
 		return false, nil
 	}
 
-	p, err := e.admin.InfoCannedPolicyV2(ctx, key)
+	document, exists, err := e.policy(ctx, key)
+
+	return exists && newPolicy(u.Spec.ForProvider.Grants).means(document), err
+}
+
+// policy returns a policy's document, and whether the policy exists.
+func (e *external) policy(ctx context.Context, name string) (document []byte, exists bool, err error) {
+	p, err := e.admin.InfoCannedPolicyV2(ctx, name)
 	if minio.IsNotFound(err) {
-		return false, nil
+		return nil, false, nil
 	}
 
 	if err != nil {
-		return false, errors.Wrapf(err, "cannot look at policy %q", key)
+		return nil, false, errors.Wrapf(err, "cannot look at policy %q", name)
 	}
 
-	return newPolicy(u.Spec.ForProvider.Grants).means(p.Policy), nil
+	return p.Policy, true, nil
 }
 
 // publishedKey returns the secret key that was published for the user's access

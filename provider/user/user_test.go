@@ -10,6 +10,7 @@ import (
 	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -178,25 +179,25 @@ func TestHeals(t *testing.T) {
 		"SecretGone": {
 			reason: "A key that was lost is replaced.",
 			damage: func(*fakeAdmin) {},
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "AddUser"},
+			calls:  []string{"AddUser", "AddCannedPolicy", "SetPolicy"},
 		},
 		"SecretOfAnotherKey": {
 			reason: "A Secret that holds another access key does not help.",
 			damage: func(*fakeAdmin) {},
 			secret: published("SOMEBODY", kept),
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "AddUser"},
+			calls:  []string{"AddUser", "AddCannedPolicy", "SetPolicy"},
 		},
 		"PolicyTakenAway": {
 			reason: "The user gets its policy back, and keeps its key.",
 			damage: func(f *fakeAdmin) { f.user.PolicyName = "" },
 			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "SetUserStatus"},
+			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
 		},
 		"AnotherPolicyAdded": {
 			reason: "The user holds its own policy only.",
 			damage: func(f *fakeAdmin) { f.user.PolicyName = key + ",consoleAdmin" },
 			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "SetUserStatus"},
+			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
 		},
 		"PolicyWidened": {
 			reason: "The policy says what the grants say.",
@@ -204,19 +205,19 @@ func TestHeals(t *testing.T) {
 				f.policy = []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`)
 			},
 			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "SetUserStatus"},
+			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
 		},
 		"PolicyGone": {
 			reason: "The policy is written again.",
 			damage: func(f *fakeAdmin) { f.policy = nil },
 			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "SetUserStatus"},
+			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
 		},
 		"Disabled": {
 			reason: "The user is enabled again.",
 			damage: func(f *fakeAdmin) { f.user.Status = madmin.AccountDisabled },
 			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetPolicy", "SetUserStatus"},
+			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
 		},
 	}
 
@@ -290,15 +291,42 @@ func TestCreateHealsAfterCrash(t *testing.T) {
 	}
 }
 
-func TestDeleteRemovesTheUserLast(t *testing.T) {
+// TestDeleteHealsAfterCrash lets Delete end between its calls and wants the
+// resource to stay until user and policy are gone.
+func TestDeleteHealsAfterCrash(t *testing.T) {
 	a := existing(t)
+	a.fail = "RemoveUser"
 
-	if _, err := newExternal(a).Delete(context.Background(), newUser()); err != nil {
+	e, ctx, u := newExternal(a), context.Background(), newUser()
+	u.DeletionTimestamp = ptr.To(metav1.Now())
+
+	exists := func() bool {
+		t.Helper()
+
+		o, err := e.Observe(ctx, u)
+		if err != nil {
+			t.Fatalf("Observe(...): %v", err)
+		}
+
+		return o.ResourceExists
+	}
+
+	if _, err := e.Delete(ctx, u); !errors.Is(err, errInjected) {
+		t.Fatalf("Delete(...): want the injected error, got %v", err)
+	}
+
+	if !exists() {
+		t.Error("Observe(...): the resource would go while its policy is left")
+	}
+
+	a.fail = ""
+
+	if _, err := e.Delete(ctx, u); err != nil {
 		t.Fatalf("Delete(...): %v", err)
 	}
 
-	if diff := cmp.Diff([]string{"SetPolicy", "RemoveCannedPolicy", "RemoveUser"}, a.calls); diff != "" {
-		t.Errorf("Delete(...): -want calls, +got calls:\n%s", diff)
+	if exists() {
+		t.Error("Observe(...): the resource would stay though all is gone")
 	}
 }
 
