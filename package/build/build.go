@@ -111,7 +111,7 @@ func Packages(ctx context.Context, o Options) ([]Package, error) {
 
 		built = append(built, p)
 
-		fmt.Fprintf(o.Progress, "  %-22s %s %6.1fs\n", s.name, p.Digest, time.Since(start).Seconds()) //nolint:errcheck // Progress only.
+		fmt.Fprintf(o.Progress, "  %-22s %s %6.1fs\n", s.name, p.Digest, time.Since(start).Seconds())
 	}
 
 	return built, nil
@@ -215,7 +215,7 @@ func stage(s source, o Options, dependencies []Package) (string, error) {
 			return err
 		}
 
-		b, err := os.ReadFile(path) //nolint:gosec // A file of this clone.
+		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
@@ -251,7 +251,7 @@ func version(v, root, program string) (string, error) {
 	h := sha256.New()
 
 	add := func(path string) error {
-		b, err := os.ReadFile(path) //nolint:gosec // A file of this build.
+		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	miniogo "github.com/minio/minio-go/v7"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
@@ -65,7 +64,7 @@ func withVersioning(v v1alpha1.VersioningState) modifier {
 }
 
 func deleted() modifier {
-	return func(b *v1alpha1.Bucket) { b.DeletionTimestamp = ptr.To(metav1.Now()) }
+	return func(b *v1alpha1.Bucket) { b.DeletionTimestamp = new(metav1.Now()) }
 }
 
 func TestObserve(t *testing.T) {
@@ -179,7 +178,7 @@ func TestCreate(t *testing.T) {
 		"Settings": {
 			reason: "All settings reach the server.",
 			bucket: newBucket(withVersioning(v1alpha1.VersioningEnabled), func(b *v1alpha1.Bucket) {
-				b.Spec.ForProvider.Region = ptr.To("eu-1")
+				b.Spec.ForProvider.Region = new("eu-1")
 				b.Spec.ForProvider.ObjectLocking = true
 			}),
 			want: want{

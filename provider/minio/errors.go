@@ -27,13 +27,11 @@ func IsAnswer(err error) bool { return code(err) != "" }
 
 // code returns the code of an error that a server answered with, of either API.
 func code(err error) string {
-	var s3 miniogo.ErrorResponse
-	if errors.As(err, &s3) {
+	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
 		return s3.Code
 	}
 
-	var admin madmin.ErrorResponse
-	if errors.As(err, &admin) {
+	if admin, ok := errors.AsType[madmin.ErrorResponse](err); ok {
 		return admin.Code
 	}
 

@@ -24,7 +24,7 @@ func TestSecretIsRedacted(t *testing.T) {
 
 	cases := map[string]string{
 		"Verb_v":   fmt.Sprintf("%v", holder.Key),
-		"Verb_s":   fmt.Sprintf("%s", holder.Key),
+		"Stringer": holder.Key.String(),
 		"Verb_q":   fmt.Sprintf("%q", holder.Key),
 		"Struct":   fmt.Sprintf("%v %+v %#v", holder, holder, holder),
 		"JSON":     string(encoded),

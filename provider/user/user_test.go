@@ -10,7 +10,6 @@ import (
 	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -298,7 +297,7 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 	a.fail = "RemoveUser"
 
 	e, ctx, u := newExternal(a), context.Background(), newUser()
-	u.DeletionTimestamp = ptr.To(metav1.Now())
+	u.DeletionTimestamp = new(metav1.Now())
 
 	exists := func() bool {
 		t.Helper()
