@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cistern-dev/cistern/test/platform/image"
+	"github.com/cistern-dev/cistern/package/image"
 	"github.com/cistern-dev/cistern/test/tools"
 )
 
