@@ -1,0 +1,194 @@
+package tools
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// debianPackages have what cannot be built with Go alone or is not made for it:
+// the container runtime, the CNI plugins, nft for kube-proxy, and jq; each
+// followed by the libraries that it links and a small Debian may lack.
+//
+// Their versions are those of the Debian that this runs on: Debian's mirrors
+// keep no other.
+var debianPackages = []string{
+	"containerd", "runc", "containernetworking-plugins",
+	"nftables", "libnftables1", "libnftnl11", "libmnl0", "libxtables12",
+	"libedit2", "libbsd0", "libmd0", "libtinfo6", "libjansson4", "libgmp10",
+	"jq", "libjq1", "libonig5",
+}
+
+// Programs are the programs that come from Debian packages or from the host.
+type Programs struct {
+	// Containerd, Runc and Jq are paths of executables.
+	Containerd, Runc, Jq string
+	// CNI is the directory with the network plugins.
+	CNI string
+	// Path and Libraries belong in front of PATH and LD_LIBRARY_PATH of whoever
+	// runs Containerd, or nft by its name. Both may be empty.
+	Path, Libraries string
+}
+
+// Env returns the variables that running the programs takes.
+func (p Programs) Env() []string {
+	env := []string{"PATH=" + strings.Trim(p.Path+":"+os.Getenv("PATH"), ":")}
+	if p.Libraries != "" {
+		env = append(env, "LD_LIBRARY_PATH="+p.Libraries)
+	}
+
+	return env
+}
+
+// Debian returns the programs, unpacked from Debian packages into the cache.
+// Nothing is installed into the host. On a host without apt-get they have to be
+// there, in PATH.
+func Debian(ctx context.Context, out io.Writer) (Programs, error) {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return fromHost()
+	}
+
+	const title = "containerd, runc, CNI plugins, nft, jq (Debian)"
+
+	release, _ := os.ReadFile("/etc/debian_version") // a derivative may have none, and its packages then share one key
+	sum := sha256.Sum256([]byte(strings.Join(debianPackages, " ") + string(release) + runtime.GOARCH))
+	start := time.Now()
+
+	dir, cached, err := install(ctx, out, "debian", hex.EncodeToString(sum[:])[:16], func(tmp string) error {
+		return unpack(ctx, tmp)
+	})
+	if err != nil {
+		return Programs{}, fmt.Errorf("cannot get the container runtime from Debian packages: %w", err)
+	}
+
+	if cached {
+		fmt.Fprintf(out, "  %-52s cached\n", title)
+	} else {
+		fmt.Fprintf(out, "  %-52s unpacked in %s\n", title, time.Since(start).Round(time.Second))
+	}
+
+	return unpacked(dir)
+}
+
+// unpack downloads the packages and unpacks them below dir.
+func unpack(ctx context.Context, dir string) error {
+	debs := filepath.Join(dir, "debs")
+	if err := os.Mkdir(debs, 0o755); err != nil {
+		return fmt.Errorf("cannot make a directory: %w", err)
+	}
+
+	download := append([]string{"apt-get", "download", "-q"}, debianPackages...)
+	if err := run(ctx, debs, download...); err != nil {
+		// The package lists are missing or older than the mirror.
+		if err := run(ctx, debs, "apt-get", "update", "-q"); err != nil {
+			return err
+		}
+
+		if err := run(ctx, debs, download...); err != nil {
+			return err
+		}
+	}
+
+	files, err := filepath.Glob(filepath.Join(debs, "*.deb"))
+	if err != nil {
+		return fmt.Errorf("cannot list the packages: %w", err)
+	}
+
+	for _, f := range files {
+		if err := run(ctx, dir, "dpkg", "-x", f, dir); err != nil {
+			return err
+		}
+	}
+
+	if err := os.RemoveAll(debs); err != nil {
+		return fmt.Errorf("cannot remove the packages: %w", err)
+	}
+	// jq is the one that people and tests run, so it finds its libraries by itself.
+	const wrapper = `#!/bin/sh
+root=$(dirname "$(readlink -f "$0")")
+LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu*) exec "$root/usr/bin/jq" "$@"
+`
+	if err := os.WriteFile(filepath.Join(dir, "jq"), []byte(wrapper), 0o755); err != nil {
+		return fmt.Errorf("cannot write jq: %w", err)
+	}
+
+	return nil
+}
+
+// unpacked tells where in the unpacked packages the programs are.
+func unpacked(dir string) (Programs, error) {
+	libs, err := filepath.Glob(filepath.Join(dir, "usr/lib/*-linux-gnu*"))
+	if err != nil || len(libs) != 1 {
+		return Programs{}, fmt.Errorf("cannot find the libraries of the Debian packages in %s", dir)
+	}
+
+	bin, sbin := filepath.Join(dir, "usr/bin"), filepath.Join(dir, "usr/sbin")
+
+	return Programs{
+		Containerd: filepath.Join(bin, "containerd"),
+		Runc:       filepath.Join(sbin, "runc"),
+		Jq:         filepath.Join(dir, "jq"),
+		CNI:        filepath.Join(dir, "usr/lib/cni"),
+		Path:       sbin + ":" + bin,
+		// Before usr-merge, libraries of the base system were in /lib.
+		Libraries: libs[0] + ":" + filepath.Join(dir, "lib", filepath.Base(libs[0])),
+	}, nil
+}
+
+// fromHost finds the programs in PATH, where other distributions' packages have put them.
+func fromHost() (Programs, error) {
+	var missing []string
+
+	find := func(name string) string {
+		p, err := exec.LookPath(name)
+		if err != nil {
+			missing = append(missing, name)
+		}
+
+		return p
+	}
+	p := Programs{Containerd: find("containerd"), Runc: find("runc"), Jq: find("jq")}
+	find("containerd-shim-runc-v2")
+	find("nft")
+
+	for _, dir := range []string{"/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"} {
+		_, errPTP := os.Stat(filepath.Join(dir, "ptp"))
+
+		_, errIPAM := os.Stat(filepath.Join(dir, "host-local"))
+		if errPTP == nil && errIPAM == nil {
+			p.CNI = dir
+		}
+	}
+
+	if p.CNI == "" {
+		missing = append(missing, "the CNI plugins ptp and host-local (in /opt/cni/bin)")
+	}
+
+	if len(missing) > 0 {
+		return Programs{}, errors.New("there is no apt-get here to fetch them with, so install these and put them on PATH: " +
+			strings.Join(missing, ", "))
+	}
+
+	return p, nil
+}
+
+// run runs a command in dir; its output is only of interest when it fails.
+func run(ctx context.Context, dir string, argv ...string) error {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(argv[:2], " "), err, out)
+	}
+
+	return nil
+}
