@@ -1,0 +1,202 @@
+package node
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroupRoot is where cgroups are mounted inside.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// Cgroups are the control groups of a node, as the machine sees them.
+type Cgroups struct {
+	// Name is the last part of their paths.
+	Name string
+	// Unified is true for version 2, with its one hierarchy.
+	Unified bool
+	// Dirs has one group for each hierarchy of version 1, or the one group of
+	// version 2. They are removed, with all below them, at the end.
+	Dirs []string
+	// Hierarchies are those of version 1, such as "memory" or "cpu,cpuacct".
+	Hierarchies []string
+}
+
+// FindCgroups works out where the groups of a node belong. They are named after
+// its run directory, so that what a dead node left behind is found again.
+//
+// With version 1 they are below the groups that the caller is in. With version 2
+// groups that have processes cannot have controllers below them, so they are at
+// the top.
+func FindCgroups(runDir string) (Cgroups, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return Cgroups{}, fmt.Errorf("cannot read the mounts: %w", err)
+	}
+
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return Cgroups{}, fmt.Errorf("cannot read this process's cgroups: %w", err)
+	}
+
+	sum := sha256.Sum256([]byte(runDir))
+
+	return parseCgroups("cistern-"+hex.EncodeToString(sum[:])[:8], string(mounts), string(own))
+}
+
+// parseCgroups is FindCgroups on the text of /proc/self/mountinfo and
+// /proc/self/cgroup.
+func parseCgroups(name, mounts, own string) (Cgroups, error) {
+	c := Cgroups{Name: name}
+	v1, v2 := parseMounts(mounts)
+
+	for line := range strings.Lines(own) {
+		// 4:memory:/user.slice
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(f) != 3 || f[1] == "" {
+			continue
+		}
+
+		m, ok := v1[f[1]]
+		if !ok {
+			continue
+		}
+		// Inside a container the mount may show only a part of the hierarchy.
+		below := strings.TrimPrefix(f[2], strings.TrimSuffix(m.root, "/"))
+		c.Hierarchies = append(c.Hierarchies, f[1])
+		c.Dirs = append(c.Dirs, path.Join(m.point, below, name))
+	}
+
+	switch {
+	case len(c.Hierarchies) > 0:
+		return c, c.checkControllers()
+	case v2 != "":
+		c.Unified = true
+		c.Dirs = []string{path.Join(v2, name)}
+	default:
+		return Cgroups{}, errors.New("no cgroups are mounted")
+	}
+
+	return c, nil
+}
+
+// checkControllers refuses a machine whose version 1 lacks what the kubelet needs.
+func (c Cgroups) checkControllers() error {
+	for _, want := range []string{"cpu", "memory", "pids"} {
+		has := func(h string) bool { return slices.Contains(strings.Split(h, ","), want) }
+		if !slices.ContainsFunc(c.Hierarchies, has) {
+			return fmt.Errorf("the cgroup controller %q is not mounted", want)
+		}
+	}
+
+	return nil
+}
+
+type cgroupMount struct{ root, point string }
+
+// parseMounts returns the mounts of cgroup hierarchies: of version 1 by their
+// controllers, as /proc/self/cgroup writes them, and of version 2.
+func parseMounts(mountinfo string) (v1 map[string]cgroupMount, v2 string) {
+	v1 = map[string]cgroupMount{}
+
+	s := bufio.NewScanner(strings.NewReader(mountinfo))
+	for s.Scan() {
+		// 36 35 0:31 /root /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory
+		before, after, ok := strings.Cut(s.Text(), " - ")
+
+		f, g := strings.Fields(before), strings.Fields(after)
+		if !ok || len(f) < 5 || len(g) < 3 {
+			continue
+		}
+
+		switch g[0] {
+		case "cgroup":
+			v1[controllers(g[2])] = cgroupMount{root: f[3], point: f[4]}
+		case "cgroup2":
+			v2 = f[4]
+		}
+	}
+
+	return v1, v2
+}
+
+// controllers drops from a mount's options all that is no controller.
+func controllers(options string) string {
+	var keep []string
+
+	for o := range strings.SplitSeq(options, ",") {
+		switch {
+		case slices.Contains([]string{"rw", "ro", "none", "xattr", "clone_children", "noprefix"}, o):
+		case strings.HasPrefix(o, "release_agent="):
+		default:
+			keep = append(keep, o)
+		}
+	}
+
+	return strings.Join(keep, ",")
+}
+
+// Remove removes the groups, once their processes are gone.
+func (c Cgroups) Remove() error {
+	var err error
+	for range 100 { // the kernel takes a moment to empty the groups of the killed
+		err = nil
+		for _, dir := range c.Dirs {
+			err = errors.Join(err, removeGroups(dir))
+		}
+
+		if err == nil {
+			return nil
+		}
+
+		time.Sleep(50 * time.Millisecond)
+	}
+
+	return fmt.Errorf("cannot remove the node's cgroups: %w", err)
+}
+
+// removeGroups removes a group and those below it. A group's files are not for
+// removing, so os.RemoveAll would not do.
+func removeGroups(dir string) error {
+	var dirs []string
+
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, p)
+		}
+
+		return err
+	})
+	for _, d := range slices.Backward(dirs) {
+		if e := unix.Rmdir(d); e != nil && e != unix.ENOENT {
+			err = errors.Join(err, fmt.Errorf("rmdir %s: %w", d, e))
+		}
+	}
+
+	return err
+}
+
+// kubeletRoot is the group that the kubelet makes the pods' groups in, as seen
+// from inside.
+func (c Cgroups) kubeletRoot() string {
+	if c.Unified {
+		return "/" // the namespace begins in our group
+	}
+
+	return "/" + c.Name
+}

@@ -1,0 +1,106 @@
+package node
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// serve starts the registry, inside and outside, and the forwarding of the
+// machine's connections into the node's network.
+func (c Config) serve() error {
+	var outside [ListenerCount]net.Listener
+
+	for i, f := range listenerFiles() {
+		l, err := net.FileListener(f)
+		if err != nil {
+			return fmt.Errorf("cannot use an inherited listener: %w", err)
+		}
+
+		_ = f.Close() // FileListener made its own
+		outside[i] = l
+	}
+
+	inside, err := net.Listen("tcp", Registry)
+	if err != nil {
+		return fmt.Errorf("cannot listen for the registry: %w", err)
+	}
+
+	server := &http.Server{
+		ReadHeaderTimeout: 10 * time.Second,
+		Handler: registry.New(
+			registry.Logger(log.New(io.Discard, "", 0)), // it would log each request
+			registry.WithBlobHandler(registry.NewDiskBlobHandler(innerDir+"/registry")),
+		),
+	}
+	go server.Serve(inside)                    //nolint:errcheck // it ends with this process
+	go server.Serve(outside[ListenerRegistry]) //nolint:errcheck // it ends with this process
+	go forward(outside[ListenerAPI], net.JoinHostPort(IP, apiPort))
+	go forward(outside[ListenerMinIO], net.JoinHostPort(MinIOIP, "9000"))
+
+	return nil
+}
+
+// forward passes each connection on to an address in the node's network. A
+// listener stays in the network namespace that it was made in, while a
+// connection is made in the caller's: here.
+func forward(l net.Listener, address string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			log.Printf("cannot accept for %s: %v", address, err)
+
+			return
+		}
+
+		go forwardOne(conn, address)
+	}
+}
+
+func forwardOne(conn net.Conn, address string) {
+	defer conn.Close()
+
+	target, err := dial(address)
+	if err != nil {
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // a reset tells the caller that this is no answer
+		}
+
+		return
+	}
+	defer target.Close()
+
+	var both sync.WaitGroup
+	both.Go(func() { pipe(target, conn) })
+	both.Go(func() { pipe(conn, target) })
+	both.Wait()
+}
+
+// dial connects, with some patience: a pod that has just become ready may not
+// have made it into kube-proxy's rules.
+func dial(address string) (net.Conn, error) {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(50 * time.Millisecond) {
+		//nolint:noctx // the node's end ends it
+		conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+		if err == nil || time.Now().After(deadline) {
+			return conn, err
+		}
+	}
+}
+
+// pipe copies one direction and passes on its end; the other goes on.
+func pipe(to, from net.Conn) {
+	if _, err := io.Copy(to, from); err != nil {
+		_ = from.Close() // ends the other direction too
+	}
+
+	if tcp, ok := to.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
+}

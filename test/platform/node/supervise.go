@@ -1,0 +1,30 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// supervise runs a component, and runs it again when it ends: a component that
+// is killed, as chaos tests do, comes back as it would on a real node.
+func supervise(ctx context.Context, name string, env, argv []string) {
+	log, err := os.OpenFile(filepath.Join(innerLog, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s has no log: %v\n", name, err)
+
+		return
+	}
+	defer log.Close()
+
+	for ctx.Err() == nil {
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		cmd.Stdout, cmd.Stderr, cmd.Env = log, log, env
+		err := cmd.Run()
+		fmt.Fprintf(os.Stderr, "%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, err)
+		time.Sleep(500 * time.Millisecond) // not as fast as the machine can
+	}
+}
