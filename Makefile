@@ -1,0 +1,78 @@
+# Cistern. `make help` lists the targets.
+
+SHELL       := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+
+OUTPUT := _output
+DEV    := $(OUTPUT)/bin/dev
+
+# The platform that up, demo, e2e and test work on: local, a one-node Kubernetes
+# of our own, or existing, the cluster of KUBECONFIG with Crossplane, which
+# pulls the packages from REGISTRY.
+export PLATFORM ?= local
+export REGISTRY
+# Version of the packages. One that ends in -dev gets a hash of its content.
+export VERSION  ?= v0.1.0-dev
+
+# madmin encrypts with PBKDF2 under this tag, see DESIGN.md.
+GOFLAGS_PRODUCT := -tags=fips
+GENERATED := apis package/provider/crds package/function/crds package/configuration/definition.yaml
+
+.PHONY: help
+help: ## Print every target with what it does.
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+.PHONY: generate
+generate: dev ## Generate deep copies, method sets, CRDs and the XRD from apis/.
+	@rm -f apis/*/*/zz_generated.*.go
+	@go tool controller-gen object paths=./apis/...
+	@"$$($(DEV) tool angryjet)" generate-methodsets ./apis/minio/...
+	@go tool controller-gen crd paths=./apis/minio/... output:crd:artifacts:config=package/provider/crds
+	@go tool controller-gen crd paths=./apis/input/... output:crd:artifacts:config=package/function/crds
+	@go tool controller-gen crd paths=./apis/tenant/v1alpha1 output:stdout | go run ./apis/tenant/xrd > package/configuration/definition.yaml
+
+.PHONY: build
+build: ## Compile everything.
+	@go build $(GOFLAGS_PRODUCT) ./...
+	@go vet -tags=fips,e2e ./...
+
+.PHONY: lint
+lint: dev ## Run the linters, import laws among them.
+	@"$$($(DEV) tool golangci-lint)" run ./...
+
+.PHONY: unit
+unit: ## Run the tests that need no server.
+	@go test $(GOFLAGS_PRODUCT) ./...
+
+.PHONY: packages
+packages: dev ## Build the packages into _output; push them if REGISTRY is set.
+	@$(DEV) packages
+
+.PHONY: up
+up: dev ## Bring up a platform with the packages installed, and leave it running.
+	@$(DEV) up
+
+.PHONY: down
+down: dev ## Take the platform down; nothing stays behind.
+	@$(DEV) down
+
+.PHONY: demo
+demo: dev ## Show the main job end to end: claim, use, delete.
+	@$(DEV) demo
+
+.PHONY: e2e
+e2e: dev ## Run the end-to-end tests, on the running platform or on one of their own.
+	@$(DEV) run -- go test -tags=fips,e2e -count=1 -timeout=30m -v ./test/e2e/...
+
+.PHONY: test
+test: lint generated unit e2e ## Run all checks and tests: lint, generated files, unit, e2e.
+
+.PHONY: generated
+generated: generate
+	@git diff --exit-code --stat -- $(GENERATED) && test -z "$$(git ls-files --others --exclude-standard -- $(GENERATED))" \
+		|| { echo "Generated files differ from those committed: commit what make generate wrote." >&2; exit 1; }
+
+.PHONY: dev
+dev:
+	@go build -o $(DEV) ./test/dev

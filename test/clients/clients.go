@@ -1,0 +1,174 @@
+// Package clients reaches what is inside a platform from this machine, as its
+// users do: Kubernetes, and MinIO with the keys of a tenant or of the
+// administrator.
+package clients
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// Kubernetes returns a client of the platform's cluster that knows Cistern's
+// kinds, for an administrator.
+func Kubernetes(p *platform.Platform) (client.Client, error) {
+	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %q: %w", p.Kubeconfig, err)
+	}
+
+	// Tests look often, and wait for nobody.
+	cfg.QPS, cfg.Burst = -1, -1
+
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, minio.AddToScheme} {
+		if err := add(s); err != nil {
+			return nil, fmt.Errorf("cannot build the scheme: %w", err)
+		}
+	}
+
+	gv := tenant.BucketKind.GroupVersion()
+	s.AddKnownTypes(gv, &tenant.Bucket{})
+	metav1.AddToGroupVersion(s, gv)
+
+	return client.New(cfg, client.Options{Scheme: s})
+}
+
+// BucketInfo reads the document that a tenant's Secret holds.
+func BucketInfo(ctx context.Context, kube client.Client, namespace, claim string) (tenant.BucketInfo, error) {
+	var info tenant.BucketInfo
+
+	s := &corev1.Secret{}
+	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenant.SecretNameFor(claim)}, s); err != nil {
+		return info, fmt.Errorf("cannot get the tenant's Secret: %w", err)
+	}
+
+	if err := json.Unmarshal(s.Data[tenant.BucketInfoKey], &info); err != nil {
+		return info, fmt.Errorf("cannot decode %s of Secret %q: %w", tenant.BucketInfoKey, s.Name, err)
+	}
+
+	return info, nil
+}
+
+// Tenant returns a client of the endpoint that a tenant was given, with the keys
+// that it was given.
+func Tenant(p *platform.Platform, info tenant.BucketInfo) (*miniogo.Client, error) {
+	s3 := info.Spec.SecretS3
+
+	return S3(p, s3.Endpoint, s3.AccessKeyID, s3.AccessSecretKey)
+}
+
+// S3 returns an S3 client of an endpoint inside the platform.
+func S3(p *platform.Platform, endpoint, accessKey, secretKey string) (*miniogo.Client, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use endpoint %q: %w", endpoint, err)
+	}
+
+	transport, err := newTransport(p)
+	if err != nil {
+		return nil, err
+	}
+
+	return miniogo.New(u.Host, &miniogo.Options{
+		Creds:      credentials.NewStaticV4(accessKey, secretKey, ""),
+		Secure:     u.Scheme == "https",
+		Transport:  transport,
+		MaxRetries: 1,
+	})
+}
+
+// Admin is an administrator of MinIO.
+type Admin struct {
+	*madmin.AdminClient
+	S3 *miniogo.Client
+}
+
+// NewAdmin returns MinIO's administrator.
+func NewAdmin(ctx context.Context, p *platform.Platform, kube client.Client) (*Admin, error) {
+	s := &corev1.Secret{}
+	if err := kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-admin"}, s); err != nil {
+		return nil, fmt.Errorf("cannot get the administrator's keys: %w", err)
+	}
+
+	accessKey, secretKey := string(s.Data[minio.CredentialsKeyAccessKey]), string(s.Data[minio.CredentialsKeySecretKey])
+
+	s3, err := S3(p, platform.MinIOInsideURL, accessKey, secretKey)
+	if err != nil {
+		return nil, err
+	}
+
+	admin, err := AdminAPI(p, accessKey, secretKey)
+	if err != nil {
+		return nil, err
+	}
+
+	return &Admin{AdminClient: admin, S3: s3}, nil
+}
+
+// AdminAPI returns a client of MinIO's administration API with any keys.
+func AdminAPI(p *platform.Platform, accessKey, secretKey string) (*madmin.AdminClient, error) {
+	u, err := url.Parse(platform.MinIOInsideURL)
+	if err != nil {
+		return nil, err
+	}
+
+	transport, err := newTransport(p)
+	if err != nil {
+		return nil, err
+	}
+
+	return madmin.NewWithOptions(u.Host, &madmin.Options{
+		Creds:     credentials.NewStaticV4(accessKey, secretKey, ""),
+		Secure:    true,
+		Transport: transport,
+	})
+}
+
+// newTransport returns a transport for URLs as they hold inside the platform:
+// it connects to MinIO's address on this machine, whatever the URL's host is,
+// and checks the certificate against that host.
+func newTransport(p *platform.Platform) (*http.Transport, error) {
+	outside, err := url.Parse(p.MinIOURL)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use MinIO's URL %q: %w", p.MinIOURL, err)
+	}
+
+	pem, err := os.ReadFile(p.MinIOCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read MinIO's CA: %w", err)
+	}
+
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%q holds no certificate", p.MinIOCAFile)
+	}
+
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, outside.Host)
+		},
+		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
+	}, nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cistern-dev/cistern/package/build"
+	"github.com/cistern-dev/cistern/test/install"
+	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/tools"
+)
+
+// what is to be built.
+type what struct {
+	Version string `default:"v0.1.0-dev" env:"VERSION" help:"Version of the packages. One that ends in -dev is followed by a hash of their content."`
+}
+
+// places returns the root of the clone and the directory for packages.
+func places() (repo, output string, err error) {
+	repo, err = tools.RepoDir()
+	if err != nil {
+		return "", "", err
+	}
+
+	output = filepath.Join(repo, "_output", "packages")
+
+	return repo, output, os.MkdirAll(output, 0o755)
+}
+
+// install builds the packages and installs them on a platform.
+func (w what) install(ctx context.Context, p *platform.Platform) error {
+	repo, output, err := places()
+	if err != nil {
+		return err
+	}
+
+	return install.Packages(ctx, p, repo, output, w.Version, os.Stderr)
+}
+
+type packagesCmd struct {
+	what
+
+	Registry     string `env:"REGISTRY" help:"Where clusters pull the packages from, such as ghcr.io. Without it they are built, but not pushed."`
+	PushRegistry string `env:"PUSH_REGISTRY" help:"The same registry as this machine reaches it, if that is another address."`
+}
+
+// Run builds the packages and prints what to install.
+func (c *packagesCmd) Run(ctx context.Context) error {
+	repo, output, err := places()
+	if err != nil {
+		return err
+	}
+
+	push := c.PushRegistry
+	if push == "" {
+		push = c.Registry
+	}
+
+	pkgs, err := build.Packages(ctx, build.Options{
+		Repo: repo, Output: output, Registry: c.Registry, PushRegistry: push, Version: c.Version, Progress: os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+
+	for _, p := range pkgs {
+		if push == "" {
+			fmt.Println(p.File)
+		} else {
+			fmt.Println(p.Reference)
+		}
+	}
+
+	return nil
+}
