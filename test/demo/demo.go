@@ -1,0 +1,380 @@
+// Package demo shows the main job end to end, to a person: a tenant claims a
+// bucket, gets a Secret, uses what is in it, and gives the bucket back.
+package demo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// Two tenants that have nothing to do with each other, and what both claim.
+const (
+	tenantA = "demo-tenant-a"
+	tenantB = "demo-tenant-b"
+	claim   = "backup-prod"
+
+	manifest = "examples/claim/bucket.yaml"
+)
+
+const (
+	patience = time.Minute
+	pause    = 20 * time.Millisecond
+)
+
+// demo is what all steps need.
+type demo struct {
+	*show
+
+	platform *platform.Platform
+	kube     client.Client
+	admin    *clients.Admin
+}
+
+// Run shows the demo on a platform that is up. It fails if anything of what it
+// shows does not hold. The tenants' namespaces are gone when it returns.
+func Run(ctx context.Context, p *platform.Platform, repo string, out io.Writer) (err error) {
+	kube, err := clients.Kubernetes(p)
+	if err != nil {
+		return err
+	}
+
+	admin, err := clients.NewAdmin(ctx, p, kube)
+	if err != nil {
+		return err
+	}
+
+	dir, err := os.MkdirTemp("", "cistern-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+
+	s, err := newShow(ctx, out, p, repo, tenantA, dir)
+	if err != nil {
+		return err
+	}
+
+	d := &demo{show: s, platform: p, kube: kube, admin: admin}
+
+	for _, ns := range []string{tenantA, tenantB} {
+		if err := kube.Create(ctx, namespace(ns)); err != nil {
+			return fmt.Errorf("cannot make the namespace of a tenant: %w", err)
+		}
+
+		defer func() {
+			err = errors.Join(err, d.removeNamespace(context.WithoutCancel(ctx), ns))
+		}()
+	}
+
+	return d.play(ctx)
+}
+
+// play shows one step after the other.
+func (d *demo) play(ctx context.Context) error {
+	info, err := d.claim(ctx)
+	if err != nil {
+		return err
+	}
+
+	if err := d.secret(ctx); err != nil {
+		return err
+	}
+
+	if err := d.use(ctx, info); err != nil {
+		return err
+	}
+
+	if err := d.otherTenant(ctx, info); err != nil {
+		return err
+	}
+
+	return d.giveBack(ctx, info)
+}
+
+func (d *demo) claim(ctx context.Context) (tenant.BucketInfo, error) {
+	d.step("A tenant claims a bucket, with nothing but a name")
+
+	text, err := os.ReadFile(filepath.Join(d.dir, manifest))
+	if err != nil {
+		return tenant.BucketInfo{}, err
+	}
+
+	d.printf("\n")
+
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(line, []byte("#")) {
+			d.printf("     %s", line)
+		}
+	}
+
+	if _, err := d.run(ctx, "kubectl apply -f "+manifest); err != nil {
+		return tenant.BucketInfo{}, err
+	}
+
+	start := time.Now()
+	if err := d.waitReady(ctx, tenantA); err != nil {
+		return tenant.BucketInfo{}, err
+	}
+
+	d.donef(start, "the bucket is there, with its Secret")
+
+	if _, err := d.run(ctx, "kubectl get buckets.apps.cozystack.io"); err != nil {
+		return tenant.BucketInfo{}, err
+	}
+
+	return clients.BucketInfo(ctx, d.kube, tenantA, claim)
+}
+
+func (d *demo) secret(ctx context.Context) error {
+	d.step("The tenant reads the Secret")
+
+	for _, command := range []string{
+		"kubectl get secret bucket-backup-prod",
+		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq",
+		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq -r '.spec.secretS3.accessKeyID, .spec.secretS3.accessSecretKey'",
+	} {
+		if _, err := d.run(ctx, command); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func (d *demo) use(ctx context.Context, info tenant.BucketInfo) error {
+	d.step("An S3 client uses it")
+	d.printf("\n")
+
+	s3, err := clients.Tenant(d.platform, info)
+	if err != nil {
+		return err
+	}
+
+	const key, text = "reports/2026.txt", "Water is kept in a cistern."
+
+	bucket := info.Spec.BucketName
+
+	for _, s := range []struct {
+		what string
+		do   func() error
+	}{
+		{"write the object " + key, func() error {
+			_, err := s3.PutObject(ctx, bucket, key, bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
+			return err
+		}},
+		{"read it back", func() error { return wantObject(ctx, s3, bucket, key, text) }},
+		{"list the bucket: 1 object", func() error { return wantKeys(ctx, s3, bucket, key) }},
+		{"delete the object", func() error { return s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{}) }},
+		{"list the bucket: 0 objects", func() error { return wantKeys(ctx, s3, bucket) }},
+	} {
+		start := time.Now()
+		if err := s.do(); err != nil {
+			return fmt.Errorf("cannot %s: %w", s.what, err)
+		}
+
+		d.donef(start, "%s", s.what)
+	}
+
+	return nil
+}
+
+func (d *demo) otherTenant(ctx context.Context, info tenant.BucketInfo) error {
+	d.step("Another tenant, who claims the same name, gets another bucket")
+
+	if _, err := d.run(ctx, "kubectl apply --namespace "+tenantB+" -f "+manifest); err != nil {
+		return err
+	}
+
+	start := time.Now()
+	if err := d.waitReady(ctx, tenantB); err != nil {
+		return err
+	}
+
+	d.donef(start, "its bucket is there")
+
+	other, err := clients.BucketInfo(ctx, d.kube, tenantB, claim)
+	if err != nil {
+		return err
+	}
+
+	s3, err := clients.Tenant(d.platform, other)
+	if err != nil {
+		return err
+	}
+
+	start = time.Now()
+
+	for _, try := range []struct {
+		what string
+		err  error
+	}{
+		{"read", wantKeys(ctx, s3, info.Spec.BucketName)},
+		{"write to", func() error {
+			_, err := s3.PutObject(ctx, info.Spec.BucketName, "x", bytes.NewReader(nil), 0, miniogo.PutObjectOptions{})
+			return err
+		}()},
+	} {
+		if code := miniogo.ToErrorResponse(try.err).Code; code != miniogo.AccessDenied {
+			return fmt.Errorf("the other tenant may %s the first one's bucket: want AccessDenied, got %w", try.what, try.err)
+		}
+	}
+
+	d.donef(start, "its key is refused on the first one's bucket: AccessDenied")
+
+	return nil
+}
+
+func (d *demo) giveBack(ctx context.Context, info tenant.BucketInfo) error {
+	d.step("The tenant gives the bucket back")
+
+	start := time.Now()
+
+	if _, err := d.run(ctx, "kubectl delete bucket.apps.cozystack.io "+claim); err != nil {
+		return err
+	}
+
+	user := info.Spec.SecretS3.AccessKeyID
+
+	for _, gone := range []struct {
+		what string
+		is   func() (bool, error)
+	}{
+		{"bucket", func() (bool, error) {
+			there, err := d.admin.S3.BucketExists(ctx, info.Spec.BucketName)
+			return !there, err
+		}},
+		{"user", func() (bool, error) {
+			users, err := d.admin.ListUsers(ctx)
+			_, there := users[user]
+
+			return !there, err
+		}},
+		{"policy", func() (bool, error) {
+			policies, err := d.admin.ListCannedPolicies(ctx)
+			_, there := policies[user]
+
+			return !there, err
+		}},
+		{"Secret", func() (bool, error) {
+			err := d.kube.Get(ctx, types.NamespacedName{Namespace: tenantA, Name: tenant.SecretNameFor(claim)}, &corev1.Secret{})
+			return err != nil, client.IgnoreNotFound(err)
+		}},
+	} {
+		if err := wait(ctx, "the "+gone.what+" to be gone", gone.is); err != nil {
+			return err
+		}
+
+		d.donef(start, "%s gone", gone.what)
+	}
+
+	return nil
+}
+
+// waitReady waits until a tenant's claim is ready, and says what it waits for if
+// it does not become so.
+func (d *demo) waitReady(ctx context.Context, ns string) error {
+	b := &tenant.Bucket{}
+
+	err := wait(ctx, "the claim to be ready", func() (bool, error) {
+		err := d.kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: claim}, b)
+		return b.Status.GetCondition("Ready").Status == corev1.ConditionTrue, err
+	})
+
+	return errorf(err, "%s", b.Status.GetCondition(tenant.ConditionProvisioned).Message)
+}
+
+func (d *demo) removeNamespace(ctx context.Context, name string) error {
+	ns := namespace(name)
+	if err := d.kube.Delete(ctx, ns); err != nil {
+		return fmt.Errorf("cannot remove the namespace %q: %w", name, err)
+	}
+
+	return wait(ctx, "the namespace "+name+" to be gone", func() (bool, error) {
+		err := d.kube.Get(ctx, client.ObjectKeyFromObject(ns), ns)
+		return err != nil, client.IgnoreNotFound(err)
+	})
+}
+
+func namespace(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+// wait looks again and again until something is so.
+func wait(ctx context.Context, what string, is func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+
+	for {
+		ok, err := is()
+		if ok && err == nil {
+			return nil
+		}
+
+		select {
+		case <-ctx.Done():
+			if err != nil {
+				return fmt.Errorf("waited %s for %s: %w", patience, what, err)
+			}
+
+			return fmt.Errorf("waited %s for %s", patience, what)
+		case <-time.After(pause):
+		}
+	}
+}
+
+func errorf(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+
+	return fmt.Errorf("%w: "+format, append([]any{err}, args...)...)
+}
+
+func wantObject(ctx context.Context, s3 *miniogo.Client, bucket, key, want string) error {
+	o, err := s3.GetObject(ctx, bucket, key, miniogo.GetObjectOptions{})
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+
+	got, err := io.ReadAll(o)
+	if err == nil && string(got) != want {
+		err = fmt.Errorf("it holds %q, not %q", got, want)
+	}
+
+	return err
+}
+
+func wantKeys(ctx context.Context, s3 *miniogo.Client, bucket string, want ...string) error {
+	var got []string
+
+	for o := range s3.ListObjects(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			return o.Err
+		}
+
+		got = append(got, o.Key)
+	}
+
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		return fmt.Errorf("it holds %q, not %q", got, want)
+	}
+
+	return nil
+}
