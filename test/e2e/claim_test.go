@@ -1,0 +1,394 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/minio/madmin-go/v3"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// TestClaim is the main job: a manifest with nothing but a name becomes a
+// bucket and a Secret, the Secret's keys work, and nothing is left afterwards.
+func TestClaim(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+
+	mustKubectl(t, "", "apply", "--namespace", ns, "-f", filepath.Join(repo, "examples", "claim", "bucket.yaml"))
+	info := waitReady(t, ns, "backup-prod")
+
+	c := getClaim(t, ns, "backup-prod")
+	user := &minio.User{}
+
+	if err := kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: info.Spec.BucketName}, user); err != nil {
+		t.Fatal(err)
+	}
+
+	s3 := info.Spec.SecretS3
+
+	t.Run("Secret", func(t *testing.T) {
+		s := &corev1.Secret{}
+		if err := kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: "bucket-backup-prod"}, s); err != nil {
+			t.Fatal(err)
+		}
+
+		if s.Type != corev1.SecretTypeOpaque || len(s.Data) != 1 {
+			t.Errorf("want type Opaque and one key, got %s and %d", s.Type, len(s.Data))
+		}
+
+		want := fmt.Sprintf(`{"metadata":{"name":"bc-%s","creationTimestamp":null},`+
+			`"spec":{"bucketName":"bucket-%s","authenticationType":"KEY",`+
+			`"secretS3":{"endpoint":%q,"region":"us-east-1","accessKeyID":%q,"accessSecretKey":%q},`+
+			`"secretAzure":null,"protocols":["s3"]}}`,
+			user.GetUID(), c.GetUID(), platform.MinIOInsideURL, s3.AccessKeyID, s3.AccessSecretKey)
+		if string(s.Data[tenant.BucketInfoKey]) != want {
+			t.Error("BucketInfo is not byte for byte what it has to be")
+		}
+	})
+
+	t.Run("Status", func(t *testing.T) {
+		want := tenant.BucketStatus{BucketName: "bucket-" + string(c.GetUID()), Endpoint: platform.MinIOInsideURL, SecretName: "bucket-backup-prod"}
+		got := c.Status
+		got.ConditionedStatus = xpv1.ConditionedStatus{}
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want, +got:\n%s", diff)
+		}
+	})
+
+	t.Run("Commands", func(t *testing.T) { testCommands(t, ns, s3) })
+	t.Run("Allowed", func(t *testing.T) { testAllowed(t, info) })
+	t.Run("Forbidden", func(t *testing.T) { testForbidden(t, info) })
+
+	mustKubectl(t, "", "delete", "--namespace", ns, "bucket.apps.cozystack.io/backup-prod")
+	wantNothingLeft(t, ns, info)
+}
+
+// testCommands runs the commands that tenants know, as they stand.
+func testCommands(t *testing.T, ns string, want tenant.BucketInfoS3) {
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	script := strings.Join([]string{
+		"cp " + plat.Kubeconfig + " " + kubeconfig,
+		"export KUBECONFIG=" + kubeconfig + " PATH=" + filepath.Dir(plat.KubectlPath) + ":" + filepath.Dir(plat.JqPath) + ":$PATH",
+		"kubectl config set-context --current --namespace=" + ns + " >/dev/null",
+		"kubectl get secret bucket-backup-prod",
+		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq",
+		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq -r '.spec.secretS3.accessKeyID, .spec.secretS3.accessSecretKey'",
+	}, "\n")
+
+	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) < 4 {
+		t.Fatalf("want more than %d lines", len(lines))
+	}
+
+	if f := strings.Fields(lines[1]); len(f) != 4 || !slices.Equal(f[:3], []string{"bucket-backup-prod", "Opaque", "1"}) {
+		t.Errorf("kubectl get secret: want type Opaque and 1 key, got %q", lines[1])
+	}
+
+	if !json.Valid([]byte(strings.Join(lines[2:len(lines)-2], "\n"))) {
+		t.Error("jq: want JSON")
+	}
+
+	if lines[len(lines)-2] != want.AccessKeyID || lines[len(lines)-1] != want.AccessSecretKey {
+		t.Error("jq -r: want the access key and its secret, a line each")
+	}
+}
+
+// testAllowed does with the tenant's keys what a tenant may do.
+func testAllowed(t *testing.T, info tenant.BucketInfo) {
+	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
+
+	if err := put(ctx, s3, bucket, "a/b.txt"); err != nil {
+		t.Errorf("write: %v", err)
+	}
+
+	if keys, err := list(ctx, s3, bucket); err != nil || !slices.Equal(keys, []string{"a/b.txt"}) {
+		t.Errorf("list: got %q, %v", keys, err)
+	}
+
+	if _, err := s3.StatObject(ctx, bucket, "a/b.txt", minioStat); err != nil {
+		t.Errorf("read: %v", err)
+	}
+
+	if err := remove(ctx, s3, bucket, "a/b.txt"); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+}
+
+// testForbidden tries with the tenant's keys what a tenant must not do.
+func testForbidden(t *testing.T, info tenant.BucketInfo) {
+	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
+
+	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[]}`))
+	wantDenied(t, "switch versioning on", s3.EnableVersioning(ctx, bucket))
+	wantDenied(t, "remove the bucket", s3.RemoveBucket(ctx, bucket))
+	wantDenied(t, "make another bucket", s3.MakeBucket(ctx, "stolen-"+bucket[7:40], minioMake))
+
+	keys := info.Spec.SecretS3
+
+	api, err := clients.AdminAPI(plat, keys.AccessKeyID, keys.AccessSecretKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
+	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
+		t.Errorf("make another access key: want AccessDenied, got %v", err)
+	}
+}
+
+// wantNothingLeft wants everything that a claim brought to be gone.
+func wantNothingLeft(t *testing.T, ns string, info tenant.BucketInfo) {
+	t.Helper()
+
+	ctx, user := t.Context(), info.Spec.SecretS3.AccessKeyID
+
+	eventually(t, "bucket, user, policy and Secrets to be gone", func() error {
+		there, err := admin.S3.BucketExists(ctx, info.Spec.BucketName)
+		if err != nil || there {
+			return errors.Join(err, errors.New("the bucket is there"))
+		}
+
+		if _, err := admin.GetUserInfo(ctx, user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchUser" {
+			return errors.Join(err, errors.New("the user is there"))
+		}
+
+		if _, err := admin.InfoCannedPolicyV2(ctx, user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
+			return errors.Join(err, errors.New("the policy is there"))
+		}
+
+		secrets := &corev1.SecretList{}
+		if err := kube.List(ctx, secrets, client.InNamespace(ns)); err != nil || len(secrets.Items) > 0 {
+			return errors.Join(err, fmt.Errorf("%d Secrets are there", len(secrets.Items)))
+		}
+
+		return nil
+	})
+}
+
+// TestTenantsAreSeparate lets two tenants claim the same name: each gets a
+// bucket of its own, and its key is of no use on the other's.
+func TestTenantsAreSeparate(t *testing.T) {
+	t.Parallel()
+
+	ctx := t.Context()
+	first, second := newNamespace(t), newNamespace(t)
+
+	claim(t, first, "shared-name")
+	claim(t, second, "shared-name")
+
+	a, b := waitReady(t, first, "shared-name"), waitReady(t, second, "shared-name")
+	if a.Spec.BucketName == b.Spec.BucketName || a.Spec.SecretS3.AccessKeyID == b.Spec.SecretS3.AccessKeyID {
+		t.Fatal("the tenants share a bucket or a key")
+	}
+
+	for name, tc := range map[string]struct{ mine, others tenant.BucketInfo }{
+		"FirstOnSecond": {mine: a, others: b},
+		"SecondOnFirst": {mine: b, others: a},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s3 := tenantClient(t, tc.mine)
+
+			if err := put(ctx, s3, tc.mine.Spec.BucketName, "x"); err != nil {
+				t.Errorf("write to the own bucket: %v", err)
+			}
+
+			wantDenied(t, "write to the other's bucket", put(ctx, s3, tc.others.Spec.BucketName, "y"))
+			_, err := list(ctx, s3, tc.others.Spec.BucketName)
+			wantDenied(t, "list the other's bucket", err)
+			_, err = s3.StatObject(ctx, tc.others.Spec.BucketName, "x", minioStat)
+			wantDenied(t, "read from the other's bucket", err)
+
+			if err := remove(ctx, s3, tc.mine.Spec.BucketName, "x"); err != nil {
+				t.Errorf("delete from the own bucket: %v", err)
+			}
+		})
+	}
+}
+
+// TestForeignSecret lets a Secret exist that has the name of the tenant's: it
+// stays untouched, the claim says why it waits, and goes on once it is gone.
+func TestForeignSecret(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+
+	foreign := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "bucket-mine", Namespace: ns},
+		Data:       map[string][]byte{"mine": []byte("do not touch")},
+	}
+	if err := kube.Create(ctx, foreign); err != nil {
+		t.Fatal(err)
+	}
+
+	claim(t, ns, "mine")
+	waitProvisioned(t, ns, "mine", tenant.ReasonSecretConflict, `Secret "bucket-mine" exists`)
+
+	// Once bucket and user are ready the Secret would have been composed.
+	eventually(t, "bucket and user to be ready", func() error {
+		for _, r := range []interface {
+			client.Object
+			GetCondition(typ xpv1.ConditionType) xpv1.Condition
+		}{&minio.Bucket{}, &minio.User{}} {
+			name := "bucket-" + string(getClaim(t, ns, "mine").GetUID())
+			if err := kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: name}, r); err != nil {
+				return err
+			}
+
+			if r.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
+				return errors.New("not ready")
+			}
+		}
+
+		return nil
+	})
+
+	if c := getClaim(t, ns, "mine").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
+		t.Error("the claim is ready without a Secret")
+	}
+
+	got := &corev1.Secret{}
+	if err := kube.Get(ctx, client.ObjectKeyFromObject(foreign), got); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(foreign, got); diff != "" {
+		t.Errorf("the Secret was touched: -before, +after:\n%s", diff)
+	}
+
+	if err := kube.Delete(ctx, foreign); err != nil {
+		t.Fatal(err)
+	}
+
+	waitReady(t, ns, "mine")
+}
+
+// TestRecreate deletes a claim and makes it again at once.
+func TestRecreate(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+
+	claim(t, ns, "again")
+	before := waitReady(t, ns, "again")
+
+	mustKubectl(t, "", "delete", "--namespace", ns, "bucket.apps.cozystack.io/again")
+	claim(t, ns, "again")
+
+	// The Secret of before may still be there for a moment.
+	eventually(t, "a Secret of the new claim", func() error {
+		info, err := clients.BucketInfo(t.Context(), kube, ns, "again")
+		if err == nil && info.Spec.BucketName == before.Spec.BucketName {
+			err = errors.New("it is the one of before")
+		}
+
+		return err
+	})
+
+	after := waitReady(t, ns, "again")
+	if before.Spec.BucketName == after.Spec.BucketName || before.Spec.SecretS3.AccessKeyID == after.Spec.SecretS3.AccessKeyID {
+		t.Error("want a new bucket and a new key")
+	}
+
+	if _, err := list(t.Context(), tenantClient(t, after), after.Spec.BucketName); err != nil {
+		t.Errorf("the new key does not work: %v", err)
+	}
+}
+
+// TestSecretIsRestored deletes the tenant's Secret: it comes back as it was.
+func TestSecretIsRestored(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+
+	claim(t, ns, "careless")
+	before := waitReady(t, ns, "careless")
+
+	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
+	eventually(t, "the Secret to come back", func() error {
+		after, err := clients.BucketInfo(ctx, kube, ns, "careless")
+		if err == nil && !cmp.Equal(before, after) {
+			err = errors.New("it holds something else")
+		}
+
+		return err
+	})
+}
+
+// TestInvalidClaims hands in what must be refused, with a message that names
+// what is wrong.
+func TestInvalidClaims(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	apply := []string{"apply", "--namespace", ns, "-f", "-"}
+	manifest := func(spec string) string {
+		return "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: invalid}, spec: " + spec + "}"
+	}
+
+	cases := map[string]struct {
+		reason string
+		spec   string
+		texts  []string
+	}{
+		"UnknownField": {
+			reason: "A field that does not exist is named.",
+			spec:   "{colour: blue}",
+			texts:  []string{`unknown field "spec.colour"`},
+		},
+		"PinnedRevision": {
+			reason: "An old revision would be without the platform's newest policy.",
+			spec:   "{crossplane: {compositionUpdatePolicy: Manual, compositionRevisionRef: {name: old}}}",
+			texts:  []string{"compositionUpdatePolicy"},
+		},
+		"SelectedRevision": {
+			reason: "An old revision would be without the platform's newest policy.",
+			spec:   "{crossplane: {compositionRevisionSelector: {matchLabels: {old: 'true'}}}}",
+			texts:  []string{"compositionRevisionSelector"},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) { wantRefused(t, manifest(tc.spec), apply, tc.texts...) })
+	}
+
+	t.Run("UnknownPool", func(t *testing.T) {
+		mustKubectl(t, manifest("{storagePool: gold}"), apply...)
+		waitProvisioned(t, ns, "invalid", tenant.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
+
+		buckets := &minio.BucketList{}
+		if err := kube.List(t.Context(), buckets, client.InNamespace(ns)); err != nil || len(buckets.Items) > 0 {
+			t.Errorf("want nothing to be made, got %d Buckets, %v", len(buckets.Items), err)
+		}
+	})
+
+	t.Run("ChangedPool", func(t *testing.T) {
+		wantRefused(t, manifest("{storagePool: default}"), apply, "storagePool is fixed at creation")
+		wantRefused(t, manifest("{}"), apply, "storagePool is fixed at creation")
+	})
+}

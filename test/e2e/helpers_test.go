@@ -1,0 +1,217 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/clients"
+)
+
+const (
+	// patience is how long anything may take that must happen at all. How fast
+	// it is, the benchmarks tell.
+	patience = time.Minute
+	pause    = 20 * time.Millisecond
+)
+
+// Options that say nothing.
+var (
+	minioStat miniogo.StatObjectOptions
+	minioMake miniogo.MakeBucketOptions
+)
+
+// newNamespace makes a namespace for a test, and wants it to go again after the
+// test with everything in it: what a tenant leaves must not hold it.
+func newNamespace(t *testing.T) string {
+	t.Helper()
+
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
+	if err := kube.Create(t.Context(), ns); err != nil {
+		t.Fatalf("cannot make a namespace: %v", err)
+	}
+
+	t.Cleanup(func() {
+		ctx := context.Background()
+		if err := kube.Delete(ctx, ns); err != nil {
+			t.Errorf("cannot delete the namespace: %v", err)
+			return
+		}
+
+		eventually(t, "the namespace to be gone", func() error {
+			err := kube.Get(ctx, client.ObjectKeyFromObject(ns), ns)
+			if err == nil {
+				return errors.New("it is there")
+			}
+
+			return client.IgnoreNotFound(err)
+		})
+	})
+
+	return ns.Name
+}
+
+// eventually tries until try returns no error, and fails the test with the last
+// one when patience ends.
+func eventually(t testing.TB, what string, try func() error) {
+	t.Helper()
+
+	deadline := time.Now().Add(patience)
+
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s: %v", patience, what, err)
+		}
+
+		time.Sleep(pause)
+	}
+}
+
+// claim applies the smallest claim there is.
+func claim(t testing.TB, namespace, name string) {
+	t.Helper()
+	mustKubectl(t, "apiVersion: apps.cozystack.io/v1alpha1\nkind: Bucket\nmetadata:\n  name: "+name+"\n",
+		"apply", "--namespace", namespace, "-f", "-")
+}
+
+// getClaim returns a claim as it is.
+func getClaim(t testing.TB, namespace, name string) *tenant.Bucket {
+	t.Helper()
+
+	b := &tenant.Bucket{}
+	if err := kube.Get(context.Background(), types.NamespacedName{Namespace: namespace, Name: name}, b); err != nil {
+		t.Fatalf("cannot get the claim: %v", err)
+	}
+
+	return b
+}
+
+// waitReady waits until a claim is ready and returns its credentials.
+func waitReady(t testing.TB, namespace, name string) tenant.BucketInfo {
+	t.Helper()
+
+	eventually(t, "the claim to be ready", func() error {
+		b := getClaim(t, namespace, name)
+		if b.Status.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
+			return errors.New(b.Status.GetCondition(tenant.ConditionProvisioned).Message)
+		}
+
+		return nil
+	})
+
+	info, err := clients.BucketInfo(context.Background(), kube, namespace, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return info
+}
+
+// waitProvisioned waits until a claim's Provisioned condition has a reason and
+// contains a text.
+func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
+	t.Helper()
+
+	eventually(t, "the claim to say "+reason, func() error {
+		c := getClaim(t, namespace, name).Status.GetCondition(tenant.ConditionProvisioned)
+		if string(c.Reason) != reason || !strings.Contains(c.Message, text) {
+			return errors.New(string(c.Reason) + ": " + c.Message)
+		}
+
+		return nil
+	})
+}
+
+// mustKubectl runs kubectl and returns what it prints.
+func mustKubectl(t testing.TB, stdin string, args ...string) string {
+	t.Helper()
+
+	out, err := plat.Kubectl(context.Background(), stdin, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return out
+}
+
+// wantRefused runs kubectl and wants it to fail with an error that contains all
+// texts.
+func wantRefused(t testing.TB, manifest string, args []string, texts ...string) {
+	t.Helper()
+
+	out, err := plat.Kubectl(context.Background(), manifest, args...)
+	if err == nil {
+		t.Fatalf("kubectl %s: want an error, got %s", strings.Join(args, " "), out)
+	}
+
+	for _, text := range texts {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("kubectl %s: want an error that says %q, got %v", strings.Join(args, " "), text, err)
+		}
+	}
+}
+
+// tenantClient returns an S3 client with the tenant's keys.
+func tenantClient(t testing.TB, info tenant.BucketInfo) *miniogo.Client {
+	t.Helper()
+
+	s3, err := clients.Tenant(plat, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return s3
+}
+
+func put(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
+	const text = "some text"
+	_, err := s3.PutObject(ctx, bucket, key, bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
+
+	return err
+}
+
+func list(ctx context.Context, s3 *miniogo.Client, bucket string) ([]string, error) {
+	keys := []string{}
+
+	for o := range s3.ListObjects(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true}) {
+		if o.Err != nil {
+			return nil, o.Err
+		}
+
+		keys = append(keys, o.Key)
+	}
+
+	return keys, nil
+}
+
+func remove(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
+	return s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{})
+}
+
+// wantDenied wants an error by which the server refused an act.
+func wantDenied(t testing.TB, act string, err error) {
+	t.Helper()
+
+	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.AccessDenied {
+		t.Errorf("%s: want AccessDenied, got %v", act, err)
+	}
+}

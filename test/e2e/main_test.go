@@ -1,0 +1,58 @@
+//go:build e2e
+
+// Package e2e tests Cistern end to end on a platform that is up: real
+// Kubernetes, real Crossplane, real MinIO. Run it with `make e2e`.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/tools"
+)
+
+// What all tests share: the platform, and clients of what is in it.
+var (
+	plat  *platform.Platform
+	kube  client.Client
+	admin *clients.Admin
+	repo  string
+)
+
+func TestMain(m *testing.M) {
+	if err := connect(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+
+	os.Exit(m.Run())
+}
+
+func connect() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	var err error
+	if repo, err = tools.RepoDir(); err != nil {
+		return err
+	}
+
+	if plat, err = platform.Open(ctx, platform.Options{OutputDir: os.Getenv("CISTERN_OUTPUT_DIR")}); err != nil {
+		return err
+	}
+
+	if kube, err = clients.Kubernetes(plat); err != nil {
+		return err
+	}
+
+	admin, err = clients.NewAdmin(ctx, plat, kube)
+
+	return err
+}
