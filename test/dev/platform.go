@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/cistern-dev/cistern/test/install"
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
@@ -69,7 +70,20 @@ type downCmd struct {
 
 // Run ends the platform.
 func (c *downCmd) Run(ctx context.Context) error {
-	return platform.Down(ctx, c.options())
+	return c.down(ctx)
+}
+
+// down ends the platform. A cluster that was there before keeps nothing of ours;
+// one of our own goes as a whole.
+func (w where) down(ctx context.Context) error {
+	p, err := platform.Open(ctx, w.options())
+	if err == nil && !p.Local {
+		if err := install.Remove(ctx, p); err != nil {
+			return err
+		}
+	}
+
+	return platform.Down(ctx, w.options())
 }
 
 type daemonCmd struct {

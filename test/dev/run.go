@@ -48,10 +48,10 @@ func (c *upCmd) during(ctx context.Context, do func(context.Context, *platform.P
 	if errors.Is(before, platform.ErrNotUp) {
 		defer func() {
 			// The command may have been interrupted; cleaning up is due all the same.
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 			defer cancel()
 
-			err = errors.Join(err, platform.Down(ctx, c.options()))
+			err = errors.Join(err, c.down(ctx))
 			fmt.Fprintln(os.Stderr, "The platform is down.")
 		}()
 	} else {

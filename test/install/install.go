@@ -57,8 +57,12 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 
 	configuration := pkgs[len(pkgs)-1]
 
-	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s}, spec: {package: %q}}",
-		configuration.Kind, configuration.Name, configuration.Reference)
+	if err := refuseForeign(ctx, p, configuration.Name); err != nil {
+		return err
+	}
+
+	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s, labels: {%s}}, spec: {package: %q}}",
+		configuration.Kind, configuration.Name, strings.Replace(managedBy, "=", ": ", 1), configuration.Reference)
 	if _, err := p.Kubectl(ctx, manifest, "apply", "-f", "-"); err != nil {
 		return fmt.Errorf("cannot install %s: %w", configuration.Name, err)
 	}
