@@ -75,4 +75,5 @@ generated: generate
 
 .PHONY: dev
 dev:
-	@go build -o $(DEV) ./test/dev
+	@test -x $(DEV) || echo "Building the developer tool; on a fresh machine this takes a few minutes." >&2
+	@go build -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)

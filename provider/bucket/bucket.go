@@ -108,9 +108,16 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 	return managed.ExternalCreation{}, e.setVersioning(ctx, b)
 }
 
-// Update switches versioning as wanted.
+// Update switches versioning as wanted. The next look is a poll away, so Update
+// says itself what the server has now.
 func (e *external) Update(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
-	return managed.ExternalUpdate{}, e.setVersioning(ctx, b)
+	if err := e.setVersioning(ctx, b); err != nil {
+		return managed.ExternalUpdate{}, err
+	}
+
+	b.Status.AtProvider.Versioning = *b.Spec.ForProvider.Versioning
+
+	return managed.ExternalUpdate{}, nil
 }
 
 // Delete removes the bucket if it is empty.

@@ -251,3 +251,32 @@ func TestDelete(t *testing.T) {
 		})
 	}
 }
+
+func TestUpdate(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		err    error
+		want   v1alpha1.VersioningState
+	}{
+		"Set":  {reason: "What was set is what the resource shows, without another look.", want: v1alpha1.VersioningEnabled},
+		"Lost": {reason: "What may not have been set does not show.", err: errLost, want: v1alpha1.VersioningSuspended},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBucket(withVersioning(v1alpha1.VersioningEnabled))
+			b.Status.AtProvider.Versioning = v1alpha1.VersioningSuspended
+
+			e := &external{s3: &fakeS3{setVersioning: func(_, _ string) error { return tc.err }}}
+
+			_, err := e.Update(context.Background(), b)
+			if !errors.Is(err, tc.err) {
+				t.Errorf("%s\nUpdate(...): want %v, got %v", tc.reason, tc.err, err)
+			}
+
+			if got := b.Status.AtProvider.Versioning; got != tc.want {
+				t.Errorf("%s\nUpdate(...): want %s to show, got %s", tc.reason, tc.want, got)
+			}
+		})
+	}
+}

@@ -110,8 +110,7 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	}
 
 	if o.ResourceUpToDate {
-		u.Status.AtProvider.AccessKeyID = key
-		u.SetConditions(xpv1.Available())
+		setAvailable(u)
 	} else {
 		u.SetConditions(xpv1.Unavailable())
 	}
@@ -119,9 +118,8 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	return o, nil
 }
 
-// Create makes policy and user. Each step may be repeated, so it does not
-// matter where an earlier try ended. The user comes last but for its policy:
-// until that is set it may do nothing.
+// Create makes the user, which may do nothing yet, and gives it its policy. Each
+// step may be repeated, so it does not matter where an earlier try ended.
 func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.ExternalCreation, error) {
 	secretKey, err := e.addUser(ctx, u)
 	if err != nil {
@@ -134,7 +132,8 @@ func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.Extern
 }
 
 // Update mends what Observe found amiss. A key that was lost is replaced. The
-// user is enabled first: the server denies that a disabled one exists.
+// user is enabled first: the server denies that a disabled one exists. The next
+// look is a poll away, so Update says itself that the user is in order again.
 func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.ExternalUpdate, error) {
 	key := AccessKey(u)
 
@@ -144,19 +143,26 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 	}
 
 	if secretKey != "" || u.GetWriteConnectionSecretToReference() == nil {
-		if err := e.admin.SetUserStatus(ctx, key, madmin.AccountEnabled); err != nil {
-			return managed.ExternalUpdate{}, errors.Wrapf(err, "cannot enable user %q", key)
-		}
-
-		return managed.ExternalUpdate{}, e.permit(ctx, u)
+		err = errors.Wrapf(e.admin.SetUserStatus(ctx, key, madmin.AccountEnabled), "cannot enable user %q", key)
+	} else {
+		secretKey, err = e.addUser(ctx, u)
 	}
 
-	secretKey, err = e.addUser(ctx, u)
 	if err != nil {
 		return managed.ExternalUpdate{}, err
 	}
 
-	return managed.ExternalUpdate{ConnectionDetails: e.connectionDetails(u, secretKey)}, e.permit(ctx, u)
+	if err := e.permit(ctx, u); err != nil {
+		return managed.ExternalUpdate{}, err
+	}
+
+	setAvailable(u)
+
+	if secretKey == "" {
+		return managed.ExternalUpdate{}, nil
+	}
+
+	return managed.ExternalUpdate{ConnectionDetails: e.connectionDetails(u, secretKey)}, nil
 }
 
 // Delete removes the user with all its keys, and then its policy, which the
@@ -177,6 +183,12 @@ func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.Extern
 
 // Disconnect does nothing: the client is shared.
 func (e *external) Disconnect(context.Context) error { return nil }
+
+// setAvailable says that the user is there and in order.
+func setAvailable(u *v1alpha1.User) {
+	u.Status.AtProvider.AccessKeyID = AccessKey(u)
+	u.SetConditions(xpv1.Available())
+}
 
 // addUser makes the user with a new secret key, or gives it one if it exists,
 // and returns that key.

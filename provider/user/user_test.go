@@ -247,6 +247,11 @@ func TestHeals(t *testing.T) {
 				}
 			}
 
+			// The next look is a poll away.
+			if u.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue || u.Status.AtProvider.AccessKeyID != key {
+				t.Errorf("%s\nwant the user to be ready again", tc.reason)
+			}
+
 			if diff := cmp.Diff(tc.calls, a.calls, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s\n-want calls, +got calls:\n%s", tc.reason, diff)
 			}

@@ -311,6 +311,7 @@ func TestUserHeals(t *testing.T) {
 
 				return nil
 			})
+			waitAvailable(t, u)
 		})
 	}
 }
