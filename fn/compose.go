@@ -1,6 +1,7 @@
 package main
 
 import (
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
 
@@ -16,7 +17,7 @@ import (
 // server, after the claim's UID: the same name may be claimed again at once.
 func composeBucket(o *observation, pool input.Pool) *resource.DesiredComposed {
 	return &resource.DesiredComposed{
-		Resource: newManaged(minio.BucketKind.Kind, o.bucketName(), pool, map[string]any{}),
+		Resource: newManaged(minio.BucketKind.Kind, o.bucketName(), server(o, pool), map[string]any{}),
 		Ready:    ready(o.bucket.ready()),
 	}
 }
@@ -24,7 +25,7 @@ func composeBucket(o *observation, pool input.Pool) *resource.DesiredComposed {
 // composeUser returns the claim's User, which may read and write in the claim's
 // bucket.
 func composeUser(o *observation, pool input.Pool) *resource.DesiredComposed {
-	u := newManaged(minio.UserKind.Kind, o.bucketName(), pool, map[string]any{
+	u := newManaged(minio.UserKind.Kind, o.bucketName(), server(o, pool), map[string]any{
 		"grants": []any{map[string]any{
 			"bucketName": o.bucketName(),
 			"access":     string(minio.AccessReadWrite),
@@ -36,7 +37,20 @@ func composeUser(o *observation, pool input.Pool) *resource.DesiredComposed {
 	return &resource.DesiredComposed{Resource: u, Ready: ready(o.user.ready())}
 }
 
-func newManaged(kind, name string, pool input.Pool, forProvider map[string]any) *composed.Unstructured {
+// server returns the provider configuration of the server that the claim is on.
+// Once something is there it stays where it is, whatever becomes of the pool: on
+// another server the tenant would find an empty bucket.
+func server(o *observation, pool input.Pool) xpv1.ProviderConfigReference {
+	for _, m := range []managedResource{o.bucket, o.user} {
+		if ref, ok := m.providerConfigRef(); ok {
+			return ref
+		}
+	}
+
+	return pool.ProviderConfigRef
+}
+
+func newManaged(kind, name string, server xpv1.ProviderConfigReference, forProvider map[string]any) *composed.Unstructured {
 	u := composed.New()
 	u.SetAPIVersion(minio.GroupVersion.String())
 	u.SetKind(kind)
@@ -44,8 +58,8 @@ func newManaged(kind, name string, pool input.Pool, forProvider map[string]any) 
 	u.Object["spec"] = map[string]any{
 		"forProvider": forProvider,
 		"providerConfigRef": map[string]any{
-			"kind": pool.ProviderConfigRef.Kind,
-			"name": pool.ProviderConfigRef.Name,
+			"kind": server.Kind,
+			"name": server.Name,
 		},
 	}
 

@@ -99,6 +99,19 @@ func (o *observation) bucketName() string { return "bucket-" + string(o.uid) }
 
 func (o *observation) secretName() string { return tenant.SecretNameFor(o.name) }
 
+// providerConfigRef returns the provider configuration that a resource was made
+// with. It decides which server the resource is on.
+func (m managedResource) providerConfigRef() (xpv1.ProviderConfigReference, bool) {
+	var ref xpv1.ProviderConfigReference
+	if !m.exists() {
+		return ref, false
+	}
+
+	err := m.Resource.GetValueInto("spec.providerConfigRef", &ref)
+
+	return ref, err == nil && ref.Kind != "" && ref.Name != ""
+}
+
 func (m managedResource) exists() bool { return m.Resource != nil }
 
 func (m managedResource) ready() bool {

@@ -23,7 +23,7 @@ func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *o
 		endpoint = s3.Endpoint
 	}
 
-	status := map[string]any{"bucketName": o.bucketName()}
+	status := map[string]string{"bucketName": o.bucketName()}
 	if endpoint != "" {
 		status["endpoint"] = endpoint
 	}
@@ -32,8 +32,10 @@ func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *o
 		status["secretName"] = secret.Resource.GetName()
 	}
 
-	if err := xr.Resource.SetValue("status", status); err != nil {
-		return errors.Wrap(err, "cannot set the claim's status")
+	for field, value := range status {
+		if err := xr.Resource.SetString("status."+field, value); err != nil {
+			return errors.Wrapf(err, "cannot set status.%s of the claim", field)
+		}
 	}
 
 	xr.Ready = resource.ReadyTrue
