@@ -33,6 +33,7 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 type s3 interface {
 	MakeBucket(ctx context.Context, bucket string, o miniogo.MakeBucketOptions) error
 	RemoveBucket(ctx context.Context, bucket string) error
+	GetObjectLockConfig(ctx context.Context, bucket string) (lock string, mode *miniogo.RetentionMode, validity *uint, unit *miniogo.ValidityUnit, err error)
 	GetBucketVersioning(ctx context.Context, bucket string) (miniogo.BucketVersioningConfiguration, error)
 	SetBucketVersioning(ctx context.Context, bucket string, c miniogo.BucketVersioningConfiguration) error
 }
@@ -73,13 +74,43 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 			name, meta.AnnotationKeyExternalName, name)
 	}
 
+	if err := e.checkLocking(ctx, b); err != nil {
+		return managed.ExternalObservation{}, err
+	}
+
 	b.Status.AtProvider.Versioning = v1alpha1.VersioningState(v.Status)
 	b.SetConditions(xpv1.Available())
 
-	return managed.ExternalObservation{
-		ResourceExists:   true,
-		ResourceUpToDate: versioned(b),
-	}, nil
+	o := managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: versioned(b)}
+
+	if meta.GetExternalName(b) == "" {
+		// A creation whose end was never recorded: record it now, because
+		// references to the Bucket read its external name.
+		meta.SetExternalName(b, name)
+
+		o.ResourceLateInitialized = true
+	}
+
+	return o, nil
+}
+
+// checkLocking returns an error if the bucket should have object locking and was
+// adopted without. Of a bucket that the resource made it is known.
+func (e *external) checkLocking(ctx context.Context, b *v1alpha1.Bucket) error {
+	if !b.Spec.ForProvider.ObjectLocking || !meta.GetExternalCreatePending(b).IsZero() || meta.WasDeleted(b) {
+		return nil
+	}
+
+	lock, _, _, _, err := e.s3.GetObjectLockConfig(ctx, Name(b))
+	if err != nil && !minio.IsRefusal(err) {
+		return errors.Wrapf(err, "cannot look at the object locking of bucket %q", Name(b))
+	}
+
+	if lock != "Enabled" {
+		return errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: unset spec.forProvider.objectLocking, or adopt another bucket", Name(b))
+	}
+
+	return nil
 }
 
 // Create makes the bucket and switches versioning as wanted.
@@ -92,7 +123,7 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 	}
 
 	err := e.s3.MakeBucket(ctx, name, o)
-	if err == nil || !minio.IsAnswer(err) {
+	if err == nil || !minio.IsRefusal(err) {
 		// The bucket was made, or may have been; see kind.Owns.
 		meta.SetExternalName(b, name)
 	}
@@ -140,6 +171,12 @@ func (e *external) Delete(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 func (e *external) Disconnect(context.Context) error { return nil }
 
 func (e *external) setVersioning(ctx context.Context, b *v1alpha1.Bucket) error {
+	if b.Spec.ForProvider.Versioning == nil {
+		// Only a bucket that is missing, and that the resource's management
+		// policies forbid to make, gets here without anything to set.
+		return errors.Errorf("bucket %q does not exist, and spec.managementPolicies do not allow to create it", Name(b))
+	}
+
 	want := *b.Spec.ForProvider.Versioning
 	err := e.s3.SetBucketVersioning(ctx, Name(b), miniogo.BucketVersioningConfiguration{Status: string(want)})
 

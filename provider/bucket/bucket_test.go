@@ -18,9 +18,11 @@ import (
 
 var (
 	errLost     = errors.New("connection reset by peer")
-	errMissing  = miniogo.ErrorResponse{Code: miniogo.NoSuchBucket}
-	errExists   = miniogo.ErrorResponse{Code: "BucketAlreadyOwnedByYou"}
-	errNotEmpty = miniogo.ErrorResponse{Code: "BucketNotEmpty"}
+	errMissing  = miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1", StatusCode: 404}
+	errExists   = miniogo.ErrorResponse{Code: "BucketAlreadyOwnedByYou", RequestID: "1", StatusCode: 409}
+	errNotEmpty = miniogo.ErrorResponse{Code: "BucketNotEmpty", RequestID: "1", StatusCode: 409}
+	errGateway  = miniogo.ErrorResponse{Code: "504 Gateway Timeout", StatusCode: 504}
+	errUnlocked = miniogo.ErrorResponse{Code: "ObjectLockConfigurationNotFoundError", RequestID: "1", StatusCode: 404}
 )
 
 type fakeS3 struct {
@@ -28,6 +30,15 @@ type fakeS3 struct {
 	removeBucket  func(name string) error
 	getVersioning func(name string) (miniogo.BucketVersioningConfiguration, error)
 	setVersioning func(name, status string) error
+	lock          error
+}
+
+func (f *fakeS3) GetObjectLockConfig(context.Context, string) (string, *miniogo.RetentionMode, *uint, *miniogo.ValidityUnit, error) {
+	if f.lock != nil {
+		return "", nil, nil, nil, f.lock
+	}
+
+	return "Enabled", nil, nil, nil, nil
 }
 
 func (f *fakeS3) MakeBucket(_ context.Context, name string, o miniogo.MakeBucketOptions) error {
@@ -70,6 +81,8 @@ func deleted() modifier {
 func TestObserve(t *testing.T) {
 	created := withAnnotation(meta.AnnotationKeyExternalCreateSucceeded, "2026-01-01T00:00:00Z")
 	pending := withAnnotation(meta.AnnotationKeyExternalCreatePending, "2026-01-01T00:00:00Z")
+	named := withAnnotation(meta.AnnotationKeyExternalName, "photos")
+	withLocking := func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }
 	failed := withAnnotation(meta.AnnotationKeyExternalCreateFailed, "2026-01-01T00:00:01Z")
 
 	type want struct {
@@ -82,6 +95,7 @@ func TestObserve(t *testing.T) {
 		bucket *v1alpha1.Bucket
 		status string
 		err    error
+		lock   error
 		want   want
 	}{
 		"Missing": {
@@ -97,13 +111,13 @@ func TestObserve(t *testing.T) {
 		},
 		"Created": {
 			reason: "The bucket that the resource created is its own.",
-			bucket: newBucket(created),
+			bucket: newBucket(created, named),
 			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
 		},
 		"CrashedWhileCreating": {
-			reason: "A creation whose outcome was never recorded may have worked.",
+			reason: "A creation whose outcome was never recorded may have worked, and is recorded now.",
 			bucket: newBucket(pending),
-			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
+			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true, ResourceLateInitialized: true}},
 		},
 		"SomebodyElses": {
 			reason: "A bucket that was there before is not taken.",
@@ -121,18 +135,29 @@ func TestObserve(t *testing.T) {
 		},
 		"Adopted": {
 			reason: "The external name set by hand adopts a bucket.",
-			bucket: newBucket(withAnnotation(meta.AnnotationKeyExternalName, "photos")),
+			bucket: newBucket(named),
 			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
+		},
+		"AdoptedWithLocking": {
+			reason: "A bucket that has object locking is adopted as one.",
+			bucket: newBucket(named, withLocking),
+			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
+		},
+		"AdoptedWithoutLocking": {
+			reason: "Object locking cannot be added to a bucket.",
+			bucket: newBucket(named, withLocking),
+			lock:   errUnlocked,
+			want:   want{err: cmpopts.AnyError},
 		},
 		"VersioningDiffers": {
 			reason: "Versioning that is not as wanted is to be set.",
-			bucket: newBucket(created, withVersioning(v1alpha1.VersioningEnabled)),
+			bucket: newBucket(created, named, withVersioning(v1alpha1.VersioningEnabled)),
 			status: "Suspended",
 			want:   want{o: managed.ExternalObservation{ResourceExists: true}},
 		},
 		"VersioningUnmanaged": {
 			reason: "Versioning that nobody asked for is left alone.",
-			bucket: newBucket(created),
+			bucket: newBucket(created, named),
 			status: "Enabled",
 			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
 		},
@@ -140,7 +165,7 @@ func TestObserve(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			e := &external{s3: &fakeS3{getVersioning: func(string) (miniogo.BucketVersioningConfiguration, error) {
+			e := &external{s3: &fakeS3{lock: tc.lock, getVersioning: func(string) (miniogo.BucketVersioningConfiguration, error) {
 				return miniogo.BucketVersioningConfiguration{Status: tc.status}, tc.err
 			}}}
 
@@ -192,6 +217,12 @@ func TestCreate(t *testing.T) {
 			bucket: newBucket(),
 			err:    errExists,
 			want:   want{err: cmpopts.AnyError},
+		},
+		"GatewayGaveUp": {
+			reason: "A bucket that may have been made is recorded as ours, whoever gave up waiting.",
+			bucket: newBucket(),
+			err:    errGateway,
+			want:   want{externalName: "photos", err: cmpopts.AnyError},
 		},
 		"AnswerLost": {
 			reason: "A bucket that may have been made is recorded as ours.",
@@ -278,5 +309,13 @@ func TestUpdate(t *testing.T) {
 				t.Errorf("%s\nUpdate(...): want %s to show, got %s", tc.reason, tc.want, got)
 			}
 		})
+	}
+}
+
+// TestUpdateOfMissing updates a bucket that is missing, which the runtime asks
+// for where management policies allow updates but no creation.
+func TestUpdateOfMissing(t *testing.T) {
+	if _, err := (&external{}).Update(context.Background(), newBucket()); err == nil {
+		t.Error("Update(...): want an error that says so")
 	}
 }

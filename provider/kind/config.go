@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
@@ -22,61 +23,93 @@ type Servers struct {
 	kube client.Reader
 
 	mu    sync.Mutex
-	cache map[types.UID]*minio.Server
+	cache map[configKey]*minio.Server
 }
+
+// configKey names a provider configuration.
+type configKey struct{ kind, namespace, name string }
 
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps
 // through kube.
 func NewServers(kube client.Reader) *Servers {
-	return &Servers{kube: kube, cache: make(map[types.UID]*minio.Server)}
+	return &Servers{kube: kube, cache: make(map[configKey]*minio.Server)}
 }
 
 // For returns the server that mg's provider configuration leads to. A change of
 // the configuration, or of what it references, takes effect at the next call.
+//
+// While mg is being deleted the server of an earlier call does, if the
+// configuration cannot be read: a namespace that is being deleted takes its
+// ProviderConfig, or the Secret of that, before the resources that need it.
 func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error) {
 	ref := mg.GetProviderConfigReference()
 	if ref == nil {
 		return nil, errors.New("spec.providerConfigRef is not set")
 	}
 
-	var (
-		pc        client.Object
-		spec      *v1alpha1.ProviderConfigSpec
-		namespace string
-	)
-
-	switch ref.Kind {
-	case v1alpha1.ProviderConfigKind.Kind:
-		o := &v1alpha1.ProviderConfig{}
-		pc, spec, namespace = o, &o.Spec, mg.GetNamespace()
-	case v1alpha1.ClusterProviderConfigKind.Kind:
-		o := &v1alpha1.ClusterProviderConfig{}
-		pc, spec = o, &o.Spec
-	default:
-		return nil, errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", ref.Kind)
+	key := configKey{kind: ref.Kind, name: ref.Name}
+	if ref.Kind == v1alpha1.ProviderConfigKind.Kind {
+		key.namespace = mg.GetNamespace()
 	}
 
-	if err := s.kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name}, pc); err != nil {
-		return nil, errors.Wrapf(err, "cannot get %s %q", ref.Kind, ref.Name)
+	conf, err := s.read(ctx, key)
+	if err != nil && meta.WasDeleted(mg) {
+		if srv := s.known(key); srv != nil {
+			return srv, nil
+		}
 	}
 
-	conf, err := s.resolve(ctx, *spec, namespace)
 	if err != nil {
-		return nil, errors.Wrapf(err, "cannot use %s %q", ref.Kind, ref.Name)
+		return nil, err
 	}
 
-	srv, err := s.server(pc.GetUID(), conf)
+	srv, err := s.server(key, conf)
 
 	return srv, errors.Wrapf(err, "cannot use %s %q", ref.Kind, ref.Name)
 }
 
-// server returns the cached server of the configuration with this UID, or a new
-// one if the configuration has changed.
-func (s *Servers) server(uid types.UID, conf minio.Config) (*minio.Server, error) {
+// read reads a provider configuration and everything that it references.
+func (s *Servers) read(ctx context.Context, key configKey) (minio.Config, error) {
+	var (
+		pc   client.Object
+		spec *v1alpha1.ProviderConfigSpec
+	)
+
+	switch key.kind {
+	case v1alpha1.ProviderConfigKind.Kind:
+		o := &v1alpha1.ProviderConfig{}
+		pc, spec = o, &o.Spec
+	case v1alpha1.ClusterProviderConfigKind.Kind:
+		o := &v1alpha1.ClusterProviderConfig{}
+		pc, spec = o, &o.Spec
+	default:
+		return minio.Config{}, errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
+	}
+
+	if err := s.kube.Get(ctx, types.NamespacedName{Namespace: key.namespace, Name: key.name}, pc); err != nil {
+		return minio.Config{}, errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
+	}
+
+	conf, err := s.resolve(ctx, *spec, key.namespace)
+
+	return conf, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+}
+
+// known returns the server that the configuration led to, or nil.
+func (s *Servers) known(key configKey) *minio.Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	old, found := s.cache[uid]
+	return s.cache[key]
+}
+
+// server returns the cached server of a configuration, or a new one if the
+// configuration has changed.
+func (s *Servers) server(key configKey, conf minio.Config) (*minio.Server, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	old, found := s.cache[key]
 	if found && old.Config == conf {
 		return old, nil
 	}
@@ -90,7 +123,7 @@ func (s *Servers) server(uid types.UID, conf minio.Config) (*minio.Server, error
 		old.Close()
 	}
 
-	s.cache[uid] = srv
+	s.cache[key] = srv
 
 	return srv, nil
 }

@@ -191,3 +191,31 @@ func TestServersAreUsedAgain(t *testing.T) {
 		t.Error("For(...): want another server once the credentials change")
 	}
 }
+
+// TestServersOutliveConfigurations takes credentials away: a resource that is
+// being deleted can still be, any other cannot be used.
+func TestServersOutliveConfigurations(t *testing.T) {
+	ctx := context.Background()
+	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newConfig(newSpec("")), newCredentials("team-a")).Build()
+	s := NewServers(kube)
+	b := newBucket("ProviderConfig")
+
+	want, err := s.For(ctx, b)
+	if err != nil {
+		t.Fatalf("For(...): %v", err)
+	}
+
+	if err := kube.Delete(ctx, newCredentials("team-a")); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := s.For(ctx, b); err == nil {
+		t.Error("For(...): want an error for a resource that stays")
+	}
+
+	b.DeletionTimestamp = new(metav1.Now())
+
+	if got, err := s.For(ctx, b); err != nil || got != want {
+		t.Errorf("For(...): want the server of before for a resource that goes, got %v", err)
+	}
+}

@@ -9,9 +9,14 @@ import (
 
 // IsNotFound says that the server answered that the bucket, user or policy does
 // not exist.
+//
+// minio-go calls every 404 on a bucket NoSuchBucket, whoever answers; only MinIO
+// itself gives its answers an ID.
 func IsNotFound(err error) bool {
 	switch code(err) {
-	case miniogo.NoSuchBucket, "XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy":
+	case miniogo.NoSuchBucket:
+		return answered(err)
+	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy":
 		return true
 	}
 
@@ -21,9 +26,21 @@ func IsNotFound(err error) bool {
 // IsNotEmpty says that the server kept a bucket because it holds objects.
 func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 
-// IsAnswer says that the server itself answered with an error. Any other error
-// leaves open whether the server carried out the request.
-func IsAnswer(err error) bool { return code(err) != "" }
+// IsRefusal says that the S3 API refused a request. Any other error, such as a
+// timeout of the server or of a gateway before it, leaves open whether the
+// request was carried out.
+func IsRefusal(err error) bool {
+	s3, ok := errors.AsType[miniogo.ErrorResponse](err)
+
+	return ok && s3.StatusCode >= 400 && s3.StatusCode < 500
+}
+
+// answered says that the error is MinIO's own answer.
+func answered(err error) bool {
+	s3, ok := errors.AsType[miniogo.ErrorResponse](err)
+
+	return ok && s3.RequestID != ""
+}
 
 // code returns the code of an error that a server answered with, of either API.
 func code(err error) string {

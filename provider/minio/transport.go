@@ -55,19 +55,32 @@ type transport struct{ *http.Transport }
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	rsp, err := t.Transport.RoundTrip(req)
 
-	return rsp, withoutSource(err)
+	return rsp, steady(err)
 }
 
-// withoutSource takes the local address, whose port is another each time, out
-// of a network error.
-func withoutSource(err error) error {
-	var op *net.OpError
-	if !errors.As(err, &op) || op.Source == nil {
-		return err
+// steady takes out of an error what is another each time: the local port of a
+// connection, also where a resolver quotes it, and the time at which a
+// certificate was found to be out of date.
+func steady(err error) error {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsTimeout {
+		same := *dns
+		same.Err = "the name server does not answer"
+
+		return &same
 	}
 
-	same := *op
-	same.Source = nil
+	if cert, ok := errors.AsType[x509.CertificateInvalidError](err); ok && cert.Reason == x509.Expired {
+		cert.Detail = ""
 
-	return &same
+		return cert
+	}
+
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
+		same := *op
+		same.Source = nil
+
+		return &same
+	}
+
+	return err
 }

@@ -1,7 +1,9 @@
 package user
 
 import (
+	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -49,11 +51,28 @@ var (
 	}
 )
 
-// newPolicy renders grants to the one policy that allows them and nothing else.
-func newPolicy(grants []v1alpha1.Grant) policy {
-	p := policy{Version: "2012-10-17", Statement: []statement{noAccessKeys}}
+// bucketName is what a grant may name: nothing that the policy language reads as
+// a pattern or a variable, and not nothing, which it reads as everything.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 
-	for _, g := range grants {
+// newPolicy renders grants to the one policy that allows them and nothing else.
+func newPolicy(grants []v1alpha1.Grant) (policy, error) {
+	p := policy{Version: "2012-10-17", Statement: []statement{noAccessKeys}}
+	seen := map[string]bool{}
+
+	for i, g := range grants {
+		if !bucketName.MatchString(g.BucketName) {
+			return p, errors.Errorf("spec.forProvider.grants[%d]: %q is not the name of a bucket", i, g.BucketName)
+		}
+
+		// The server drops a statement that it has already.
+		key := g.BucketName + "/" + string(g.Access)
+		if seen[key] {
+			continue
+		}
+
+		seen[key] = true
+
 		var onBucket, onObjects []string
 
 		switch g.Access {
@@ -72,7 +91,7 @@ func newPolicy(grants []v1alpha1.Grant) policy {
 			statement{Effect: "Allow", Action: onObjects, Resource: []string{arn + "/*"}})
 	}
 
-	return p
+	return p, nil
 }
 
 // document returns the policy as JSON.
@@ -84,11 +103,15 @@ func (p policy) document() ([]byte, error) {
 
 // means reports whether a document that the server has means the same as the
 // policy: the server stores actions and resources as sets and returns them in
-// an order of its own. A document that this package did not write, which may
-// hold anything, does not mean the same.
+// an order of its own. A document with anything that this package does not write,
+// such as a condition, does not mean the same.
 func (p policy) means(document []byte) bool {
 	var other policy
-	if err := json.Unmarshal(document, &other); err != nil {
+
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.DisallowUnknownFields()
+
+	if err := d.Decode(&other); err != nil {
 		return false
 	}
 

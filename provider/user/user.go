@@ -3,6 +3,11 @@ package user
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
@@ -78,7 +83,7 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 		// The connection Secret may be gone, and does not matter any more. What
 		// matters is that the policy goes too.
 		if !exists {
-			_, exists, err = e.policy(ctx, key)
+			_, exists, err = e.policy(ctx, policyName(u))
 		}
 
 		return managed.ExternalObservation{ResourceExists: exists}, err
@@ -110,7 +115,7 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	}
 
 	if o.ResourceUpToDate {
-		setAvailable(u)
+		setAvailable(u, o.ConnectionDetails)
 	} else {
 		u.SetConditions(xpv1.Unavailable())
 	}
@@ -118,9 +123,14 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	return o, nil
 }
 
-// Create makes the user, which may do nothing yet, and gives it its policy. Each
-// step may be repeated, so it does not matter where an earlier try ended.
+// Create writes the policy, makes the user, which may do nothing yet, and gives
+// it the policy. Each step may be repeated, so it does not matter where an
+// earlier try ended.
 func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.ExternalCreation, error) {
+	if err := e.writePolicy(ctx, u); err != nil {
+		return managed.ExternalCreation{}, err
+	}
+
 	secretKey, err := e.addUser(ctx, u)
 	if err != nil {
 		return managed.ExternalCreation{}, err
@@ -132,10 +142,21 @@ func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.Extern
 }
 
 // Update mends what Observe found amiss. A key that was lost is replaced. The
-// user is enabled first: the server denies that a disabled one exists. The next
-// look is a poll away, so Update says itself that the user is in order again.
+// user is enabled before it gets its policy: the server denies that a disabled
+// one exists. The next look is a poll away, so Update says itself that the user
+// is in order again.
 func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.ExternalUpdate, error) {
 	key := AccessKey(u)
+
+	// The runtime also asks to update a user that is missing and that management
+	// policies forbid to make.
+	if _, err := e.admin.GetUserInfo(ctx, key); err != nil {
+		return managed.ExternalUpdate{}, errors.Wrapf(err, "cannot look at user %q", key)
+	}
+
+	if err := e.writePolicy(ctx, u); err != nil {
+		return managed.ExternalUpdate{}, err
+	}
 
 	secretKey, err := e.publishedKey(ctx, u)
 	if err != nil {
@@ -156,13 +177,14 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 		return managed.ExternalUpdate{}, err
 	}
 
-	setAvailable(u)
-
-	if secretKey == "" {
-		return managed.ExternalUpdate{}, nil
+	var details managed.ConnectionDetails
+	if secretKey != "" {
+		details = e.connectionDetails(u, secretKey)
 	}
 
-	return managed.ExternalUpdate{ConnectionDetails: e.connectionDetails(u, secretKey)}, nil
+	setAvailable(u, details)
+
+	return managed.ExternalUpdate{ConnectionDetails: details}, nil
 }
 
 // Delete removes the user with all its keys, and then its policy, which the
@@ -170,24 +192,39 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.ExternalDelete, error) {
 	u.SetConditions(xpv1.Deleting())
 
-	key := AccessKey(u)
-
-	if err := e.admin.RemoveUser(ctx, key); resource.Ignore(minio.IsNotFound, err) != nil {
-		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", key)
+	if err := e.admin.RemoveUser(ctx, AccessKey(u)); resource.Ignore(minio.IsNotFound, err) != nil {
+		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", AccessKey(u))
 	}
 
-	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveCannedPolicy(ctx, key))
+	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveCannedPolicy(ctx, policyName(u)))
 
-	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", key)
+	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", policyName(u))
 }
 
 // Disconnect does nothing: the client is shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-// setAvailable says that the user is there and in order.
-func setAvailable(u *v1alpha1.User) {
+// setAvailable says that the user is there and in order, and which details of
+// it are published.
+func setAvailable(u *v1alpha1.User, published managed.ConnectionDetails) {
 	u.Status.AtProvider.AccessKeyID = AccessKey(u)
+	u.Status.AtProvider.PublishedHash = hash(published)
 	u.SetConditions(xpv1.Available())
+}
+
+// hash returns 64 bits of a hash of connection details: another value for other
+// details, and nothing from which to learn a secret key of 200 random bits.
+func hash(d managed.ConnectionDetails) string {
+	if len(d) == 0 {
+		return ""
+	}
+
+	h := sha256.New()
+	for _, k := range slices.Sorted(maps.Keys(d)) {
+		fmt.Fprintf(h, "%q%q", k, d[k])
+	}
+
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // addUser makes the user with a new secret key, or gives it one if it exists,
@@ -199,33 +236,49 @@ func (e *external) addUser(ctx context.Context, u *v1alpha1.User) (minio.Secret,
 	return secretKey, errors.Wrapf(err, "cannot give user %q a key", AccessKey(u))
 }
 
-// permit makes the user's policy and sets it as the user's only one.
-func (e *external) permit(ctx context.Context, u *v1alpha1.User) error {
-	key := AccessKey(u)
+// policyName returns the name of u's policy. It follows from the UID even where
+// the user's own name was set by hand: a policy of such a name may be somebody
+// else's.
+func policyName(u *v1alpha1.User) string { return accessKeyFor(u.GetUID()) }
 
-	document, err := newPolicy(u.Spec.ForProvider.Grants).document()
+// writePolicy writes the user's policy.
+func (e *external) writePolicy(ctx context.Context, u *v1alpha1.User) error {
+	p, err := newPolicy(u.Spec.ForProvider.Grants)
 	if err != nil {
 		return err
 	}
 
-	if err := e.admin.AddCannedPolicy(ctx, key, document); err != nil {
-		return errors.Wrapf(err, "cannot write policy %q", key)
+	document, err := p.document()
+	if err != nil {
+		return err
 	}
 
-	return errors.Wrapf(e.admin.SetPolicy(ctx, key, key, false), "cannot set the policy of user %q", key)
+	return errors.Wrapf(e.admin.AddCannedPolicy(ctx, policyName(u), document), "cannot write policy %q", policyName(u))
 }
 
-// permitted reports whether the user holds its policy, only that, and whether
-// the policy says what the grants say.
+// permit gives the user its policy, and takes every other.
+func (e *external) permit(ctx context.Context, u *v1alpha1.User) error {
+	err := e.admin.SetPolicy(ctx, policyName(u), AccessKey(u), false)
+
+	return errors.Wrapf(err, "cannot set the policy of user %q", AccessKey(u))
+}
+
+// permitted reports whether the user holds its policy and no other, and whether
+// the policy says what the grants say. What groups allow the user is not looked
+// at.
 func (e *external) permitted(ctx context.Context, u *v1alpha1.User, info madmin.UserInfo) (bool, error) {
-	key := AccessKey(u)
-	if info.PolicyName != key {
+	if info.PolicyName != policyName(u) {
 		return false, nil
 	}
 
-	document, exists, err := e.policy(ctx, key)
+	want, err := newPolicy(u.Spec.ForProvider.Grants)
+	if err != nil {
+		return false, err
+	}
 
-	return exists && newPolicy(u.Spec.ForProvider.Grants).means(document), err
+	document, exists, err := e.policy(ctx, policyName(u))
+
+	return exists && want.means(document), err
 }
 
 // policy returns a policy's document, and whether the policy exists.

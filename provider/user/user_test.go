@@ -14,15 +14,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 const (
-	key  = "CSTNTEST"
+	uid  = "9c1de0c2"
 	kept = "a-secret-key-that-was-published"
 )
+
+// key is the access key, and the name of the policy, of the user with that UID.
+var key = accessKeyFor(uid)
 
 // fakeAdmin is a server of one user. It writes down the calls that change
 // something.
@@ -105,10 +108,9 @@ func (f *fakeAdmin) RemoveCannedPolicy(context.Context, string) error {
 }
 
 func newUser() *v1alpha1.User {
-	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "u", Namespace: "team-a", UID: "9c1de0c2"}}
+	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "u", Namespace: "team-a", UID: uid}}
 	u.Spec.ForProvider.Grants = []v1alpha1.Grant{{BucketName: "photos", Access: v1alpha1.AccessReadWrite}}
 	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: "u-key"}
-	meta.SetExternalName(u, key)
 
 	return u
 }
@@ -130,10 +132,7 @@ func published(accessKey, secretKey string) *corev1.Secret {
 func existing(t *testing.T) *fakeAdmin {
 	t.Helper()
 
-	document, err := newPolicy(newUser().Spec.ForProvider.Grants).document()
-	if err != nil {
-		t.Fatal(err)
-	}
+	document := mustDocument(t, newUser().Spec.ForProvider.Grants...)
 
 	return &fakeAdmin{user: &madmin.UserInfo{Status: madmin.AccountEnabled, PolicyName: key}, policy: document}
 }
@@ -147,7 +146,7 @@ func TestCreateMakesOneEncryptedCall(t *testing.T) {
 		t.Fatalf("Create(...): %v", err)
 	}
 
-	if diff := cmp.Diff([]string{"AddUser", "AddCannedPolicy", "SetPolicy"}, a.calls); diff != "" {
+	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, a.calls); diff != "" {
 		t.Errorf("Create(...): -want calls, +got calls:\n%s", diff)
 	}
 
@@ -178,25 +177,25 @@ func TestHeals(t *testing.T) {
 		"SecretGone": {
 			reason: "A key that was lost is replaced.",
 			damage: func(*fakeAdmin) {},
-			calls:  []string{"AddUser", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "AddUser", "SetPolicy"},
 		},
 		"SecretOfAnotherKey": {
 			reason: "A Secret that holds another access key does not help.",
 			damage: func(*fakeAdmin) {},
 			secret: published("SOMEBODY", kept),
-			calls:  []string{"AddUser", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "AddUser", "SetPolicy"},
 		},
 		"PolicyTakenAway": {
 			reason: "The user gets its policy back, and keeps its key.",
 			damage: func(f *fakeAdmin) { f.user.PolicyName = "" },
 			secret: published(key, kept),
-			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
 		},
 		"AnotherPolicyAdded": {
 			reason: "The user holds its own policy only.",
 			damage: func(f *fakeAdmin) { f.user.PolicyName = key + ",consoleAdmin" },
 			secret: published(key, kept),
-			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
 		},
 		"PolicyWidened": {
 			reason: "The policy says what the grants say.",
@@ -204,19 +203,19 @@ func TestHeals(t *testing.T) {
 				f.policy = []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`)
 			},
 			secret: published(key, kept),
-			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
 		},
 		"PolicyGone": {
 			reason: "The policy is written again.",
 			damage: func(f *fakeAdmin) { f.policy = nil },
 			secret: published(key, kept),
-			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
 		},
 		"Disabled": {
 			reason: "The user is enabled again.",
 			damage: func(f *fakeAdmin) { f.user.Status = madmin.AccountDisabled },
 			secret: published(key, kept),
-			calls:  []string{"SetUserStatus", "AddCannedPolicy", "SetPolicy"},
+			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
 		},
 	}
 
@@ -262,7 +261,7 @@ func TestHeals(t *testing.T) {
 // TestCreateHealsAfterCrash lets Create end after each of its calls, its result
 // lost, and wants the next reconcile to end with a working user.
 func TestCreateHealsAfterCrash(t *testing.T) {
-	for _, last := range []string{"AddUser", "AddCannedPolicy", "SetPolicy"} {
+	for _, last := range []string{"AddUser", "SetPolicy"} {
 		t.Run(last, func(t *testing.T) {
 			a := &fakeAdmin{fail: last}
 			e := newExternal(a)
@@ -288,10 +287,41 @@ func TestCreateHealsAfterCrash(t *testing.T) {
 				t.Error("Update(...): no new key was published")
 			}
 
+			if u.Status.AtProvider.PublishedHash == "" {
+				t.Error("Update(...): nobody would learn of the new key")
+			}
+
 			if a.user.PolicyName != key {
 				t.Errorf("Update(...): the user holds policy %q", a.user.PolicyName)
 			}
 		})
+	}
+}
+
+// TestUpdateOfMissing updates a user that is missing, which the runtime asks for
+// where management policies allow updates but no creation.
+func TestUpdateOfMissing(t *testing.T) {
+	a := &fakeAdmin{}
+
+	if _, err := newExternal(a).Update(context.Background(), newUser()); err == nil || a.user != nil {
+		t.Errorf("Update(...): want an error and no user, got %v", err)
+	}
+}
+
+// TestHashFollowsDetails wants the hash to tell details apart, and not to show
+// them.
+func TestHashFollowsDetails(t *testing.T) {
+	details := func(secretKey minio.Secret, region string) string {
+		return hash((&external{region: region}).connectionDetails(newUser(), secretKey))
+	}
+
+	first := details("one", "eu-1")
+	if first != details("one", "eu-1") {
+		t.Error("hash(...): want the same for the same details")
+	}
+
+	if first == details("two", "eu-1") || first == details("one", "us-1") {
+		t.Error("hash(...): want another for other details")
 	}
 }
 

@@ -79,6 +79,12 @@ type UserObservation struct {
 	// AccessKeyID is the ID of the current access key. It is no secret.
 	// +optional
 	AccessKeyID string `json:"accessKeyID,omitempty"`
+
+	// PublishedHash is another value for each content of the connection Secret,
+	// so that whoever watches the User learns of a change. Nothing follows from
+	// it about the content.
+	// +optional
+	PublishedHash string `json:"publishedHash,omitempty"`
 }
 
 // UserSpec is the desired state of a User.
@@ -103,8 +109,8 @@ type UserStatus struct {
 // User is a user of a MinIO server: one identity with an access key of its own.
 // Its external name is the ID of that key; the default is made from the
 // resource's UID, so two Users never share one. Its grants are kept as one
-// canned policy of the same name, which also denies the user to make further
-// access keys.
+// canned policy, named as that default, which also denies the user to make
+// service accounts: access keys of its own making.
 //
 // The access key is published in the Secret that
 // spec.writeConnectionSecretToRef names, under the keys AWS_ACCESS_KEY_ID,
