@@ -74,7 +74,7 @@ type source struct {
 }
 
 // sources in the order in which they must be built: the Configuration names the
-// versions of the others.
+// others.
 var sources = []source{
 	// fips makes madmin encrypt requests with PBKDF2, not with Argon2 under one
 	// lock: a tenth of the time, and no queue.
@@ -193,8 +193,8 @@ func runtimeImage(program, name, dir string) (string, error) {
 	return file, image.WriteTarball(file, img)
 }
 
-// stage copies a package's manifests, without the directories of its sources,
-// and puts in the registry and the versions of its dependencies.
+// stage copies a package's manifests and puts in where its dependencies are, and
+// for a release which version of them is the least to do.
 func stage(s source, o Options, dependencies []Package) (string, error) {
 	from, to := filepath.Join(o.Repo, s.dir), filepath.Join(o.Output, "stage", s.name)
 	if err := os.RemoveAll(to); err != nil {
@@ -202,6 +202,10 @@ func stage(s source, o Options, dependencies []Package) (string, error) {
 	}
 
 	replace := []string{DefaultRegistry + "/" + Organization, o.Registry + "/" + Organization}
+	if !strings.HasSuffix(o.Version, "-dev") {
+		replace = append(replace, `">=v0.1.0-0"`, `">=`+o.Version+`"`)
+	}
+
 	for _, d := range dependencies {
 		// Crossplane names a dependency after its repository, without the registry's host.
 		_, path, _ := strings.Cut(o.Registry, "/")
