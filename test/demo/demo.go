@@ -23,11 +23,9 @@ import (
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
-// Two tenants that have nothing to do with each other, and what both claim.
+// What the tenants claim.
 const (
-	tenantA = "demo-tenant-a"
-	tenantB = "demo-tenant-b"
-	claim   = "backup-prod"
+	claim = "backup-prod"
 
 	manifest = "examples/claim/bucket.yaml"
 )
@@ -44,6 +42,9 @@ type demo struct {
 	platform *platform.Platform
 	kube     client.Client
 	admin    *clients.Admin
+
+	// Namespaces of two tenants that have nothing to do with each other.
+	tenantA, tenantB string
 }
 
 // Run shows the demo on a platform that is up. It fails if anything of what it
@@ -65,21 +66,24 @@ func Run(ctx context.Context, p *platform.Platform, repo string, out io.Writer) 
 	}
 	defer os.RemoveAll(dir)
 
-	s, err := newShow(ctx, out, p, repo, tenantA, dir)
-	if err != nil {
-		return err
-	}
+	d := &demo{platform: p, kube: kube, admin: admin}
 
-	d := &demo{show: s, platform: p, kube: kube, admin: admin}
-
-	for _, ns := range []string{tenantA, tenantB} {
-		if err := kube.Create(ctx, namespace(ns)); err != nil {
+	for _, ns := range []*string{&d.tenantA, &d.tenantB} {
+		// Another name each time: an earlier demo may have been killed.
+		o := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "tenant-"}}
+		if err := kube.Create(ctx, o); err != nil {
 			return fmt.Errorf("cannot make the namespace of a tenant: %w", err)
 		}
 
+		*ns = o.Name
+
 		defer func() {
-			err = errors.Join(err, d.removeNamespace(context.WithoutCancel(ctx), ns))
+			err = errors.Join(err, d.removeNamespace(context.WithoutCancel(ctx), o))
 		}()
+	}
+
+	if d.show, err = newShow(ctx, out, p, repo, d.tenantA, dir); err != nil {
+		return err
 	}
 
 	return d.play(ctx)
@@ -128,7 +132,7 @@ func (d *demo) claim(ctx context.Context) (tenant.BucketInfo, error) {
 	}
 
 	start := time.Now()
-	if err := d.waitReady(ctx, tenantA); err != nil {
+	if err := d.waitReady(ctx, d.tenantA); err != nil {
 		return tenant.BucketInfo{}, err
 	}
 
@@ -138,7 +142,7 @@ func (d *demo) claim(ctx context.Context) (tenant.BucketInfo, error) {
 		return tenant.BucketInfo{}, err
 	}
 
-	return clients.BucketInfo(ctx, d.kube, tenantA, claim)
+	return clients.BucketInfo(ctx, d.kube, d.tenantA, claim)
 }
 
 func (d *demo) secret(ctx context.Context) error {
@@ -197,18 +201,18 @@ func (d *demo) use(ctx context.Context, info tenant.BucketInfo) error {
 func (d *demo) otherTenant(ctx context.Context, info tenant.BucketInfo) error {
 	d.step("Another tenant, who claims the same name, gets another bucket")
 
-	if _, err := d.run(ctx, "kubectl apply --namespace "+tenantB+" -f "+manifest); err != nil {
+	if _, err := d.run(ctx, "kubectl apply --namespace "+d.tenantB+" -f "+manifest); err != nil {
 		return err
 	}
 
 	start := time.Now()
-	if err := d.waitReady(ctx, tenantB); err != nil {
+	if err := d.waitReady(ctx, d.tenantB); err != nil {
 		return err
 	}
 
 	d.donef(start, "its bucket is there")
 
-	other, err := clients.BucketInfo(ctx, d.kube, tenantB, claim)
+	other, err := clients.BucketInfo(ctx, d.kube, d.tenantB, claim)
 	if err != nil {
 		return err
 	}
@@ -272,7 +276,7 @@ func (d *demo) giveBack(ctx context.Context, info tenant.BucketInfo) error {
 			return !there, err
 		}},
 		{"Secret", func() (bool, error) {
-			err := d.kube.Get(ctx, types.NamespacedName{Namespace: tenantA, Name: tenant.SecretNameFor(claim)}, &corev1.Secret{})
+			err := d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: tenant.SecretNameFor(claim)}, &corev1.Secret{})
 			return err != nil, client.IgnoreNotFound(err)
 		}},
 	} {
@@ -299,20 +303,15 @@ func (d *demo) waitReady(ctx context.Context, ns string) error {
 	return errorf(err, "%s", b.Status.GetCondition(tenant.ConditionProvisioned).Message)
 }
 
-func (d *demo) removeNamespace(ctx context.Context, name string) error {
-	ns := namespace(name)
+func (d *demo) removeNamespace(ctx context.Context, ns *corev1.Namespace) error {
 	if err := d.kube.Delete(ctx, ns); err != nil {
-		return fmt.Errorf("cannot remove the namespace %q: %w", name, err)
+		return fmt.Errorf("cannot remove the namespace %q: %w", ns.Name, err)
 	}
 
-	return wait(ctx, "the namespace "+name+" to be gone", func() (bool, error) {
+	return wait(ctx, "the namespace "+ns.Name+" to be gone", func() (bool, error) {
 		err := d.kube.Get(ctx, client.ObjectKeyFromObject(ns), ns)
 		return err != nil, client.IgnoreNotFound(err)
 	})
-}
-
-func namespace(name string) *corev1.Namespace {
-	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 }
 
 // wait looks again and again until something is so.

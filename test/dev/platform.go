@@ -50,8 +50,8 @@ Claim a bucket:
 	return nil
 }
 
-// up returns a platform that is up with this clone's packages installed. A
-// platform that was started for them goes down again if they cannot be.
+// up returns a platform that is up with this clone's packages installed. If they
+// cannot be, the platform stays up, to be looked at.
 func (c *upCmd) up(ctx context.Context) (*platform.Platform, error) {
 	o := c.options()
 	if c.Platform == "existing" {
@@ -76,8 +76,7 @@ func (c *downCmd) Run(ctx context.Context) error {
 // down ends the platform. A cluster that was there before keeps nothing of ours;
 // one of our own goes as a whole.
 func (w where) down(ctx context.Context) error {
-	p, err := platform.Open(ctx, w.options())
-	if err == nil && !p.Local {
+	if p, _ := platform.Open(ctx, w.options()); p != nil && !p.Local {
 		if err := install.Remove(ctx, p); err != nil {
 			return err
 		}

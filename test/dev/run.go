@@ -38,14 +38,7 @@ func (c *runCmd) Run(ctx context.Context) error {
 // during calls do while the platform is up. One that was up before stays up;
 // one that was not goes down again, however do ends.
 func (c *upCmd) during(ctx context.Context, do func(context.Context, *platform.Platform) error) (err error) {
-	_, before := platform.Open(ctx, c.options())
-
-	p, err := c.up(ctx)
-	if err != nil {
-		return err
-	}
-
-	if errors.Is(before, platform.ErrNotUp) {
+	if _, before := platform.Open(ctx, c.options()); errors.Is(before, platform.ErrNotUp) {
 		defer func() {
 			// The command may have been interrupted; cleaning up is due all the same.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
@@ -56,6 +49,11 @@ func (c *upCmd) during(ctx context.Context, do func(context.Context, *platform.P
 		}()
 	} else {
 		defer fmt.Fprintln(os.Stderr, "The platform stays up, as it was before: `make down` ends it.")
+	}
+
+	p, err := c.up(ctx)
+	if err != nil {
+		return err
 	}
 
 	return do(ctx, p)

@@ -57,12 +57,12 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 
 	configuration := pkgs[len(pkgs)-1]
 
-	if err := refuseForeign(ctx, p, configuration.Name); err != nil {
+	if err := refuseForeign(ctx, p); err != nil {
 		return err
 	}
 
 	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s, labels: {%s}}, spec: {package: %q}}",
-		configuration.Kind, configuration.Name, strings.Replace(managedBy, "=", ": ", 1), configuration.Reference)
+		configuration.Kind, configuration.Name, strings.Replace(owner(p), "=", ": ", 1), configuration.Reference)
 	if _, err := p.Kubectl(ctx, manifest, "apply", "-f", "-"); err != nil {
 		return fmt.Errorf("cannot install %s: %w", configuration.Name, err)
 	}
@@ -109,16 +109,18 @@ func settle(ctx context.Context, p *platform.Platform, resource, reference strin
 	return err
 }
 
-// provideServer tells the provider which server to drive, and waits until a
+// provideServer lets tenants claim, tells the provider which server to drive, and waits until a
 // claim without a spec would be accepted: then the tenants' API is there, and so
 // is the webhook that mends such a claim.
 func provideServer(ctx context.Context, p *platform.Platform, repo string) error {
-	config := filepath.Join(repo, "examples", "platform", "clusterproviderconfig.yaml")
-	if err := until(ctx, func() error {
-		_, err := p.Kubectl(ctx, "", "apply", "-f", config)
-		return err
-	}); err != nil {
-		return fmt.Errorf("cannot apply %s: %w", config, err)
+	for _, name := range []string{"tenant-role.yaml", "clusterproviderconfig.yaml"} {
+		file := filepath.Join(repo, "examples", "platform", name)
+		if err := until(ctx, func() error {
+			_, err := p.Kubectl(ctx, "", "apply", "-f", file)
+			return err
+		}); err != nil {
+			return fmt.Errorf("cannot apply %s: %w", file, err)
+		}
 	}
 
 	claim, err := os.ReadFile(filepath.Join(repo, "examples", "claim", "bucket.yaml"))

@@ -2,6 +2,8 @@ package install
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -9,14 +11,22 @@ import (
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
-// managedBy marks the Configuration that Packages installs, so that no other one
-// is replaced or removed.
-const managedBy = "app.kubernetes.io/managed-by=cistern"
+// ownerLabel marks what Packages installs with whose platform it is on, so that
+// nothing of anybody else is replaced or removed: neither what a platform team
+// installed, nor what was installed from another clone.
+const ownerLabel = "cistern.dev/installed-from"
+
+// owner returns the label of what is installed through a platform.
+func owner(p *platform.Platform) string {
+	sum := sha256.Sum256([]byte(p.Kubeconfig))
+
+	return ownerLabel + "=" + hex.EncodeToString(sum[:8])
+}
 
 // Remove takes the packages off a platform again, with all claims and what they
 // brought. Packages that somebody else installed stay.
 func Remove(ctx context.Context, p *platform.Platform) error {
-	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+managedBy, "--output=name")
+	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+owner(p), "--output=name")
 	if err != nil {
 		return fmt.Errorf("cannot look for the packages: %w", err)
 	}
@@ -32,7 +42,8 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		{"delete", "buckets.apps.cozystack.io", "--all", "--all-namespaces"},
 		{"delete", "buckets.minio.cistern.dev,users.minio.cistern.dev", "--all", "--all-namespaces"},
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
-		{"delete", "configurations.pkg.crossplane.io", "--selector=" + managedBy},
+		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
+		{"delete", "configurations.pkg.crossplane.io", "--selector=" + owner(p)},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(path, "provider-minio"), "--ignore-not-found"},
 		{"delete", "functions.pkg.crossplane.io", build.InstalledName(path, "function-bucket"), "--ignore-not-found"},
 	} {
@@ -44,17 +55,27 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 	return nil
 }
 
-// refuseForeign returns an error if the cluster has the Configuration from
-// somebody else: it would be replaced, and removed in the end.
-func refuseForeign(ctx context.Context, p *platform.Platform, name string) error {
-	foreign, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+strings.Replace(managedBy, "=", "!=", 1),
-		"--field-selector=metadata.name="+name, "--output=name")
+// refuseForeign returns an error if the cluster has Cistern's packages, or the
+// tenants' API, from somebody else: they would be replaced now, and removed in
+// the end with everybody's claims.
+func refuseForeign(ctx context.Context, p *platform.Platform) error {
+	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+owner(p), "--output=name")
 	if err != nil {
 		return fmt.Errorf("cannot look for the packages: %w", err)
 	}
 
-	if strings.TrimSpace(foreign) != "" {
-		return fmt.Errorf("the cluster has a Configuration %q that is not ours: it will not be touched, use another cluster", name)
+	if strings.TrimSpace(ours) != "" {
+		return nil
+	}
+
+	foreign, err := p.Kubectl(ctx, "", "get", "crd", "--ignore-not-found", "--output=name",
+		"buckets.apps.cozystack.io", "buckets.minio.cistern.dev", "clusterproviderconfigs.minio.cistern.dev")
+	if err != nil {
+		return fmt.Errorf("cannot look for the packages: %w", err)
+	}
+
+	if f := strings.Fields(foreign); len(f) > 0 {
+		return fmt.Errorf("the cluster has %s from somebody else: it will not be touched, use another cluster", strings.Join(f, ", "))
 	}
 
 	return nil

@@ -180,7 +180,8 @@ func (o Options) running(ctx context.Context) *Platform {
 	return &s.Platform
 }
 
-// Open attaches to a platform that is up. It returns ErrNotUp if there is none.
+// Open attaches to a platform that is up. It returns ErrNotUp if there is none,
+// and with it the platform if there is one that does not answer.
 func Open(ctx context.Context, o Options) (*Platform, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -197,7 +198,7 @@ func Open(ctx context.Context, o Options) (*Platform, error) {
 	}
 
 	if err := s.check(ctx); err != nil {
-		return nil, fmt.Errorf("%w (%w)", ErrNotUp, err)
+		return &s.Platform, fmt.Errorf("%w (%w)", ErrNotUp, err)
 	}
 
 	return &s.Platform, nil
