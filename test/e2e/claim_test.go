@@ -340,6 +340,81 @@ func TestSecretIsRestored(t *testing.T) {
 	})
 }
 
+// TestKeyIsReplaced loses a claim's key: the claim's Secret follows to the new
+// one, which works.
+func TestKeyIsReplaced(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+
+	claim(t, ns, "lost")
+	before := waitReady(t, ns, "lost")
+	uid := string(getClaim(t, ns, "lost").GetUID())
+
+	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "user-"+uid)
+	look(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
+
+	eventually(t, "the claim's Secret to hold the new key", func() error {
+		after, err := clients.BucketInfo(ctx, kube, ns, "lost")
+		if err == nil && after.Spec.SecretS3.AccessSecretKey == before.Spec.SecretS3.AccessSecretKey {
+			err = errors.New("it holds the old one")
+		}
+
+		return err
+	})
+
+	after := waitReady(t, ns, "lost")
+	if _, err := list(ctx, tenantClient(t, after), after.Spec.BucketName); err != nil {
+		t.Errorf("the new key does not work: %v", err)
+	}
+}
+
+// TestEmptySpec claims with a spec that has nothing under it.
+func TestEmptySpec(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	mustKubectl(t, "apiVersion: apps.cozystack.io/v1alpha1\nkind: Bucket\nmetadata:\n  name: empty\nspec:\n",
+		"apply", "--namespace", ns, "-f", "-")
+	waitReady(t, ns, "empty")
+}
+
+// TestCompositionIsEnforced lets a tenant ask for another Composition: it gets
+// the platform's all the same.
+func TestCompositionIsEnforced(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	mustKubectl(t, "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: choosy}, spec: {crossplane: {compositionRef: {name: other}}}}",
+		"apply", "--namespace", ns, "-f", "-")
+	waitReady(t, ns, "choosy")
+
+	if got := mustKubectl(t, "", "get", "bucket.apps.cozystack.io/choosy", "--namespace", ns, "--output=jsonpath={.spec.crossplane.compositionRef.name}"); got != "buckets" {
+		t.Errorf("want the platform's Composition, got %q", got)
+	}
+}
+
+// TestTenantRole looks whether an editor of a namespace may claim buckets there,
+// and not make users of the server.
+func TestTenantRole(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	mustKubectl(t, "", "create", "rolebinding", "tenant", "--namespace", ns, "--clusterrole=edit", "--user=somebody")
+
+	for resource, want := range map[string]string{"buckets.apps.cozystack.io": "yes", "users.minio.cistern.dev": "no", "buckets.minio.cistern.dev": "no"} {
+		eventually(t, "the answer "+want+" for "+resource, func() error {
+			// can-i fails where the answer is no.
+			got, _ := plat.Kubectl(t.Context(), "", "auth", "can-i", "create", resource, "--namespace", ns, "--as=somebody")
+			if strings.TrimSpace(got) != want {
+				return errors.New(got)
+			}
+
+			return nil
+		})
+	}
+}
+
 // TestInvalidClaims hands in what must be refused, with a message that names
 // what is wrong.
 func TestInvalidClaims(t *testing.T) {

@@ -412,6 +412,35 @@ func TestProviderConfig(t *testing.T) {
 		})
 	}
 
+	t.Run("InUse", func(t *testing.T) {
+		pc := &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "in-use"}, Spec: *good.DeepCopy()}
+		create(t, pc)
+
+		b := newBucket(ns, pc.Name)
+		b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: pc.Name}
+		create(t, b)
+		waitAvailable(t, b)
+
+		if err := kube.Delete(ctx, pc); err != nil {
+			t.Fatal(err)
+		}
+
+		eventually(t, "the configuration to say that it is in use", func() error {
+			if err := kube.Get(ctx, client.ObjectKeyFromObject(pc), pc); err != nil {
+				return err
+			}
+
+			if pc.GetCondition("Terminating").Status != corev1.ConditionTrue {
+				return errors.New("it does not")
+			}
+
+			return nil
+		})
+
+		// The Bucket is left: the namespace must go with it, though its
+		// credentials go first.
+	})
+
 	t.Run("ForeignNamespace", func(t *testing.T) {
 		pc := &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "foreign"}, Spec: *good.DeepCopy()}
 		pc.Spec.Credentials.SecretRef.Namespace = "minio"
