@@ -17,7 +17,7 @@ export VERSION  ?= v0.1.0-dev
 
 # madmin encrypts with PBKDF2 under this tag, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
-GENERATED := apis package/provider/crds package/function/crds package/configuration/definition.yaml
+GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/function/crds package/configuration/definition.yaml
 
 .PHONY: help
 help: ## Print every target with what it does.
