@@ -62,7 +62,7 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 	}
 
 	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s, labels: {%s}}, spec: {package: %q}}",
-		configuration.Kind, configuration.Name, strings.Replace(owner(p), "=", ": ", 1), configuration.Reference)
+		configuration.Kind, configuration.Name, strings.Replace(p.Owner(), "=", ": ", 1), configuration.Reference)
 	if _, err := p.Kubectl(ctx, manifest, "apply", "-f", "-"); err != nil {
 		return fmt.Errorf("cannot install %s: %w", configuration.Name, err)
 	}

@@ -2,8 +2,6 @@ package install
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -11,22 +9,13 @@ import (
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
-// ownerLabel marks what Packages installs with whose platform it is on, so that
-// nothing of anybody else is replaced or removed: neither what a platform team
-// installed, nor what was installed from another clone.
-const ownerLabel = "cistern.dev/installed-from"
-
-// owner returns the label of what is installed through a platform.
-func owner(p *platform.Platform) string {
-	sum := sha256.Sum256([]byte(p.Kubeconfig))
-
-	return ownerLabel + "=" + hex.EncodeToString(sum[:8])
-}
+// definitions are CRDs by which an installation shows.
+var definitions = []string{"buckets.apps.cozystack.io", "buckets.minio.cistern.dev", "clusterproviderconfigs.minio.cistern.dev"}
 
 // Remove takes the packages off a platform again, with all claims and what they
 // brought. Packages that somebody else installed stay.
 func Remove(ctx context.Context, p *platform.Platform) error {
-	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+owner(p), "--output=name")
+	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+p.Owner(), "--output=name")
 	if err != nil {
 		return fmt.Errorf("cannot look for the packages: %w", err)
 	}
@@ -43,9 +32,11 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		{"delete", "buckets.minio.cistern.dev,users.minio.cistern.dev", "--all", "--all-namespaces"},
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
 		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
-		{"delete", "configurations.pkg.crossplane.io", "--selector=" + owner(p)},
+		{"delete", "configurations.pkg.crossplane.io", "--selector=" + p.Owner()},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(path, "provider-minio"), "--ignore-not-found"},
 		{"delete", "functions.pkg.crossplane.io", build.InstalledName(path, "function-bucket"), "--ignore-not-found"},
+		// Until then it looks as if somebody else had installed them.
+		append([]string{"wait", "--for=delete", "crd"}, definitions...),
 	} {
 		if _, err := p.Kubectl(ctx, "", append(args, "--timeout=60s")...); err != nil {
 			return fmt.Errorf("cannot remove what was installed; see to what is left, and try again: %w", err)
@@ -59,7 +50,7 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 // tenants' API, from somebody else: they would be replaced now, and removed in
 // the end with everybody's claims.
 func refuseForeign(ctx context.Context, p *platform.Platform) error {
-	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+owner(p), "--output=name")
+	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+p.Owner(), "--output=name")
 	if err != nil {
 		return fmt.Errorf("cannot look for the packages: %w", err)
 	}
@@ -68,8 +59,7 @@ func refuseForeign(ctx context.Context, p *platform.Platform) error {
 		return nil
 	}
 
-	foreign, err := p.Kubectl(ctx, "", "get", "crd", "--ignore-not-found", "--output=name",
-		"buckets.apps.cozystack.io", "buckets.minio.cistern.dev", "clusterproviderconfigs.minio.cistern.dev")
+	foreign, err := p.Kubectl(ctx, "", append([]string{"get", "crd", "--ignore-not-found", "--output=name"}, definitions...)...)
 	if err != nil {
 		return fmt.Errorf("cannot look for the packages: %w", err)
 	}

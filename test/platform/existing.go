@@ -12,10 +12,6 @@ import (
 	"github.com/cistern-dev/cistern/test/tools"
 )
 
-// managedBy marks the namespace that Up makes in somebody's cluster, so that no
-// other one is ever removed.
-const managedBy = "app.kubernetes.io/managed-by=cistern,kubernetes.io/metadata.name=minio"
-
 // existing is a platform in the making in a cluster that exists.
 type existing struct {
 	Options
@@ -119,6 +115,7 @@ func (e *existing) prepare(ctx context.Context) error {
 	_ = files[0].Close()
 
 	e.Platform = Platform{
+		ID:           newID(),
 		Kubeconfig:   filepath.Join(e.OutputDir, kubeconfigFile),
 		KubectlPath:  e.tools["kubectl"],
 		JqPath:       jq,
@@ -150,7 +147,7 @@ func (e *existing) prepare(ctx context.Context) error {
 	return nil
 }
 
-// checkCluster refuses a cluster that lacks Crossplane, or has a MinIO that is not ours.
+// checkCluster refuses a cluster that lacks Crossplane, or has a MinIO already.
 func (e *existing) checkCluster(ctx context.Context) error {
 	p := &e.Platform
 	if _, err := p.Kubectl(ctx, "", "get", "crd", "compositeresourcedefinitions.apiextensions.crossplane.io"); err != nil {
@@ -163,13 +160,13 @@ func (e *existing) checkCluster(ctx context.Context) error {
 	}
 
 	out, err := p.Kubectl(ctx, "", "get", "namespaces", "--output=name",
-		"--selector=kubernetes.io/metadata.name=minio,app.kubernetes.io/managed-by!=cistern")
+		"--selector=kubernetes.io/metadata.name=minio")
 	if err != nil {
 		return fmt.Errorf("cannot look for a MinIO in the cluster: %w", err)
 	}
 
 	if strings.TrimSpace(out) != "" {
-		return errors.New("the cluster has a namespace minio that is not ours: it will not be touched, use another cluster")
+		return errors.New("the cluster has a namespace minio already: it will not be touched, use another cluster")
 	}
 
 	return nil
@@ -177,7 +174,7 @@ func (e *existing) checkCluster(ctx context.Context) error {
 
 // cleanExisting removes what Up put into somebody's cluster.
 func (s *state) cleanExisting(ctx context.Context) error {
-	if _, err := s.Platform.Kubectl(ctx, "", "delete", "namespace", "--selector="+managedBy, "--timeout=2m"); err != nil {
+	if _, err := s.Platform.Kubectl(ctx, "", "delete", "namespace", "--selector="+s.Platform.Owner(), "--timeout=2m"); err != nil {
 		return fmt.Errorf("cannot remove MinIO from the cluster: %w", err)
 	}
 

@@ -181,6 +181,7 @@ func (l *local) describe(addresses []string) error {
 		Cgroups:  cgroups,
 	}
 	l.Platform = Platform{
+		ID:           newID(),
 		Local:        true,
 		Kubeconfig:   filepath.Join(l.OutputDir, kubeconfigFile),
 		KubectlPath:  l.tools["kubectl"],

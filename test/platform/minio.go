@@ -41,7 +41,7 @@ type minio struct {
 // install creates MinIO with new keys and certificates, waits until it serves,
 // and writes how to reach it to files in the output directory.
 func (m minio) install(ctx context.Context, outputDir string, p *Platform) error {
-	manifests, ca, err := m.render()
+	manifests, ca, err := m.render(p.Owner())
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,9 @@ func (m minio) install(ctx context.Context, outputDir string, p *Platform) error
 	return nil
 }
 
-// render returns MinIO's manifests and the certificate of its CA.
-func (m minio) render() (manifests string, caCert []byte, err error) {
+// render returns MinIO's manifests, labelled with their owner, and the certificate
+// of its CA.
+func (m minio) render(owner string) (manifests string, caCert []byte, err error) {
 	ca, err := pki.NewCA("cistern-minio")
 	if err != nil {
 		return "", nil, err
@@ -84,6 +85,7 @@ func (m minio) render() (manifests string, caCert []byte, err error) {
 	var b bytes.Buffer
 
 	err = t.Execute(&b, map[string]string{
+		"Owner":     strings.Replace(owner, "=", ": ", 1),
 		"AccessKey": "admin-" + strings.ToLower(rand.Text()[:10]),
 		"SecretKey": rand.Text() + rand.Text()[:14], // 40 characters, MinIO's most
 		"CA":        indent(ca.Cert),

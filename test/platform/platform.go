@@ -8,11 +8,13 @@ package platform
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cistern-dev/cistern/test/tools"
@@ -48,6 +50,8 @@ type Existing struct {
 
 // Platform is one that is up. Its paths are absolute.
 type Platform struct {
+	// ID tells this platform from every other.
+	ID string
 	// Local is true for a cluster that Up started.
 	Local bool
 	// Kubeconfig is the file for an administrator of the cluster.
@@ -64,6 +68,16 @@ type Platform struct {
 	// LogDir has the logs of a local platform's components and pods.
 	LogDir string
 }
+
+// ownerLabel marks what was put into a cluster with the ID of the platform that
+// put it there, so that nothing of anybody else is ever replaced or removed.
+const ownerLabel = "cistern.dev/platform"
+
+// Owner returns the label, as key=value, of what belongs to this platform.
+func (p *Platform) Owner() string { return ownerLabel + "=" + p.ID }
+
+// newID returns the ID of a new platform.
+func newID() string { return strings.ToLower(rand.Text()[:12]) }
 
 // MinIOInsideURL is how pods reach MinIO.
 const MinIOInsideURL = "https://minio.minio.svc:9000"

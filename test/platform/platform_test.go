@@ -130,7 +130,7 @@ func TestRenderMinIO(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			manifests, _, err := tc.minio.render()
+			manifests, _, err := tc.minio.render("cistern.dev/platform=x")
 			if err != nil {
 				t.Fatal(err)
 			}
