@@ -207,9 +207,7 @@ func stage(s source, o Options, dependencies []Package) (string, error) {
 	}
 
 	for _, d := range dependencies {
-		// Crossplane names a dependency after its repository, without the registry's host.
-		_, path, _ := strings.Cut(o.Registry, "/")
-		replace = append(replace, "name: "+Organization+"-"+d.Name, "name: "+InstalledName(path, d.Name))
+		replace = append(replace, "name: "+InstalledName(DefaultRegistry, d.Name), "name: "+InstalledName(o.Registry, d.Name))
 	}
 
 	replacer := strings.NewReplacer(replace...)
@@ -238,10 +236,12 @@ func stage(s source, o Options, dependencies []Package) (string, error) {
 	})
 }
 
-// InstalledName returns the name that Crossplane gives to a package which it
-// installs as a dependency: that of its repository. The path is what follows
-// the host in the registry's address, if anything does.
-func InstalledName(path, name string) string {
+// InstalledName returns the name that Crossplane gives to a package of a registry
+// which it installs as a dependency: that of its repository, without the
+// registry's host.
+func InstalledName(registry, name string) string {
+	_, path, _ := strings.Cut(registry, "/")
+
 	return strings.ReplaceAll(strings.Trim(path+"/"+Organization+"/"+name, "/"), "/", "-")
 }
 

@@ -85,11 +85,10 @@ func TestPackages(t *testing.T) {
 func pod(t *testing.T, kind, name string) corev1.Pod {
 	t.Helper()
 
-	_, path, _ := strings.Cut(plat.Registry, "/")
 	pods := &corev1.PodList{}
 
 	err := kube.List(t.Context(), pods, client.InNamespace("crossplane-system"),
-		client.MatchingLabels{"pkg.crossplane.io/" + kind: build.InstalledName(path, name)})
+		client.MatchingLabels{"pkg.crossplane.io/" + kind: build.InstalledName(plat.Registry, name)})
 	if err != nil || len(pods.Items) == 0 {
 		t.Fatalf("no pod of %s: %v", name, err)
 	}

@@ -53,8 +53,6 @@ func Packages(ctx context.Context, p *platform.Platform, repo, output, version s
 // Crossplane chooses the versions of dependencies itself, and never another one
 // once they are there, so each is set to the one that was just built.
 func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) error {
-	_, path, _ := strings.Cut(p.Registry, "/")
-
 	configuration := pkgs[len(pkgs)-1]
 
 	if err := refuseForeign(ctx, p); err != nil {
@@ -68,7 +66,7 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 	}
 
 	for _, pkg := range pkgs {
-		name := build.InstalledName(path, pkg.Name)
+		name := build.InstalledName(p.Registry, pkg.Name)
 		if pkg == configuration {
 			name = pkg.Name
 		}
@@ -109,9 +107,9 @@ func settle(ctx context.Context, p *platform.Platform, resource, reference strin
 	return err
 }
 
-// provideServer lets tenants claim, tells the provider which server to drive, and waits until a
-// claim without a spec would be accepted: then the tenants' API is there, and so
-// is the webhook that mends such a claim.
+// provideServer lets tenants claim, tells the provider which server to drive, and
+// waits until a claim without a spec would be accepted: then the tenants' API is
+// there, and so is the webhook that mends such a claim.
 func provideServer(ctx context.Context, p *platform.Platform, repo string) error {
 	for _, name := range []string{"tenant-role.yaml", "clusterproviderconfig.yaml"} {
 		file := filepath.Join(repo, "examples", "platform", name)

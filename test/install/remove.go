@@ -15,16 +15,9 @@ var definitions = []string{"buckets.apps.cozystack.io", "buckets.minio.cistern.d
 // Remove takes the packages off a platform again, with all claims and what they
 // brought. Packages that somebody else installed stay.
 func Remove(ctx context.Context, p *platform.Platform) error {
-	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+p.Owner(), "--output=name")
-	if err != nil {
-		return fmt.Errorf("cannot look for the packages: %w", err)
+	if ours, err := installed(ctx, p); err != nil || !ours {
+		return err
 	}
-
-	if strings.TrimSpace(ours) == "" {
-		return nil
-	}
-
-	_, path, _ := strings.Cut(p.Registry, "/")
 
 	// The provider must be there until the last managed resource is gone.
 	for _, args := range [][]string{
@@ -33,8 +26,8 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
 		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
 		{"delete", "configurations.pkg.crossplane.io", "--selector=" + p.Owner()},
-		{"delete", "providers.pkg.crossplane.io", build.InstalledName(path, "provider-minio"), "--ignore-not-found"},
-		{"delete", "functions.pkg.crossplane.io", build.InstalledName(path, "function-bucket"), "--ignore-not-found"},
+		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio"), "--ignore-not-found"},
+		{"delete", "functions.pkg.crossplane.io", build.InstalledName(p.Registry, "function-bucket"), "--ignore-not-found"},
 		// Until then it looks as if somebody else had installed them.
 		append([]string{"wait", "--for=delete", "crd"}, definitions...),
 	} {
@@ -46,17 +39,22 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 	return nil
 }
 
+// installed reports whether the packages were installed through this platform.
+func installed(ctx context.Context, p *platform.Platform) (bool, error) {
+	names, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+p.Owner(), "--output=name")
+	if err != nil {
+		return false, fmt.Errorf("cannot look for the packages: %w", err)
+	}
+
+	return strings.TrimSpace(names) != "", nil
+}
+
 // refuseForeign returns an error if the cluster has Cistern's packages, or the
 // tenants' API, from somebody else: they would be replaced now, and removed in
 // the end with everybody's claims.
 func refuseForeign(ctx context.Context, p *platform.Platform) error {
-	ours, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+p.Owner(), "--output=name")
-	if err != nil {
-		return fmt.Errorf("cannot look for the packages: %w", err)
-	}
-
-	if strings.TrimSpace(ours) != "" {
-		return nil
+	if ours, err := installed(ctx, p); err != nil || ours {
+		return err
 	}
 
 	foreign, err := p.Kubectl(ctx, "", append([]string{"get", "crd", "--ignore-not-found", "--output=name"}, definitions...)...)
