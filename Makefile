@@ -24,9 +24,11 @@ help: ## Print every target with what it does.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
 
 .PHONY: generate
-generate: dev ## Generate deep copies, method sets, CRDs and the XRD from apis/.
-	@rm -f apis/*/*/zz_generated.*.go
+generate: ## Generate deep copies, method sets, CRDs and the XRD from apis/.
+	@rm -f apis/*/*/zz_generated.deepcopy.go
 	@go tool controller-gen object paths=./apis/...
+	@$(MAKE) --no-print-directory dev # Needs the deep copies of new kinds.
+	@find apis -name 'zz_generated.*.go' ! -name '*.deepcopy.go' -delete
 	@"$$($(DEV) tool angryjet)" generate-methodsets ./apis/minio/...
 	@go tool controller-gen crd paths=./apis/minio/... output:crd:artifacts:config=package/provider/crds
 	@go tool controller-gen crd paths=./apis/input/... output:crd:artifacts:config=package/function/crds

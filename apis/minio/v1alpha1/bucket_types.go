@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
@@ -19,9 +20,131 @@ const (
 	VersioningSuspended VersioningState = "Suspended"
 )
 
-// BucketParameters are the settings of a bucket.
+// RetentionMode says who may shorten the retention of an object.
+// +kubebuilder:validation:Enum=Governance;Compliance
+type RetentionMode string
+
+// Modes of retention.
+const (
+	// RetentionGovernance lets those shorten it whom a policy allows
+	// s3:BypassGovernanceRetention.
+	RetentionGovernance RetentionMode = "Governance"
+	// RetentionCompliance lets nobody shorten it, administrators included.
+	RetentionCompliance RetentionMode = "Compliance"
+)
+
+// Retention is how long new objects are locked unless their upload says
+// otherwise.
+// +kubebuilder:validation:ExactlyOneOf=days;years
+type Retention struct {
+	// Mode of the locks.
+	Mode RetentionMode `json:"mode"`
+
+	// Days that a new object is locked.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	Days *int32 `json:"days,omitempty"`
+
+	// Years that a new object is locked.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	Years *int32 `json:"years,omitempty"`
+}
+
+// LifecycleRule deletes what has become old.
+// +kubebuilder:validation:XValidation:rule="has(self.expireAfterDays) || has(self.expireNoncurrentAfterDays) || has(self.abortIncompleteUploadsAfterDays)",message="a lifecycle rule needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays"
+type LifecycleRule struct {
+	// Prefix of the names of the objects that the rule is for. The default is
+	// all objects.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Prefix string `json:"prefix,omitempty"`
+
+	// ExpireAfterDays is how many days after its upload an object is deleted. In
+	// a versioned bucket it becomes a noncurrent version.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	ExpireAfterDays *int32 `json:"expireAfterDays,omitempty"`
+
+	// ExpireNoncurrentAfterDays is how many days after it was replaced or
+	// deleted a version is deleted for good.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	ExpireNoncurrentAfterDays *int32 `json:"expireNoncurrentAfterDays,omitempty"`
+
+	// AbortIncompleteUploadsAfterDays is how many days after it was begun a
+	// multipart upload is given up. MinIO has no such rule of its own: the
+	// provider does it when it looks at the bucket. Servers also give up by
+	// themselves, after 24 hours unless told otherwise (stale_uploads_expiry).
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	AbortIncompleteUploadsAfterDays *int32 `json:"abortIncompleteUploadsAfterDays,omitempty"`
+}
+
+// EncryptionType says who holds the key that encrypts objects at rest.
+// +kubebuilder:validation:Enum=SSE-S3;SSE-KMS
+type EncryptionType string
+
+// Types of encryption. Both need a server with a KMS.
+const (
+	// EncryptionSSES3 encrypts with the server's default key.
+	EncryptionSSES3 EncryptionType = "SSE-S3"
+	// EncryptionSSEKMS encrypts with a key of the server's KMS.
+	EncryptionSSEKMS EncryptionType = "SSE-KMS"
+)
+
+// Encryption is how new objects are encrypted at rest unless their upload says
+// otherwise.
+// +kubebuilder:validation:XValidation:rule="self.type == 'SSE-KMS' || !has(self.kmsKeyID)",message="kmsKeyID needs type SSE-KMS"
+// +kubebuilder:validation:XValidation:rule="self.type != 'SSE-KMS' || has(self.kmsKeyID)",message="type SSE-KMS needs kmsKeyID"
+type Encryption struct {
+	// Type of the encryption.
+	Type EncryptionType `json:"type"`
+
+	// KMSKeyID names the key of the server's KMS. Type SSE-KMS needs it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	KMSKeyID string `json:"kmsKeyID,omitempty"`
+}
+
+// AnonymousAccess is what those may do who show no key.
+// +kubebuilder:validation:Enum=None;Download
+type AnonymousAccess string
+
+// Kinds of anonymous access.
+const (
+	// AnonymousAccessNone allows nothing.
+	AnonymousAccessNone AnonymousAccess = "None"
+	// AnonymousAccessDownload allows to read objects whose names are known, not
+	// to list them.
+	AnonymousAccessDownload AnonymousAccess = "Download"
+)
+
+// WhenNotEmpty says what becomes of a bucket that is to be deleted while it
+// holds objects, versions of objects, or incomplete uploads.
+// +kubebuilder:validation:Enum=Refuse;Purge
+type WhenNotEmpty string
+
+// What becomes of a bucket that is to be deleted and not empty.
+const (
+	// WhenNotEmptyRefuse keeps the bucket, and with it the resource.
+	WhenNotEmptyRefuse WhenNotEmpty = "Refuse"
+	// WhenNotEmptyPurge deletes everything in it. Locked objects stay, and with
+	// them the bucket.
+	WhenNotEmptyPurge WhenNotEmpty = "Purge"
+)
+
+// BucketParameters are the settings of a bucket. A setting that is not set is
+// left as it is on the server; one that was set and no longer is, is undone.
 // +kubebuilder:validation:XValidation:rule="has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)",message="region is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.objectLocking) || !self.objectLocking || !has(self.versioning) || self.versioning == 'Enabled'",message="objectLocking needs versioning: it cannot be Suspended"
+// +kubebuilder:validation:XValidation:rule="!has(self.retention) || (has(self.objectLocking) && self.objectLocking)",message="retention needs objectLocking, which is fixed at creation"
 type BucketParameters struct {
 	// Region in which to create the bucket. It must be the server's own region.
 	// The default is the region of the provider configuration. Fixed at
@@ -39,9 +162,52 @@ type BucketParameters struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="objectLocking is fixed at creation"
 	ObjectLocking bool `json:"objectLocking"`
 
-	// Versioning of the bucket's objects. Unset leaves the server's state alone.
+	// Retention locks each new object. It needs objectLocking.
+	// +optional
+	Retention *Retention `json:"retention,omitempty"`
+
+	// Versioning of the bucket's objects. It can be suspended, but not undone:
+	// a bucket whose versioning is no longer set is suspended.
 	// +optional
 	Versioning *VersioningState `json:"versioning,omitempty"`
+
+	// Quota is the most that the bucket may hold, all versions of its objects
+	// together, such as 10Gi. It must be whole bytes, and no less than what the
+	// bucket holds when it is set. The server counts from time to time, so a
+	// bucket may outgrow its quota for some minutes.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger()",message="quota must be whole bytes"
+	Quota *resource.Quantity `json:"quota,omitempty"`
+
+	// Lifecycle deletes what has become old. The rules are all there are: one
+	// that was made elsewhere is removed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
+	Lifecycle []LifecycleRule `json:"lifecycle,omitempty"`
+
+	// Tags of the bucket. They are all there are: one that was set elsewhere is
+	// removed.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=50
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && size(self[k]) <= 256)",message="a tag has a key of 1 to 128 and a value of at most 256 characters"
+	Tags map[string]string `json:"tags,omitempty"`
+
+	// Encryption of new objects at rest.
+	// +optional
+	Encryption *Encryption `json:"encryption,omitempty"`
+
+	// AnonymousAccess is what those may do who show no key. It is kept as the
+	// bucket's policy and replaces any other.
+	// +optional
+	AnonymousAccess *AnonymousAccess `json:"anonymousAccess,omitempty"`
+
+	// WhenNotEmpty says what becomes of the bucket when the resource is deleted
+	// while the bucket holds anything.
+	// +optional
+	// +kubebuilder:default=Refuse
+	WhenNotEmpty WhenNotEmpty `json:"whenNotEmpty,omitempty"`
 }
 
 // BucketObservation is what the server says of a bucket.
@@ -49,6 +215,13 @@ type BucketObservation struct {
 	// Versioning as the server has it; empty if the bucket never was versioned.
 	// +optional
 	Versioning VersioningState `json:"versioning,omitempty"`
+
+	// ManagedSettings are the fields of spec.forProvider that the resource has
+	// set on the server, sorted. One that is no longer in spec.forProvider is
+	// undone on the server if it is in here, and left alone if it is not.
+	// +optional
+	// +listType=set
+	ManagedSettings []string `json:"managedSettings,omitempty"`
 }
 
 // BucketSpec is the desired state of a Bucket.
@@ -77,7 +250,7 @@ type BucketStatus struct {
 // A bucket that exists already is left alone, and Synced says so, unless
 // somebody set the annotation crossplane.io/external-name to its name: then the
 // resource adopts it. Deleting the resource removes the bucket if it is empty;
-// while objects are left the resource stays, and Synced says why.
+// while anything is left in it, whenNotEmpty decides.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -23,6 +23,7 @@ var (
 var (
 	BucketKind                = GroupVersion.WithKind("Bucket")
 	UserKind                  = GroupVersion.WithKind("User")
+	PolicyKind                = GroupVersion.WithKind("Policy")
 	ProviderConfigKind        = GroupVersion.WithKind("ProviderConfig")
 	ClusterProviderConfigKind = GroupVersion.WithKind("ClusterProviderConfig")
 	ProviderConfigUsageKind   = GroupVersion.WithKind("ProviderConfigUsage")
@@ -32,6 +33,7 @@ func init() {
 	SchemeBuilder.Register(
 		&Bucket{}, &BucketList{},
 		&User{}, &UserList{},
+		&Policy{}, &PolicyList{},
 		&ProviderConfig{}, &ProviderConfigList{},
 		&ClusterProviderConfig{}, &ClusterProviderConfigList{},
 		&ProviderConfigUsage{}, &ProviderConfigUsageList{},

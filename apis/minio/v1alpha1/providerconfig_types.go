@@ -59,6 +59,24 @@ type Credentials struct {
 	SecretRef ObjectReference `json:"secretRef"`
 }
 
+// ClientOptions bound what the provider asks of a server at once, and how long
+// it waits for answers.
+type ClientOptions struct {
+	// Timeout of one call to the server.
+	// +optional
+	// +kubebuilder:default="30s"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="timeout must be from 1s to 5m"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// MaxCallsInFlight is how many calls to the server may be under way at once.
+	// Further ones wait.
+	// +optional
+	// +kubebuilder:default=32
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1024
+	MaxCallsInFlight *int32 `json:"maxCallsInFlight,omitempty"`
+}
+
 // ProviderConfigSpec says which MinIO server to drive, and how.
 type ProviderConfigSpec struct {
 	// Endpoint is the server's URL, as the provider reaches it: scheme, host
@@ -84,11 +102,15 @@ type ProviderConfigSpec struct {
 	// Credentials of an administrator of the server.
 	Credentials Credentials `json:"credentials"`
 
-	// CABundle says which certificate authorities to trust. The default is none
-	// but those of the provider's image, which holds none: an https endpoint
-	// needs it.
+	// CABundle says which certificate authorities to trust, of endpoint as of
+	// publicEndpoint. The default is none but those of the provider's image,
+	// which holds none: an https endpoint needs it.
 	// +optional
 	CABundle *CABundle `json:"caBundle,omitempty"`
+
+	// Client bounds what the provider asks of the server.
+	// +optional
+	Client *ClientOptions `json:"client,omitempty"`
 }
 
 // ProviderConfigStatus is the observed state of a provider configuration.
@@ -102,6 +124,8 @@ type ProviderConfigStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,categories={crossplane,provider,minio}
+// +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
+// +kubebuilder:printcolumn:name="REASON",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].reason"
 // +kubebuilder:printcolumn:name="ENDPOINT",type="string",JSONPath=".spec.endpoint"
 // +kubebuilder:printcolumn:name="USERS",type="integer",JSONPath=".status.users"
 // +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
@@ -131,6 +155,8 @@ type ProviderConfigList struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,categories={crossplane,provider,minio}
+// +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
+// +kubebuilder:printcolumn:name="REASON",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].reason"
 // +kubebuilder:printcolumn:name="ENDPOINT",type="string",JSONPath=".spec.endpoint"
 // +kubebuilder:printcolumn:name="USERS",type="integer",JSONPath=".status.users"
 // +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
