@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,6 +54,27 @@ type Kind[T resource.ModernManaged] struct {
 	List resource.ManagedList
 	// Client returns the client that drives resources of the kind on a server.
 	Client func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[T]
+	// Next returns when a resource that is up to date has to be looked at before
+	// its next poll; the zero time if it can wait. It may be nil.
+	Next func(T) time.Time
+}
+
+// pollInterval returns how long a resource that is up to date can wait for the
+// next look: about interval, or until the kind says that something is due.
+func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
+	after := wait.Jitter(interval*(jitterShare-1)/jitterShare, 2.0/jitterShare)
+
+	obj, ok := mg.(T)
+	if k.Next == nil || !ok {
+		return after
+	}
+
+	if next := k.Next(obj); !next.IsZero() {
+		// The queue takes no time of nothing for "not at all".
+		after = min(after, max(time.Until(next), firstRetry))
+	}
+
+	return after
 }
 
 // Setup adds a controller for the kind to a manager once the kind's CRD is
@@ -100,7 +122,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),
 		managed.WithPollInterval(o.PollInterval),
-		managed.WithPollJitterHook(o.PollInterval / jitterShare),
+		managed.WithPollIntervalHook(k.pollInterval),
 		managed.WithLogger(o.Logger.WithValues("controller", name)),
 		managed.WithRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))), //nolint:staticcheck // The runtime knows the older recorder only.
 		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
