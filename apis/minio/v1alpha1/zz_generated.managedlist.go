@@ -13,6 +13,15 @@ func (l *BucketList) GetItems() []resource.Managed {
 	return items
 }
 
+// GetItems of this PolicyList.
+func (l *PolicyList) GetItems() []resource.Managed {
+	items := make([]resource.Managed, len(l.Items))
+	for i := range l.Items {
+		items[i] = &l.Items[i]
+	}
+	return items
+}
+
 // GetItems of this UserList.
 func (l *UserList) GetItems() []resource.Managed {
 	items := make([]resource.Managed, len(l.Items))

@@ -35,6 +35,25 @@ func (mg *User) ResolveReferences(ctx context.Context, c client.Reader) error {
 		mg.Spec.ForProvider.Grants[i3].BucketRef = rsp.ResolvedReference
 
 	}
+	for i3 := 0; i3 < len(mg.Spec.ForProvider.Policies); i3++ {
+		rsp, err = r.Resolve(ctx, reference.NamespacedResolutionRequest{
+			CurrentValue: mg.Spec.ForProvider.Policies[i3].PolicyName,
+			Extract:      reference.ExternalName(),
+			Namespace:    mg.GetNamespace(),
+			Reference:    mg.Spec.ForProvider.Policies[i3].PolicyRef,
+			Selector:     mg.Spec.ForProvider.Policies[i3].PolicySelector,
+			To: reference.To{
+				List:    &PolicyList{},
+				Managed: &Policy{},
+			},
+		})
+		if err != nil {
+			return errors.Wrap(err, "mg.Spec.ForProvider.Policies[i3].PolicyName")
+		}
+		mg.Spec.ForProvider.Policies[i3].PolicyName = rsp.ResolvedValue
+		mg.Spec.ForProvider.Policies[i3].PolicyRef = rsp.ResolvedReference
+
+	}
 
 	return nil
 }
