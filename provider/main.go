@@ -34,6 +34,7 @@ import (
 	"github.com/cistern-dev/cistern/provider/admission"
 	"github.com/cistern-dev/cistern/provider/bucket"
 	"github.com/cistern-dev/cistern/provider/kind"
+	"github.com/cistern-dev/cistern/provider/policy"
 	"github.com/cistern-dev/cistern/provider/user"
 )
 
@@ -81,6 +82,7 @@ func (c *cli) Run() error {
 	servers := kind.NewServers(mgr.GetClient())
 	kind.Setup(mgr, o, servers, bucket.Kind())
 	kind.Setup(mgr, o, servers, user.Kind())
+	kind.Setup(mgr, o, servers, policy.Kind())
 
 	if err := customresourcesgate.Setup(mgr, o); err != nil {
 		return errors.Wrap(err, "cannot set up the gate that waits for CRDs")

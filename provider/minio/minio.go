@@ -62,11 +62,6 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 
-	region := c.Region
-	if region == "" {
-		region = DefaultRegion
-	}
-
 	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), "")
 	secure := u.Scheme == "https"
 
@@ -74,7 +69,7 @@ func New(c Config) (*Server, error) {
 		Creds:        creds,
 		Secure:       secure,
 		Transport:    rt,
-		Region:       region,
+		Region:       c.signingRegion(),
 		BucketLookup: miniogo.BucketLookupPath,
 		MaxRetries:   1,
 	})
