@@ -315,7 +315,9 @@ func waitGeneration(t *testing.T, u *minio.User, generation int64) {
 		}
 
 		s := u.Status.AtProvider
-		if got := string(publishedBy(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID {
+		// Until the new key is made, the one that retires is the current one.
+		retires := slices.ContainsFunc(s.RetiringKeys, func(k minio.RetiringKey) bool { return k.AccessKeyID == s.AccessKeyID })
+		if got := string(publishedBy(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID || retires {
 			return fmt.Errorf("generation %d, key %s, published %s; %s", s.Generation, s.AccessKeyID, got, u.GetCondition(xpv1.TypeSynced).Message)
 		}
 
