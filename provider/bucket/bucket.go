@@ -3,8 +3,11 @@ package bucket
 
 import (
 	"context"
+	"time"
 
+	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -23,22 +26,41 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
 		Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
-			return &external{s3: srv.S3}
+			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, now: time.Now}
 		},
 	}
 }
 
-// s3 is what is needed of an S3 client.
+// s3 is what is needed of an S3 client, beside what the settings need.
 type s3 interface {
+	settingsS3
+	purgeS3
+
 	MakeBucket(ctx context.Context, bucket string, o miniogo.MakeBucketOptions) error
 	RemoveBucket(ctx context.Context, bucket string) error
-	GetObjectLockConfig(ctx context.Context, bucket string) (lock string, mode *miniogo.RetentionMode, validity *uint, unit *miniogo.ValidityUnit, err error)
-	GetBucketVersioning(ctx context.Context, bucket string) (miniogo.BucketVersioningConfiguration, error)
-	SetBucketVersioning(ctx context.Context, bucket string, c miniogo.BucketVersioningConfiguration) error
 }
 
 // external drives one server's buckets.
-type external struct{ s3 s3 }
+type external struct {
+	s3    s3
+	admin admin
+	now   func() time.Time
+
+	// found is what Observe found, for Update and Delete. A client lives for one
+	// reconcile.
+	found findings
+}
+
+// findings are what a bucket is like, and what is amiss with it.
+type findings struct {
+	exists bool
+	// settings of the bucket, as the server has them.
+	settings settings
+	// amiss are the settings to write or to undo.
+	amiss []setting
+	// stale are the incomplete uploads to give up.
+	stale []miniogo.ObjectMultipartInfo
+}
 
 // Name returns the name of b's bucket on the server.
 func Name(b *v1alpha1.Bucket) string {
@@ -49,12 +71,22 @@ func Name(b *v1alpha1.Bucket) string {
 	return b.GetName()
 }
 
-// Observe costs one call: asking for a bucket's versioning also tells whether
-// the bucket exists.
+// Observe costs one call, which answers for existence and all settings, and a
+// second one for a bucket whose incomplete uploads are to be given up.
 func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalObservation, error) {
 	name := Name(b)
 
-	v, err := e.s3.GetBucketVersioning(ctx, name)
+	// The server would take some such names for those of files.
+	if err := s3utils.CheckValidBucketNameStrict(name); err != nil {
+		if meta.WasDeleted(b) {
+			return managed.ExternalObservation{}, nil
+		}
+
+		return managed.ExternalObservation{}, errors.Errorf("%q cannot be the name of a bucket: %v: choose another name, or set the annotation %s",
+			name, err, meta.AnnotationKeyExternalName)
+	}
+
+	s, err := readSettings(ctx, e.admin, name)
 	if minio.IsNotFound(err) {
 		return managed.ExternalObservation{}, nil
 	}
@@ -64,55 +96,57 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 	}
 
 	if !kind.Owns(b) {
-		if meta.WasDeleted(b) {
-			return managed.ExternalObservation{}, nil
-		}
-
-		return managed.ExternalObservation{}, errors.Errorf(
-			"bucket %q exists and was not made by this resource: choose another name, or set the annotation %s: %s to adopt it",
-			name, meta.AnnotationKeyExternalName, name)
+		return managed.ExternalObservation{}, kind.NotOwned(b, "bucket", name)
 	}
 
-	if err := e.checkLocking(ctx, b); err != nil {
+	e.found = findings{exists: true, settings: s}
+
+	if meta.WasDeleted(b) {
+		return managed.ExternalObservation{ResourceExists: true}, nil
+	}
+
+	if b.Spec.ForProvider.ObjectLocking && !s.locking() {
+		return managed.ExternalObservation{}, errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: unset spec.forProvider.objectLocking, or adopt another bucket", name)
+	}
+
+	if err := e.examine(ctx, b); err != nil {
 		return managed.ExternalObservation{}, err
 	}
 
-	b.Status.AtProvider.Versioning = v1alpha1.VersioningState(v.Status)
-	b.SetConditions(xpv1.Available())
+	o := managed.ExternalObservation{
+		ResourceExists:          true,
+		ResourceUpToDate:        len(e.found.amiss) == 0 && len(e.found.stale) == 0,
+		ResourceLateInitialized: kind.RecordName(b, name),
+	}
 
-	o := managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: versioned(b)}
-
-	if meta.GetExternalName(b) == "" {
-		// A creation whose end was never recorded: record it now, because
-		// references to the Bucket read its external name.
-		meta.SetExternalName(b, name)
-
-		o.ResourceLateInitialized = true
+	if o.ResourceUpToDate {
+		setAvailable(b)
 	}
 
 	return o, nil
 }
 
-// checkLocking returns an error if the bucket should have object locking and was
-// adopted without. Of a bucket that the resource made it is known.
-func (e *external) checkLocking(ctx context.Context, b *v1alpha1.Bucket) error {
-	if !b.Spec.ForProvider.ObjectLocking || !meta.GetExternalCreatePending(b).IsZero() || meta.WasDeleted(b) {
-		return nil
+// examine finds out what is amiss with a bucket that exists.
+func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket) error {
+	var err error
+	if e.found.amiss, err = differences(b, e.found.settings); err != nil {
+		return err
 	}
 
-	lock, _, _, _, err := e.s3.GetObjectLockConfig(ctx, Name(b))
-	if err != nil && !minio.IsRefusal(err) {
-		return errors.Wrapf(err, "cannot look at the object locking of bucket %q", Name(b))
+	v, err := e.found.settings.versioning()
+	b.Status.AtProvider.Versioning = v1alpha1.VersioningState(v)
+
+	if err != nil {
+		return err
 	}
 
-	if lock != "Enabled" {
-		return errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: unset spec.forProvider.objectLocking, or adopt another bucket", Name(b))
-	}
+	e.found.stale, err = staleUploads(ctx, e.s3, b, e.now())
 
-	return nil
+	return err
 }
 
-// Create makes the bucket and switches versioning as wanted.
+// Create makes the bucket. Its settings are for Update, in the reconcile that
+// follows at once.
 func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalCreation, error) {
 	name := Name(b)
 	o := miniogo.MakeBucketOptions{ObjectLocking: b.Spec.ForProvider.ObjectLocking}
@@ -127,64 +161,55 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 		meta.SetExternalName(b, name)
 	}
 
-	if err != nil {
-		return managed.ExternalCreation{}, errors.Wrapf(err, "cannot make bucket %q", name)
+	if minio.IsWrongRegion(err) {
+		return managed.ExternalCreation{}, errors.Errorf("cannot make bucket %q in region %q, which is not the server's: correct spec.forProvider.region, or leave it out", name, o.Region)
 	}
 
-	if versioned(b) {
-		return managed.ExternalCreation{}, nil
-	}
-
-	return managed.ExternalCreation{}, e.setVersioning(ctx, b)
+	return managed.ExternalCreation{}, errors.Wrapf(err, "cannot make bucket %q", name)
 }
 
-// Update switches versioning as wanted. The next look is a poll away, so Update
-// says itself what the server has now.
+// Update writes the settings that Observe found amiss, and no others. The next
+// look may be a poll away, so Update says itself that the bucket is in order.
 func (e *external) Update(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
-	if err := e.setVersioning(ctx, b); err != nil {
+	if !e.found.exists {
+		return managed.ExternalUpdate{}, kind.NotCreatable("bucket", Name(b))
+	}
+
+	c := clients{s3: e.s3, admin: e.admin}
+
+	for _, s := range e.found.amiss {
+		if err := s.apply(ctx, c, b); err != nil {
+			return managed.ExternalUpdate{}, err
+		}
+	}
+
+	if err := abortUploads(ctx, e.s3, Name(b), e.found.stale); err != nil {
 		return managed.ExternalUpdate{}, err
 	}
 
-	b.Status.AtProvider.Versioning = *b.Spec.ForProvider.Versioning
+	setAvailable(b)
 
 	return managed.ExternalUpdate{}, nil
-}
-
-// Delete removes the bucket if it is empty.
-func (e *external) Delete(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalDelete, error) {
-	b.SetConditions(xpv1.Deleting())
-
-	name := Name(b)
-
-	switch err := e.s3.RemoveBucket(ctx, name); {
-	case minio.IsNotFound(err):
-		return managed.ExternalDelete{}, nil
-	case minio.IsNotEmpty(err):
-		return managed.ExternalDelete{}, errors.Errorf("bucket %q is not empty: delete its objects, with all their versions, and it goes too", name)
-	default:
-		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove bucket %q", name)
-	}
 }
 
 // Disconnect does nothing: the client is shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-func (e *external) setVersioning(ctx context.Context, b *v1alpha1.Bucket) error {
-	if b.Spec.ForProvider.Versioning == nil {
-		// Only a bucket that is missing, and that the resource's management
-		// policies forbid to make, gets here without anything to set.
-		return errors.Errorf("bucket %q does not exist, and spec.managementPolicies do not allow to create it", Name(b))
+// setAvailable says that the bucket is there and in order, and which of its
+// settings are the resource's.
+func setAvailable(b *v1alpha1.Bucket) {
+	b.Status.AtProvider.ManagedSettings = wanted(&b.Spec.ForProvider)
+	if v := b.Spec.ForProvider.Versioning; v != nil {
+		b.Status.AtProvider.Versioning = *v
 	}
 
-	want := *b.Spec.ForProvider.Versioning
-	err := e.s3.SetBucketVersioning(ctx, Name(b), miniogo.BucketVersioningConfiguration{Status: string(want)})
-
-	return errors.Wrapf(err, "cannot set versioning of bucket %q to %s", Name(b), want)
+	b.SetConditions(xpv1.Available())
 }
 
-// versioned reports whether the bucket's versioning was last seen as wanted.
-func versioned(b *v1alpha1.Bucket) bool {
-	want := b.Spec.ForProvider.Versioning
+// admin is what is needed of an administration client. None of it is encrypted.
+type admin interface {
+	exporter
 
-	return want == nil || *want == b.Status.AtProvider.Versioning
+	AccountInfo(ctx context.Context, o madmin.AccountOpts) (madmin.AccountInfo, error)
+	SetBucketQuota(ctx context.Context, bucket string, q *madmin.BucketQuota) error
 }

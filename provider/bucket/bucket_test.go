@@ -1,321 +1,392 @@
 package bucket
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"io"
+	"iter"
+	"strings"
 	"testing"
+	"time"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
+	"github.com/minio/minio-go/v7/pkg/sse"
+	"github.com/minio/minio-go/v7/pkg/tags"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
-	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-var (
-	errLost     = errors.New("connection reset by peer")
-	errMissing  = miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1", StatusCode: 404}
-	errExists   = miniogo.ErrorResponse{Code: "BucketAlreadyOwnedByYou", RequestID: "1", StatusCode: 409}
-	errNotEmpty = miniogo.ErrorResponse{Code: "BucketNotEmpty", RequestID: "1", StatusCode: 409}
-	errGateway  = miniogo.ErrorResponse{Code: "504 Gateway Timeout", StatusCode: 504}
-	errUnlocked = miniogo.ErrorResponse{Code: "ObjectLockConfigurationNotFoundError", RequestID: "1", StatusCode: 404}
-)
+var errInjected = errors.New("injected")
 
-type fakeS3 struct {
-	makeBucket    func(name string, o miniogo.MakeBucketOptions) error
-	removeBucket  func(name string) error
-	getVersioning func(name string) (miniogo.BucketVersioningConfiguration, error)
-	setVersioning func(name, status string) error
-	lock          error
+// fakeServer is a server of one bucket, which may not exist. It writes down the
+// calls that change something.
+type fakeServer struct {
+	t       *testing.T
+	has     settings
+	objects []miniogo.ObjectInfo
+	uploads []miniogo.ObjectMultipartInfo
+	locked  map[string]bool
+	calls   []string
+	fail    string
+	size    uint64
+	clock   *time.Time
+	// slowness is how long it takes to list an object.
+	slowness time.Duration
 }
 
-func (f *fakeS3) GetObjectLockConfig(context.Context, string) (string, *miniogo.RetentionMode, *uint, *miniogo.ValidityUnit, error) {
-	if f.lock != nil {
-		return "", nil, nil, nil, f.lock
+func (f *fakeServer) call(name string) error {
+	f.calls = append(f.calls, name)
+	if f.fail == name {
+		return errInjected
 	}
 
-	return "Enabled", nil, nil, nil, nil
+	return nil
 }
 
-func (f *fakeS3) MakeBucket(_ context.Context, name string, o miniogo.MakeBucketOptions) error {
-	return f.makeBucket(name, o)
+func (f *fakeServer) ExportBucketMetadata(context.Context, string) (io.ReadCloser, error) {
+	if f.has == nil {
+		return nil, madmin.ErrorResponse{Code: "NoSuchBucket", RequestID: "1"}
+	}
+
+	return io.NopCloser(bytes.NewReader(export(f.t, "photos", f.has))), nil
 }
 
-func (f *fakeS3) RemoveBucket(_ context.Context, name string) error { return f.removeBucket(name) }
-
-func (f *fakeS3) GetBucketVersioning(_ context.Context, name string) (miniogo.BucketVersioningConfiguration, error) {
-	return f.getVersioning(name)
+func (f *fakeServer) AccountInfo(context.Context, madmin.AccountOpts) (madmin.AccountInfo, error) {
+	return madmin.AccountInfo{Buckets: []madmin.BucketAccessInfo{{Name: "photos", Size: f.size}}}, nil
 }
 
-func (f *fakeS3) SetBucketVersioning(_ context.Context, name string, c miniogo.BucketVersioningConfiguration) error {
-	return f.setVersioning(name, c.Status)
+func (f *fakeServer) SetBucketQuota(_ context.Context, _ string, q *madmin.BucketQuota) error {
+	b, _ := json.Marshal(q)
+	f.has[fileQuota] = b
+
+	return f.call("SetBucketQuota")
 }
 
-type modifier func(*v1alpha1.Bucket)
+func (f *fakeServer) MakeBucket(_ context.Context, _ string, o miniogo.MakeBucketOptions) error {
+	f.has = settings{}
+	if o.ObjectLocking {
+		f.has[fileLocking] = []byte("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>")
+	}
 
-func newBucket(m ...modifier) *v1alpha1.Bucket {
-	b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
-	for _, f := range m {
+	return f.call("MakeBucket")
+}
+
+func (f *fakeServer) RemoveBucket(context.Context, string) error {
+	f.has = nil
+
+	return f.call("RemoveBucket")
+}
+
+func (f *fakeServer) RemoveBucketWithOptions(_ context.Context, _ string, o miniogo.RemoveBucketOptions) error {
+	if !o.ForceDelete {
+		return errors.New("without force")
+	}
+
+	f.has, f.objects = nil, nil
+
+	return f.call("ForceDelete")
+}
+
+func (f *fakeServer) SetBucketVersioning(_ context.Context, _ string, c miniogo.BucketVersioningConfiguration) error {
+	f.has[fileVersioning] = []byte("<VersioningConfiguration><Status>" + c.Status + "</Status></VersioningConfiguration>")
+
+	return f.call("SetBucketVersioning")
+}
+
+func (f *fakeServer) SetObjectLockConfig(context.Context, string, *miniogo.RetentionMode, *uint, *miniogo.ValidityUnit) error {
+	return f.call("SetObjectLockConfig")
+}
+
+func (f *fakeServer) SetBucketLifecycle(context.Context, string, *lifecycle.Configuration) error {
+	return f.call("SetBucketLifecycle")
+}
+
+func (f *fakeServer) SetBucketTagging(context.Context, string, *tags.Tags) error {
+	return f.call("SetBucketTagging")
+}
+
+func (f *fakeServer) RemoveBucketTagging(context.Context, string) error {
+	return f.call("RemoveBucketTagging")
+}
+
+func (f *fakeServer) SetBucketEncryption(context.Context, string, *sse.Configuration) error {
+	return f.call("SetBucketEncryption")
+}
+
+func (f *fakeServer) RemoveBucketEncryption(context.Context, string) error {
+	return f.call("RemoveBucketEncryption")
+}
+
+func (f *fakeServer) SetBucketPolicy(context.Context, string, string) error {
+	return f.call("SetBucketPolicy")
+}
+
+func (f *fakeServer) ListObjectsV2(_, _, _, _, _ string, _ int) (miniogo.ListBucketV2Result, error) {
+	return miniogo.ListBucketV2Result{Contents: f.objects}, nil
+}
+
+func (f *fakeServer) ListObjectsIter(context.Context, string, miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo] {
+	return func(yield func(miniogo.ObjectInfo) bool) {
+		for _, o := range append([]miniogo.ObjectInfo{}, f.objects...) {
+			if f.clock != nil {
+				*f.clock = f.clock.Add(f.slowness)
+			}
+
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+func (f *fakeServer) ListMultipartUploads(context.Context, string, string, string, string, string, int) (miniogo.ListMultipartUploadsResult, error) {
+	return miniogo.ListMultipartUploadsResult{Uploads: f.uploads}, nil
+}
+
+func (f *fakeServer) AbortMultipartUpload(_ context.Context, _, object, _ string) error {
+	return f.call("Abort " + object)
+}
+
+func (f *fakeServer) RemoveObjectsWithIter(_ context.Context, _ string, objects iter.Seq[miniogo.ObjectInfo], o miniogo.RemoveObjectsOptions) (iter.Seq[miniogo.RemoveObjectResult], error) {
+	if o.GovernanceBypass {
+		return nil, errors.New("a lock would be forced")
+	}
+
+	return func(yield func(miniogo.RemoveObjectResult) bool) {
+		for obj := range objects {
+			r := miniogo.RemoveObjectResult{ObjectName: obj.Key}
+			if f.locked[obj.Key] {
+				r.Err = miniogo.ErrorResponse{Code: "InvalidRequest"}
+			} else {
+				f.objects = f.objects[1:]
+			}
+
+			if !yield(r) {
+				return
+			}
+		}
+	}, nil
+}
+
+func (f *fakeServer) GetObjectRetention(context.Context, string, string, string) (*miniogo.RetentionMode, *time.Time, error) {
+	return new(miniogo.Governance), new(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)), nil
+}
+
+func newBucket() *v1alpha1.Bucket {
+	return &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
+}
+
+// reconcile does what the runtime does until nothing is to be done.
+func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
+	t.Helper()
+
+	f.t = t
+
+	for range 5 {
+		e := &external{s3: f, admin: f, now: time.Now}
+
+		o, err := e.Observe(t.Context(), b)
+
+		switch {
+		case err != nil:
+		case !o.ResourceExists:
+			_, err = e.Create(t.Context(), b)
+		case o.ResourceUpToDate:
+			return nil
+		default:
+			_, err = e.Update(t.Context(), b)
+		}
+
+		if err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func TestReconcile(t *testing.T) {
+	owned := func(f func(*v1alpha1.Bucket)) *v1alpha1.Bucket {
+		b := newBucket()
+		meta.SetExternalName(b, b.Name)
 		f(b)
+
+		return b
+	}
+	quotaOf := func(q string) func(*v1alpha1.Bucket) {
+		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse(q)) }
+	}
+	someObject := []miniogo.ObjectInfo{{Key: "a"}}
+
+	cases := map[string]struct {
+		reason string
+		server fakeServer
+		bucket *v1alpha1.Bucket
+		calls  []string
+		err    string
+	}{
+		"New":          {reason: "A bucket without settings costs one call.", bucket: newBucket(), calls: []string{"MakeBucket"}},
+		"NewWithQuota": {reason: "Settings are written once the bucket is there.", bucket: owned(quotaOf("1Gi")), calls: []string{"MakeBucket", "SetBucketQuota"}},
+		"There":        {reason: "A bucket in order is left alone.", server: fakeServer{has: settings{}}, bucket: owned(func(*v1alpha1.Bucket) {})},
+		"Foreign":      {reason: "What somebody else made is left alone.", server: fakeServer{has: settings{}}, bucket: newBucket(), err: "set the annotation crossplane.io/external-name: photos to adopt it"},
+		"BadName":      {reason: "A name that cannot be is refused before it is sent.", bucket: owned(func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "UPPER") }), err: `"UPPER" cannot be the name of a bucket`},
+		"NoLocking":    {reason: "Locking cannot be added.", server: fakeServer{has: settings{}}, bucket: owned(func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }), err: "unset spec.forProvider.objectLocking"},
+		"SmallQuota":   {reason: "A quota below what is there would block the bucket.", server: fakeServer{has: settings{}, objects: someObject, size: 3 << 30}, bucket: owned(quotaOf("1Gi")), err: "spec.forProvider.quota of 1Gi is less than the 3Gi that the bucket holds"},
+		"StaleUpload": {
+			reason: "Uploads that are older than a rule allows are given up, others are not.",
+			server: fakeServer{has: settings{}, uploads: []miniogo.ObjectMultipartInfo{
+				{Key: "tmp/old", Initiated: time.Now().AddDate(0, 0, -3)}, {Key: "tmp/new", Initiated: time.Now()}, {Key: "other", Initiated: time.Now().AddDate(0, 0, -3)},
+			}},
+			bucket: owned(func(b *v1alpha1.Bucket) {
+				b.Spec.ForProvider.Lifecycle = []v1alpha1.LifecycleRule{{Prefix: "tmp/", AbortIncompleteUploadsAfterDays: new(int32(2))}}
+			}),
+			calls: []string{"Abort tmp/old"},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := tc.server
+
+			err := reconcile(t, &f, tc.bucket)
+			if (err != nil) != (tc.err != "") || (err != nil && !strings.Contains(err.Error(), tc.err)) {
+				t.Errorf("%s\nwant error %q, got %v", tc.reason, tc.err, err)
+			}
+
+			// The fake keeps the upload, so each look gives it up again.
+			if len(f.calls) > len(tc.calls) && len(tc.calls) > 0 {
+				f.calls = f.calls[:len(tc.calls)]
+			}
+
+			if diff := cmp.Diff(tc.calls, f.calls, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s\n-want calls, +got calls:\n%s", tc.reason, diff)
+			}
+
+			if c := tc.bucket.GetCondition(xpv1.TypeReady); (c.Status == corev1.ConditionTrue) != (err == nil) {
+				t.Errorf("%s\nReady is %s", tc.reason, c.Status)
+			}
+		})
+	}
+}
+
+// TestCreateHealsAfterCrash loses the outcome of MakeBucket: the bucket is known
+// to be the resource's own.
+func TestCreateHealsAfterCrash(t *testing.T) {
+	f, b := &fakeServer{fail: "MakeBucket"}, newBucket()
+	meta.SetExternalCreatePending(b, time.Now())
+
+	if err := reconcile(t, f, b); !errors.Is(err, errInjected) {
+		t.Fatalf("want the injected error, got %v", err)
+	}
+
+	f.fail = ""
+	if err := reconcile(t, f, b); err != nil || meta.GetExternalName(b) != "photos" {
+		t.Errorf("want the bucket to be recorded, got %v", err)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	objects := func() []miniogo.ObjectInfo {
+		return []miniogo.ObjectInfo{{Key: "a", IsLatest: true}, {Key: "b", IsLatest: true}, {Key: "c", IsLatest: true}}
+	}
+	withLocking := func() settings { return settings{fileLocking: files()[fileLocking]} }
+
+	cases := map[string]struct {
+		reason  string
+		server  fakeServer
+		policy  v1alpha1.WhenNotEmpty
+		calls   []string
+		err     string
+		purging string
+	}{
+		"Empty":        {reason: "An empty bucket goes.", server: fakeServer{has: settings{}}, calls: []string{"RemoveBucket"}},
+		"Full":         {reason: "Objects keep the bucket.", server: fakeServer{has: settings{}, objects: objects()}, err: "still holds 3 objects"},
+		"Upload":       {reason: "An incomplete upload keeps the bucket.", server: fakeServer{has: settings{}, uploads: []miniogo.ObjectMultipartInfo{{Key: "u"}}}, err: "still holds 1 incomplete upload"},
+		"Purge":        {reason: "The server purges in one call.", server: fakeServer{has: settings{}, objects: objects(), uploads: []miniogo.ObjectMultipartInfo{{Key: "u"}}}, policy: v1alpha1.WhenNotEmptyPurge, calls: []string{"Abort u", "ForceDelete"}},
+		"PurgeLocking": {reason: "What could be locked and is not goes one by one.", server: fakeServer{has: withLocking(), objects: objects()}, policy: v1alpha1.WhenNotEmptyPurge, calls: []string{"RemoveBucket"}},
+		"PurgeLocked": {
+			reason: "What is locked stays, and says so.", server: fakeServer{has: withLocking(), objects: objects(), locked: map[string]bool{"c": true}}, policy: v1alpha1.WhenNotEmptyPurge,
+			err: `1 objects or versions are locked, such as "c" (GOVERNANCE until 2030-01-01T00:00:00Z)`, purging: "are locked",
+		},
+		"PurgeLong": {
+			reason: "A step ends in time and says how far it came.", server: fakeServer{has: withLocking(), objects: objects(), slowness: purgeStep - time.Second}, policy: v1alpha1.WhenNotEmptyPurge,
+			purging: "1 objects and versions deleted so far",
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			f, b, clock := tc.server, newBucket(), time.Now()
+			f.t, f.clock = t, &clock
+
+			meta.SetExternalName(b, b.Name)
+			b.DeletionTimestamp = new(metav1.Now())
+			b.Spec.ForProvider.WhenNotEmpty = tc.policy
+
+			e := &external{s3: &f, admin: &f, now: func() time.Time { return clock }}
+			if o, err := e.Observe(t.Context(), b); err != nil || !o.ResourceExists {
+				t.Fatalf("%s\nObserve(...): %+v, %v", tc.reason, o, err)
+			}
+
+			_, err := e.Delete(t.Context(), b)
+			if (err != nil) != (tc.err != "") || (err != nil && !strings.Contains(err.Error(), tc.err)) {
+				t.Errorf("%s\nwant error %q, got %v", tc.reason, tc.err, err)
+			}
+
+			if diff := cmp.Diff(tc.calls, f.calls, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s\n-want calls, +got calls:\n%s", tc.reason, diff)
+			}
+
+			if c := b.GetCondition(v1alpha1.ConditionPurging); !strings.Contains(c.Message, tc.purging) {
+				t.Errorf("%s\nwant the condition to say %q, got %q", tc.reason, tc.purging, c.Message)
+			}
+		})
+	}
+}
+
+// clean takes out of a text what no XML document can hold.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar || r >= 0xFFFE {
+			return -1
+		}
+
+		return r
+	}, s)
+}
+
+func lifecycleXML(t *testing.T, rules []v1alpha1.LifecycleRule) []byte {
+	t.Helper()
+
+	b, err := xml.Marshal(lifecycle.Configuration{Rules: newRules(rules)})
+	if err != nil {
+		t.Fatal(err)
 	}
 
 	return b
 }
 
-func withAnnotation(k, v string) modifier {
-	return func(b *v1alpha1.Bucket) { meta.AddAnnotations(b, map[string]string{k: v}) }
-}
+func quotaJSON(t *testing.T, size int64) []byte {
+	t.Helper()
 
-func withVersioning(v v1alpha1.VersioningState) modifier {
-	return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Versioning = &v }
-}
-
-func deleted() modifier {
-	return func(b *v1alpha1.Bucket) { b.DeletionTimestamp = new(metav1.Now()) }
-}
-
-func TestObserve(t *testing.T) {
-	created := withAnnotation(meta.AnnotationKeyExternalCreateSucceeded, "2026-01-01T00:00:00Z")
-	pending := withAnnotation(meta.AnnotationKeyExternalCreatePending, "2026-01-01T00:00:00Z")
-	named := withAnnotation(meta.AnnotationKeyExternalName, "photos")
-	withLocking := func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }
-	failed := withAnnotation(meta.AnnotationKeyExternalCreateFailed, "2026-01-01T00:00:01Z")
-
-	type want struct {
-		o   managed.ExternalObservation
-		err error
+	b, err := json.Marshal(madmin.BucketQuota{Size: uint64(size), Type: madmin.HardQuota})
+	if err != nil {
+		t.Fatal(err)
 	}
 
-	cases := map[string]struct {
-		reason string
-		bucket *v1alpha1.Bucket
-		status string
-		err    error
-		lock   error
-		want   want
-	}{
-		"Missing": {
-			reason: "A bucket that the server does not have is to be created.",
-			bucket: newBucket(),
-			err:    errMissing,
-		},
-		"Unreachable": {
-			reason: "A server that does not answer says nothing of the bucket.",
-			bucket: newBucket(created),
-			err:    errLost,
-			want:   want{err: cmpopts.AnyError},
-		},
-		"Created": {
-			reason: "The bucket that the resource created is its own.",
-			bucket: newBucket(created, named),
-			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
-		},
-		"CrashedWhileCreating": {
-			reason: "A creation whose outcome was never recorded may have worked, and is recorded now.",
-			bucket: newBucket(pending),
-			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true, ResourceLateInitialized: true}},
-		},
-		"SomebodyElses": {
-			reason: "A bucket that was there before is not taken.",
-			bucket: newBucket(),
-			want:   want{err: cmpopts.AnyError},
-		},
-		"SomebodyElsesAfterRefusal": {
-			reason: "A bucket that somebody else made first is not taken.",
-			bucket: newBucket(pending, failed),
-			want:   want{err: cmpopts.AnyError},
-		},
-		"SomebodyElsesWhileDeleting": {
-			reason: "Deleting the resource does not touch a bucket that is not its own.",
-			bucket: newBucket(deleted()),
-		},
-		"Adopted": {
-			reason: "The external name set by hand adopts a bucket.",
-			bucket: newBucket(named),
-			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
-		},
-		"AdoptedWithLocking": {
-			reason: "A bucket that has object locking is adopted as one.",
-			bucket: newBucket(named, withLocking),
-			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
-		},
-		"AdoptedWithoutLocking": {
-			reason: "Object locking cannot be added to a bucket.",
-			bucket: newBucket(named, withLocking),
-			lock:   errUnlocked,
-			want:   want{err: cmpopts.AnyError},
-		},
-		"VersioningDiffers": {
-			reason: "Versioning that is not as wanted is to be set.",
-			bucket: newBucket(created, named, withVersioning(v1alpha1.VersioningEnabled)),
-			status: "Suspended",
-			want:   want{o: managed.ExternalObservation{ResourceExists: true}},
-		},
-		"VersioningUnmanaged": {
-			reason: "Versioning that nobody asked for is left alone.",
-			bucket: newBucket(created, named),
-			status: "Enabled",
-			want:   want{o: managed.ExternalObservation{ResourceExists: true, ResourceUpToDate: true}},
-		},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			e := &external{s3: &fakeS3{lock: tc.lock, getVersioning: func(string) (miniogo.BucketVersioningConfiguration, error) {
-				return miniogo.BucketVersioningConfiguration{Status: tc.status}, tc.err
-			}}}
-
-			o, err := e.Observe(context.Background(), tc.bucket)
-			if diff := cmp.Diff(tc.want.err, err, cmpopts.EquateErrors()); diff != "" {
-				t.Errorf("%s\nObserve(...): -want error, +got error:\n%s", tc.reason, diff)
-			}
-
-			if diff := cmp.Diff(tc.want.o, o); diff != "" {
-				t.Errorf("%s\nObserve(...): -want, +got:\n%s", tc.reason, diff)
-			}
-		})
-	}
-}
-
-func TestCreate(t *testing.T) {
-	type want struct {
-		externalName string
-		options      miniogo.MakeBucketOptions
-		versioning   string
-		err          error
-	}
-
-	cases := map[string]struct {
-		reason string
-		bucket *v1alpha1.Bucket
-		err    error
-		want   want
-	}{
-		"Plain": {
-			reason: "A bucket without settings is made with none.",
-			bucket: newBucket(),
-			want:   want{externalName: "photos"},
-		},
-		"Settings": {
-			reason: "All settings reach the server.",
-			bucket: newBucket(withVersioning(v1alpha1.VersioningEnabled), func(b *v1alpha1.Bucket) {
-				b.Spec.ForProvider.Region = new("eu-1")
-				b.Spec.ForProvider.ObjectLocking = true
-			}),
-			want: want{
-				externalName: "photos",
-				options:      miniogo.MakeBucketOptions{Region: "eu-1", ObjectLocking: true},
-				versioning:   "Enabled",
-			},
-		},
-		"SomebodyWasFirst": {
-			reason: "A bucket that exists already is not recorded as ours.",
-			bucket: newBucket(),
-			err:    errExists,
-			want:   want{err: cmpopts.AnyError},
-		},
-		"GatewayGaveUp": {
-			reason: "A bucket that may have been made is recorded as ours, whoever gave up waiting.",
-			bucket: newBucket(),
-			err:    errGateway,
-			want:   want{externalName: "photos", err: cmpopts.AnyError},
-		},
-		"AnswerLost": {
-			reason: "A bucket that may have been made is recorded as ours.",
-			bucket: newBucket(),
-			err:    errLost,
-			want:   want{externalName: "photos", err: cmpopts.AnyError},
-		},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			var got want
-
-			e := &external{s3: &fakeS3{
-				makeBucket: func(_ string, o miniogo.MakeBucketOptions) error {
-					got.options = o
-
-					return tc.err
-				},
-				setVersioning: func(_, status string) error {
-					got.versioning = status
-
-					return nil
-				},
-			}}
-
-			_, got.err = e.Create(context.Background(), tc.bucket)
-			got.externalName = meta.GetExternalName(tc.bucket)
-
-			if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(want{}), cmpopts.EquateErrors()); diff != "" {
-				t.Errorf("%s\nCreate(...): -want, +got:\n%s", tc.reason, diff)
-			}
-		})
-	}
-}
-
-func TestDelete(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		err    error
-		want   error
-	}{
-		"Removed":  {reason: "An empty bucket is removed."},
-		"Gone":     {reason: "A bucket that is gone needs no removal.", err: errMissing},
-		"NotEmpty": {reason: "A bucket with objects stays.", err: errNotEmpty, want: cmpopts.AnyError},
-		"Lost":     {reason: "An answer that got lost is reported.", err: errLost, want: cmpopts.AnyError},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			e := &external{s3: &fakeS3{removeBucket: func(string) error { return tc.err }}}
-
-			_, err := e.Delete(context.Background(), newBucket())
-			if diff := cmp.Diff(tc.want, err, cmpopts.EquateErrors()); diff != "" {
-				t.Errorf("%s\nDelete(...): -want error, +got error:\n%s", tc.reason, diff)
-			}
-		})
-	}
-}
-
-func TestUpdate(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		err    error
-		want   v1alpha1.VersioningState
-	}{
-		"Set":  {reason: "What was set is what the resource shows, without another look.", want: v1alpha1.VersioningEnabled},
-		"Lost": {reason: "What may not have been set does not show.", err: errLost, want: v1alpha1.VersioningSuspended},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			b := newBucket(withVersioning(v1alpha1.VersioningEnabled))
-			b.Status.AtProvider.Versioning = v1alpha1.VersioningSuspended
-
-			e := &external{s3: &fakeS3{setVersioning: func(_, _ string) error { return tc.err }}}
-
-			_, err := e.Update(context.Background(), b)
-			if !errors.Is(err, tc.err) {
-				t.Errorf("%s\nUpdate(...): want %v, got %v", tc.reason, tc.err, err)
-			}
-
-			if got := b.Status.AtProvider.Versioning; got != tc.want {
-				t.Errorf("%s\nUpdate(...): want %s to show, got %s", tc.reason, tc.want, got)
-			}
-		})
-	}
-}
-
-// TestUpdateOfMissing updates a bucket that is missing, which the runtime asks
-// for where management policies allow updates but no creation.
-func TestUpdateOfMissing(t *testing.T) {
-	if _, err := (&external{}).Update(context.Background(), newBucket()); err == nil {
-		t.Error("Update(...): want an error that says so")
-	}
+	return b
 }

@@ -3,6 +3,7 @@ package bucket
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 
 	miniogo "github.com/minio/minio-go/v7"
@@ -74,9 +75,19 @@ func (l Left) String() string {
 // Look looks what is left in a bucket, at a cost that does not grow with the
 // bucket. If the bucket does not exist the error satisfies minio.IsNotFound.
 func Look(ctx context.Context, srv *minio.Server, name string) (Left, error) {
+	return look(ctx, miniogo.Core{Client: srv.S3}, name)
+}
+
+// lookS3 is what is needed to look into a bucket.
+type lookS3 interface {
+	ListObjectsIter(ctx context.Context, bucket string, o miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo]
+	ListMultipartUploads(ctx context.Context, bucket, prefix, keyMarker, uploadIDMarker, delimiter string, maxUploads int) (miniogo.ListMultipartUploadsResult, error)
+}
+
+func look(ctx context.Context, s3 lookS3, name string) (Left, error) {
 	l := Left{}
 
-	for o := range srv.S3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: counted}) {
+	for o := range s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: counted}) {
 		switch {
 		case o.Err != nil:
 			return Left{}, errors.Wrapf(o.Err, "cannot list what is in bucket %q", name)
@@ -94,7 +105,7 @@ func Look(ctx context.Context, srv *minio.Server, name string) (Left, error) {
 		}
 	}
 
-	uploads, err := miniogo.Core{Client: srv.S3}.ListMultipartUploads(ctx, name, "", "", "", "", counted)
+	uploads, err := s3.ListMultipartUploads(ctx, name, "", "", "", "", counted)
 	if err != nil {
 		return Left{}, errors.Wrapf(err, "cannot list the incomplete uploads to bucket %q", name)
 	}

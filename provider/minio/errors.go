@@ -2,6 +2,7 @@ package minio
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
@@ -52,11 +53,39 @@ func IsRefusal(err error) bool {
 	return ok && admin.RequestID != "" && admin.Code != "InternalError"
 }
 
+// IsWrongRegion says that the server refused to make a bucket in a region that
+// is not its own.
+func IsWrongRegion(err error) bool {
+	switch code(err) {
+	case "InvalidRegion", "InvalidLocationConstraint", "IllegalLocationConstraintException", "AuthorizationHeaderMalformed":
+		return true
+	}
+
+	return false
+}
+
+// IsLocked says of a deletion that the server kept the object because it is
+// locked.
+func IsLocked(err error) bool { return code(err) == "ObjectLocked" || code(err) == "InvalidRequest" }
+
+// IsWithoutKMS says of a setting of encryption that the server has no KMS to
+// encrypt with.
+func IsWithoutKMS(err error) bool {
+	return code(err) == "KMSNotConfigured" || code(err) == miniogo.NotImplemented
+}
+
+// IsNoSuchKMSKey says that the server's KMS does not have a key.
+func IsNoSuchKMSKey(err error) bool { return strings.HasPrefix(code(err), "KMS.NotFound") }
+
 // answered says that the error is MinIO's own answer.
 func answered(err error) bool {
-	s3, ok := errors.AsType[miniogo.ErrorResponse](err)
+	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
+		return s3.RequestID != ""
+	}
 
-	return ok && s3.RequestID != ""
+	admin, ok := errors.AsType[madmin.ErrorResponse](err)
+
+	return ok && admin.RequestID != ""
 }
 
 // code returns the code of an error that a server answered with, of either API.

@@ -222,6 +222,11 @@ type BucketObservation struct {
 	// +optional
 	// +listType=set
 	ManagedSettings []string `json:"managedSettings,omitempty"`
+
+	// Purged counts the objects and versions that were deleted from a bucket with
+	// object locking since it was to be purged.
+	// +optional
+	Purged int64 `json:"purged,omitempty"`
 }
 
 // BucketSpec is the desired state of a Bucket.

@@ -1,14 +1,31 @@
 package v1alpha1
 
-import xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+)
+
+// ConditionPurging tells of a Bucket that is being deleted how far the emptying
+// of its bucket is, if that takes more than one call: with object locking. It is
+// not there before. It is true while objects are being deleted, and also when
+// only locked ones are left; the message says which.
+const ConditionPurging xpv1.ConditionType = "Purging"
+
+// ReasonPurging is the reason of the condition Purging.
+const ReasonPurging xpv1.ConditionReason = "Purging"
+
+// Purging returns the condition Purging with how far it is.
+func Purging(message string) xpv1.Condition {
+	return xpv1.Condition{
+		Type: ConditionPurging, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: ReasonPurging, Message: message,
+	}
+}
 
 // Reasons of the condition Ready of managed resources, beside those of every
 // Crossplane provider (Available, Creating, Deleting, Unavailable).
 const (
-	// ReasonPurging says that a Bucket is being deleted and its bucket emptied;
-	// the message tells how far that is.
-	ReasonPurging xpv1.ConditionReason = "Purging"
-
 	// ReasonDisabled says that a User is not enabled, as its spec asks.
 	ReasonDisabled xpv1.ConditionReason = "Disabled"
 

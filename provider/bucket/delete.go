@@ -1,0 +1,208 @@
+package bucket
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+// purgeStep bounds how long one reconcile deletes objects. What is left is for
+// the next one, which begins anew with what is there.
+const purgeStep = 20 * time.Second
+
+// purgeS3 is what is needed to look into a bucket and to empty it.
+type purgeS3 interface {
+	uploadsS3
+	lookS3
+
+	RemoveBucketWithOptions(ctx context.Context, bucket string, o miniogo.RemoveBucketOptions) error
+	RemoveObjectsWithIter(ctx context.Context, bucket string, objects iter.Seq[miniogo.ObjectInfo], o miniogo.RemoveObjectsOptions) (iter.Seq[miniogo.RemoveObjectResult], error)
+	GetObjectRetention(ctx context.Context, bucket, object, versionID string) (*miniogo.RetentionMode, *time.Time, error)
+}
+
+// Delete removes the bucket: if it is empty, or after everything in it.
+func (e *external) Delete(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalDelete, error) {
+	b.SetConditions(xpv1.Deleting())
+
+	var err error
+
+	switch {
+	case b.Spec.ForProvider.WhenNotEmpty != v1alpha1.WhenNotEmptyPurge:
+		err = e.removeEmpty(ctx, Name(b))
+	case e.found.settings.locking():
+		err = e.purgeLocked(ctx, b)
+	default:
+		err = e.purge(ctx, Name(b))
+	}
+
+	return managed.ExternalDelete{}, err
+}
+
+// removeEmpty removes a bucket that holds nothing. The server itself does not
+// look for incomplete uploads.
+func (e *external) removeEmpty(ctx context.Context, name string) error {
+	left, err := look(ctx, e.s3, name)
+	if minio.IsNotFound(err) {
+		return nil
+	}
+
+	if err != nil {
+		return err
+	}
+
+	if !left.Empty() {
+		return errors.Errorf("bucket %q still holds %s: delete its objects with all their versions, and abort its incomplete uploads, and it goes too; or set spec.forProvider.whenNotEmpty to Purge, which deletes them", name, left)
+	}
+
+	return e.remove(ctx, name)
+}
+
+func (e *external) remove(ctx context.Context, name string) error {
+	err := e.s3.RemoveBucket(ctx, name)
+	if minio.IsNotFound(err) {
+		return nil
+	}
+
+	return errors.Wrapf(err, "cannot remove bucket %q", name)
+}
+
+// purge removes a bucket without object locking with everything in it, in one
+// call: the server moves all of it out of the way at once, whatever its size.
+func (e *external) purge(ctx context.Context, name string) error {
+	if err := e.purgeUploads(ctx, name); err != nil {
+		return err
+	}
+
+	err := e.s3.RemoveBucketWithOptions(ctx, name, miniogo.RemoveBucketOptions{ForceDelete: true})
+	if minio.IsNotFound(err) {
+		return nil
+	}
+
+	return errors.Wrapf(err, "cannot purge bucket %q", name)
+}
+
+// purgeUploads gives up as many incomplete uploads as the server lists at once.
+// Those of a bucket that is gone the server gives up by itself.
+func (e *external) purgeUploads(ctx context.Context, name string) error {
+	all, err := e.s3.ListMultipartUploads(ctx, name, "", "", "", "", maxUploads)
+	if minio.IsNotFound(err) {
+		return nil
+	}
+
+	if err != nil {
+		return errors.Wrapf(err, "cannot list the incomplete uploads to bucket %q", name)
+	}
+
+	return abortUploads(ctx, e.s3, name, all.Uploads)
+}
+
+// purgeLocked empties a bucket with object locking, one version at a time and
+// never one that is locked, for as long as a step may take.
+func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
+	name := Name(b)
+	if err := e.purgeUploads(ctx, name); err != nil {
+		return err
+	}
+
+	done, err := e.removeVersions(ctx, name)
+	b.Status.AtProvider.Purged += done.removed
+
+	switch {
+	case err != nil:
+		return err
+	case !done.all:
+		b.SetConditions(v1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", b.Status.AtProvider.Purged)))
+		return nil
+	case done.locked > 0:
+		text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", done.locked, done.example.Key, e.lock(ctx, name, done.example))
+		b.SetConditions(v1alpha1.Purging(text))
+
+		return errors.Errorf("cannot purge bucket %q: %s; the bucket goes when they can", name, text)
+	}
+
+	return e.remove(ctx, name)
+}
+
+// progress is how far one step came.
+type progress struct {
+	removed, locked int64
+	// example is the first object that is locked.
+	example miniogo.ObjectInfo
+	// all says that the step saw everything.
+	all bool
+}
+
+// removeVersions deletes what is not locked until there is no more or the step's
+// time is over.
+func (e *external) removeVersions(ctx context.Context, name string) (progress, error) {
+	p := progress{all: true}
+	end := e.now().Add(purgeStep)
+
+	var listed error
+
+	versions := func(yield func(miniogo.ObjectInfo) bool) {
+		for v := range e.s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+			if v.Err != nil {
+				listed = v.Err
+				return
+			}
+
+			if e.now().After(end) {
+				p.all = false
+				return
+			}
+
+			if !yield(v) {
+				return
+			}
+		}
+	}
+
+	results, err := e.s3.RemoveObjectsWithIter(ctx, name, versions, miniogo.RemoveObjectsOptions{})
+	if err != nil {
+		return p, errors.Wrapf(err, "cannot purge bucket %q", name)
+	}
+
+	var failed error
+
+	for r := range results {
+		switch {
+		case r.Err == nil:
+			p.removed++
+		case minio.IsLocked(r.Err):
+			if p.locked == 0 {
+				p.example = miniogo.ObjectInfo{Key: r.ObjectName, VersionID: r.ObjectVersionID}
+			}
+
+			p.locked++
+		default:
+			failed = r.Err
+		}
+	}
+
+	if failed == nil {
+		failed = listed
+	}
+
+	return p, errors.Wrapf(failed, "cannot purge bucket %q", name)
+}
+
+// lock says how an object is locked.
+func (e *external) lock(ctx context.Context, bucket string, o miniogo.ObjectInfo) string {
+	mode, until, err := e.s3.GetObjectRetention(ctx, bucket, o.Key, o.VersionID)
+	if err != nil || mode == nil || until == nil {
+		return "under a legal hold"
+	}
+
+	return fmt.Sprintf("(%s until %s)", *mode, until.UTC().Format(time.RFC3339))
+}

@@ -1,0 +1,121 @@
+package bucket
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+type lifecycleS3 interface {
+	SetBucketLifecycle(ctx context.Context, bucket string, c *lifecycle.Configuration) error
+}
+
+// foreign marks what this package does not write.
+const foreign = "something else"
+
+// lifecycleRules mean a sorted list of rules. Rules that only give up incomplete
+// uploads are none of the server's, see staleUploads.
+var lifecycleRules = setting{
+	field: "lifecycle",
+	file:  fileLifecycle,
+	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+		return rulesMean(newRules(p.Lifecycle)), len(p.Lifecycle) > 0
+	},
+	have: func(file []byte) (string, error) {
+		if len(file) == 0 {
+			return none, nil
+		}
+
+		var c lifecycle.Configuration
+
+		err := xml.Unmarshal(file, &c)
+
+		return rulesMean(c.Rules), err
+	},
+	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+		return c.s3.SetBucketLifecycle(ctx, bucket, &lifecycle.Configuration{Rules: newRules(p.Lifecycle)})
+	},
+	undo: func(ctx context.Context, c clients, bucket string) error {
+		// A configuration without rules removes it.
+		return c.s3.SetBucketLifecycle(ctx, bucket, lifecycle.NewConfiguration())
+	},
+}
+
+// newRules returns the rules that the server knows, each once.
+func newRules(wanted []v1alpha1.LifecycleRule) []lifecycle.Rule {
+	var rules []lifecycle.Rule
+
+	seen := map[string]bool{}
+
+	for _, w := range wanted {
+		r := lifecycle.Rule{Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: w.Prefix}}
+		if w.ExpireAfterDays != nil {
+			r.Expiration.Days = lifecycle.ExpirationDays(*w.ExpireAfterDays)
+		}
+
+		if w.ExpireNoncurrentAfterDays != nil {
+			r.NoncurrentVersionExpiration.NoncurrentDays = lifecycle.ExpirationDays(*w.ExpireNoncurrentAfterDays)
+		}
+
+		means := ruleMeans(r)
+		if seen[means] || (w.ExpireAfterDays == nil && w.ExpireNoncurrentAfterDays == nil) {
+			continue
+		}
+
+		seen[means] = true
+		r.ID = "cistern-" + strconv.Itoa(len(rules))
+		rules = append(rules, r)
+	}
+
+	return rules
+}
+
+// rulesMean says what rules mean. Their order, their names and repetitions mean
+// nothing.
+func rulesMean(rules []lifecycle.Rule) string {
+	lines := make([]string, 0, len(rules))
+	for _, r := range rules {
+		lines = append(lines, ruleMeans(r))
+	}
+
+	slices.Sort(lines)
+
+	return strings.Join(slices.Compact(lines), "\n")
+}
+
+func ruleMeans(r lifecycle.Rule) string {
+	prefix := r.RuleFilter.Prefix
+	if prefix == "" {
+		// The form of before filters.
+		prefix = r.Prefix
+	}
+
+	if isForeign(r) {
+		return fmt.Sprintf("%q %s", prefix, foreign)
+	}
+
+	return fmt.Sprintf("%q expire %d noncurrent %d", prefix, r.Expiration.Days, r.NoncurrentVersionExpiration.NoncurrentDays)
+}
+
+// isForeign says whether a rule does anything that newRules does not write.
+func isForeign(r lifecycle.Rule) bool {
+	known := lifecycle.Rule{
+		XMLName: r.XMLName, ID: r.ID, Prefix: r.Prefix, Status: "Enabled",
+		RuleFilter: lifecycle.Filter{XMLName: r.RuleFilter.XMLName, Prefix: r.RuleFilter.Prefix},
+	}
+	known.Expiration.XMLName, known.Expiration.Days = r.Expiration.XMLName, r.Expiration.Days
+	known.NoncurrentVersionExpiration.XMLName = r.NoncurrentVersionExpiration.XMLName
+	known.NoncurrentVersionExpiration.NoncurrentDays = r.NoncurrentVersionExpiration.NoncurrentDays
+
+	a, errA := xml.Marshal(known)
+	b, errB := xml.Marshal(r)
+
+	return errA != nil || errB != nil || string(a) != string(b)
+}

@@ -1,0 +1,98 @@
+package bucket
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+type quotaS3 interface {
+	ListObjectsV2(bucket, prefix, startAfter, token, delimiter string, maxKeys int) (miniogo.ListBucketV2Result, error)
+}
+
+// quota means a number of bytes.
+var quota = setting{
+	field: "quota",
+	file:  fileQuota,
+	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+		if p.Quota == nil {
+			return none, false
+		}
+
+		return strconv.FormatInt(p.Quota.Value(), 10), true
+	},
+	have: func(file []byte) (string, error) {
+		if len(file) == 0 {
+			return none, nil
+		}
+
+		var q madmin.BucketQuota
+		if err := json.Unmarshal(file, &q); err != nil {
+			return none, err
+		}
+
+		// Servers of before August 2023 know the second only.
+		size := max(q.Size, q.Quota)
+		if size == 0 {
+			return none, nil
+		}
+
+		return strconv.FormatUint(size, 10), nil
+	},
+	write: setQuota,
+	undo: func(ctx context.Context, c clients, bucket string) error {
+		return c.admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{})
+	},
+}
+
+// setQuota sets the quota, unless the bucket holds more already: nothing could
+// be written to it from then on, and nobody would know why.
+func setQuota(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+	size := uint64(max(p.Quota.Value(), 0)) //nolint:gosec // Not negative.
+
+	holds, err := usage(ctx, c, bucket)
+	if err != nil {
+		return err
+	}
+
+	if holds > size {
+		return errors.Errorf("spec.forProvider.quota of %s is less than the %s that the bucket holds: raise it, or delete objects first",
+			p.Quota, resource.NewQuantity(int64(holds), resource.BinarySI)) //nolint:gosec // No bucket holds as much as that.
+	}
+
+	return c.admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Quota: size, Size: size, Type: madmin.HardQuota})
+}
+
+// usage returns how many bytes a bucket holds, as the server counted last. Asking
+// costs the more the more buckets there are, so an empty one is not asked for.
+func usage(ctx context.Context, c clients, bucket string) (uint64, error) {
+	first, err := c.s3.ListObjectsV2(bucket, "", "", "", "", 1)
+	if err != nil {
+		return 0, errors.Wrap(err, "cannot look into it")
+	}
+
+	if len(first.Contents) == 0 {
+		return 0, nil
+	}
+
+	info, err := c.admin.AccountInfo(ctx, madmin.AccountOpts{})
+	if err != nil {
+		return 0, errors.Wrap(err, "cannot find out what it holds")
+	}
+
+	for _, b := range info.Buckets {
+		if b.Name == bucket {
+			return b.Size, nil
+		}
+	}
+
+	return 0, nil
+}

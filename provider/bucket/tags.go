@@ -1,0 +1,57 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"net/url"
+
+	"github.com/minio/minio-go/v7/pkg/tags"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+type tagsS3 interface {
+	SetBucketTagging(ctx context.Context, bucket string, t *tags.Tags) error
+	RemoveBucketTagging(ctx context.Context, bucket string) error
+}
+
+// bucketTags mean keys and values, sorted and encoded as a query is.
+var bucketTags = setting{
+	field: "tags",
+	file:  fileTags,
+	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+		return tagsMean(p.Tags), len(p.Tags) > 0
+	},
+	have: func(file []byte) (string, error) {
+		if len(file) == 0 {
+			return none, nil
+		}
+
+		t, err := tags.ParseBucketXML(bytes.NewReader(file))
+		if err != nil {
+			return none, err
+		}
+
+		return tagsMean(t.ToMap()), nil
+	},
+	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+		t, err := tags.MapToBucketTags(p.Tags)
+		if err != nil {
+			return err
+		}
+
+		return c.s3.SetBucketTagging(ctx, bucket, t)
+	},
+	undo: func(ctx context.Context, c clients, bucket string) error {
+		return c.s3.RemoveBucketTagging(ctx, bucket)
+	},
+}
+
+func tagsMean(m map[string]string) string {
+	v := url.Values{}
+	for key, value := range m {
+		v.Set(key, value)
+	}
+
+	return v.Encode()
+}

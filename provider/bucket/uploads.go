@@ -1,0 +1,71 @@
+package bucket
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// maxUploads is how many incomplete uploads are listed at once, the most that S3
+// allows. Further ones are for the next look.
+const maxUploads = 1000
+
+// uploadsS3 is what is needed to give up incomplete uploads.
+type uploadsS3 interface {
+	ListMultipartUploads(ctx context.Context, bucket, prefix, keyMarker, uploadIDMarker, delimiter string, maxUploads int) (miniogo.ListMultipartUploadsResult, error)
+	AbortMultipartUpload(ctx context.Context, bucket, object, uploadID string) error
+}
+
+// staleUploads returns the incomplete uploads that are older than a rule allows.
+// MinIO has no such rules itself. It lists those uploads only that were begun
+// since it started; older ones it gives up by itself, after 24 hours unless told
+// otherwise.
+func staleUploads(ctx context.Context, s3 uploadsS3, b *v1alpha1.Bucket, now time.Time) ([]miniogo.ObjectMultipartInfo, error) {
+	var rules []v1alpha1.LifecycleRule
+
+	for _, r := range b.Spec.ForProvider.Lifecycle {
+		if r.AbortIncompleteUploadsAfterDays != nil {
+			rules = append(rules, r)
+		}
+	}
+
+	if len(rules) == 0 {
+		return nil, nil
+	}
+
+	all, err := s3.ListMultipartUploads(ctx, Name(b), "", "", "", "", maxUploads)
+	if err != nil {
+		return nil, errors.Wrapf(err, "cannot list the incomplete uploads to bucket %q", Name(b))
+	}
+
+	var stale []miniogo.ObjectMultipartInfo
+
+	for _, u := range all.Uploads {
+		for _, r := range rules {
+			if strings.HasPrefix(u.Key, r.Prefix) && u.Initiated.AddDate(0, 0, int(*r.AbortIncompleteUploadsAfterDays)).Before(now) {
+				stale = append(stale, u)
+				break
+			}
+		}
+	}
+
+	return stale, nil
+}
+
+// abortUploads gives up uploads. One that has ended meanwhile is no error.
+func abortUploads(ctx context.Context, s3 uploadsS3, bucket string, uploads []miniogo.ObjectMultipartInfo) error {
+	for _, u := range uploads {
+		err := s3.AbortMultipartUpload(ctx, bucket, u.Key, u.UploadID)
+		if err != nil && miniogo.ToErrorResponse(err).Code != miniogo.NoSuchUpload {
+			return errors.Wrapf(err, "cannot give up the incomplete upload of %q to bucket %q", u.Key, bucket)
+		}
+	}
+
+	return nil
+}

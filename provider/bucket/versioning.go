@@ -1,0 +1,58 @@
+package bucket
+
+import (
+	"context"
+	"encoding/xml"
+
+	miniogo "github.com/minio/minio-go/v7"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+type versioningS3 interface {
+	SetBucketVersioning(ctx context.Context, bucket string, c miniogo.BucketVersioningConfiguration) error
+}
+
+// versioning means Enabled or Suspended; none if the bucket never was versioned,
+// which it cannot become again.
+var versioning = setting{
+	field: "versioning",
+	file:  fileVersioning,
+	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+		if p.Versioning == nil {
+			return none, false
+		}
+
+		return string(*p.Versioning), true
+	},
+	have: parseVersioning,
+	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+		return setVersioning(ctx, c, bucket, *p.Versioning)
+	},
+	undo: func(ctx context.Context, c clients, bucket string) error {
+		return setVersioning(ctx, c, bucket, v1alpha1.VersioningSuspended)
+	},
+	undone: func(have string, p *v1alpha1.BucketParameters) bool {
+		// Object locking needs versioning.
+		return have != string(v1alpha1.VersioningEnabled) || p.ObjectLocking
+	},
+}
+
+func setVersioning(ctx context.Context, c clients, bucket string, v v1alpha1.VersioningState) error {
+	return c.s3.SetBucketVersioning(ctx, bucket, miniogo.BucketVersioningConfiguration{Status: string(v)})
+}
+
+func parseVersioning(file []byte) (string, error) {
+	if len(file) == 0 {
+		return none, nil
+	}
+
+	var c miniogo.BucketVersioningConfiguration
+
+	err := xml.Unmarshal(file, &c)
+
+	return c.Status, err
+}
+
+// versioning returns the state of versioning; empty if there never was any.
+func (s settings) versioning() (string, error) { return parseVersioning(s[fileVersioning]) }
