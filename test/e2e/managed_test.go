@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -89,14 +88,16 @@ func TestExamples(t *testing.T) {
 
 	ns := newNamespace(t)
 
-	for _, f := range []string{"bucket.yaml", "policy.yaml", "user.yaml"} {
+	for _, f := range []string{"bucket.yaml", "bucket-locked.yaml", "policy.yaml", "user.yaml"} {
 		mustKubectl(t, "", "apply", "--namespace", ns, "-f", filepath.Join(repo, "examples", "minio", f))
 	}
 
 	b := &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-photos", Namespace: ns}}
 	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: "example-photos-reader", Namespace: ns}}
 	waitAvailable(t, b)
+	waitAvailable(t, &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-invoices", Namespace: ns}})
 	waitAvailable(t, u)
+	t.Cleanup(func() { empty(t, admin.S3, b.Name) })
 
 	ctx := t.Context()
 	if err := put(ctx, admin.S3, b.Name, "photo"); err != nil {
@@ -112,111 +113,6 @@ func TestExamples(t *testing.T) {
 	wantDenied(t, "write", put(ctx, s3, b.Name, "another"))
 	wantDenied(t, "delete", remove(ctx, s3, b.Name, "photo"))
 	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, b.Name, `{"Version":"2012-10-17","Statement":[]}`))
-
-	empty(t, admin.S3, b.Name)
-}
-
-// TestBucketVersioning sets, changes and unsets versioning, and lets it drift.
-func TestBucketVersioning(t *testing.T) {
-	t.Parallel()
-
-	ns := newNamespace(t)
-	b := newBucket(ns, "versioned")
-	b.Spec.ForProvider.Versioning = new(minio.VersioningEnabled)
-	create(t, b)
-	waitAvailable(t, b)
-
-	want := func(status string) {
-		t.Helper()
-		eventually(t, "versioning to be "+status, func() error {
-			v, err := admin.S3.GetBucketVersioning(t.Context(), b.Name)
-			if err == nil && v.Status != status {
-				err = fmt.Errorf("it is %q", v.Status)
-			}
-
-			return err
-		})
-	}
-
-	want("Enabled")
-
-	change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningSuspended) })
-	want("Suspended")
-
-	if err := admin.S3.EnableVersioning(t.Context(), b.Name); err != nil {
-		t.Fatal(err)
-	}
-
-	look(t, b)
-	want("Suspended")
-}
-
-// TestBucketObjectLocking makes a bucket whose objects can be locked.
-func TestBucketObjectLocking(t *testing.T) {
-	t.Parallel()
-
-	ns := newNamespace(t)
-	b := newBucket(ns, "locking")
-	b.Spec.ForProvider.ObjectLocking = true
-	b.Spec.ForProvider.Region = new("us-east-1")
-	create(t, b)
-	waitAvailable(t, b)
-
-	if lock, _, _, _, err := admin.S3.GetObjectLockConfig(t.Context(), b.Name); err != nil || lock != "Enabled" {
-		t.Errorf("want object locking, got %q, %v", lock, err)
-	}
-
-	for field, f := range map[string]func(*minio.Bucket){
-		"objectLocking": func(b *minio.Bucket) { b.Spec.ForProvider.ObjectLocking = false },
-		"region":        func(b *minio.Bucket) { b.Spec.ForProvider.Region = nil },
-		"versioning":    func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningSuspended) },
-	} {
-		changed := b.DeepCopy()
-		f(changed)
-
-		if err := kube.Update(t.Context(), changed); err == nil || !strings.Contains(err.Error(), field) {
-			t.Errorf("change of %s: want it to be refused by name, got %v", field, err)
-		}
-	}
-}
-
-// TestBucketIsNotTaken lets a bucket exist: it is left alone until somebody asks
-// to adopt it.
-func TestBucketIsNotTaken(t *testing.T) {
-	t.Parallel()
-
-	ns := newNamespace(t)
-	b := newBucket(ns, "taken")
-
-	if err := admin.S3.MakeBucket(t.Context(), b.Name, minioMake); err != nil {
-		t.Fatal(err)
-	}
-
-	create(t, b)
-	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
-
-	// Deleting a resource that does not own the bucket leaves the bucket.
-	if err := kube.Delete(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-
-	eventually(t, "the resource to be gone", func() error {
-		err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), &minio.Bucket{})
-		if err == nil {
-			return errors.New("it is there")
-		}
-
-		return client.IgnoreNotFound(err)
-	})
-
-	if there, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !there {
-		t.Fatalf("the bucket is gone: %v", err)
-	}
-
-	adopted := newBucket(ns, "taken")
-	meta.SetExternalName(adopted, adopted.Name)
-	create(t, adopted)
-	waitAvailable(t, adopted)
 }
 
 // TestProviderConfig uses a configuration of the tenant's own namespace, and

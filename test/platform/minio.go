@@ -26,6 +26,9 @@ var minioManifest string
 // minioNames are the names under which MinIO is reached, inside and outside.
 var minioNames = []string{"minio", "minio.minio", "minio.minio.svc", "minio.minio.svc.cluster.local", "localhost", "127.0.0.1"}
 
+// MinIOKMSKey names the one key of MinIO's KMS, which is the server itself.
+const MinIOKMSKey = "cistern"
+
 // minio is what differs between MinIO here and there. Its data is on a volume,
 // so that it outlives the pod.
 type minio struct {
@@ -88,6 +91,7 @@ func (m minio) render(owner string) (manifests string, caCert []byte, err error)
 		"Owner":     strings.Replace(owner, "=", ": ", 1),
 		"AccessKey": "admin-" + strings.ToLower(rand.Text()[:10]),
 		"SecretKey": rand.Text() + rand.Text()[:14], // 40 characters, MinIO's most
+		"KMSKey":    MinIOKMSKey + ":" + base64.StdEncoding.EncodeToString(newKey()),
 		"CA":        indent(ca.Cert),
 		"Cert":      base64.StdEncoding.EncodeToString(server.Cert),
 		"Key":       base64.StdEncoding.EncodeToString(server.Key),
@@ -101,6 +105,14 @@ func (m minio) render(owner string) (manifests string, caCert []byte, err error)
 	}
 
 	return b.String(), ca.Cert, nil
+}
+
+// newKey returns a key of 32 random bytes, what MinIO's KMS wants.
+func newKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+
+	return key
 }
 
 // indent makes text a block of YAML below a key of one level.

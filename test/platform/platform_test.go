@@ -118,12 +118,12 @@ func TestRenderMinIO(t *testing.T) {
 		"Local": {
 			reason: "On our own node the volume is a directory.",
 			minio:  minio{Image: "registry/minio:1", ClusterIP: "10.96.0.90", VolumeDir: "/data"},
-			want:   []string{"Namespace", "Secret", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service", "Deployment"},
+			want:   []string{"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service", "Deployment"},
 		},
 		"Existing": {
 			reason: "Elsewhere it is the cluster's business.",
 			minio:  minio{Image: "registry/minio:1"},
-			want:   []string{"Namespace", "Secret", "Secret", "ConfigMap", "PersistentVolumeClaim", "Service", "Deployment"},
+			want:   []string{"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolumeClaim", "Service", "Deployment"},
 		},
 	}
 	for name, tc := range cases {

@@ -1,0 +1,135 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// newPurgedBucket makes a Bucket that is emptied when it is deleted.
+func newPurgedBucket(t *testing.T, name string, f func(*minio.BucketParameters)) *minio.Bucket {
+	t.Helper()
+
+	b := newBucket(newNamespace(t), name)
+	b.Spec.ForProvider.WhenNotEmpty = minio.WhenNotEmptyPurge
+	f(&b.Spec.ForProvider)
+	create(t, b)
+	waitAvailable(t, b)
+
+	return b
+}
+
+// TestBucketPurge deletes a bucket with all that a bucket can hold.
+func TestBucketPurge(t *testing.T) {
+	t.Parallel()
+
+	cases := map[string]struct {
+		reason string
+		// objects is how many there are beside the leftovers.
+		objects int
+	}{
+		"Leftovers": {reason: "An object, its versions, what marks it as deleted, and an upload go."},
+		"Pages":     {reason: "More than one listing and one deletion can name go.", objects: 1100},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			ctx := t.Context()
+			b := newPurgedBucket(t, strings.ToLower(name), func(p *minio.BucketParameters) { p.Versioning = new(minio.VersioningEnabled) })
+
+			for _, l := range []string{"Versions", "Object", "Upload"} {
+				if err := leftovers[l].leave(ctx, admin.S3, b.Name); err != nil {
+					t.Fatalf("%s\ncannot leave it: %v", leftovers[l].reason, err)
+				}
+			}
+
+			for i := range tc.objects {
+				if err := put(ctx, admin.S3, b.Name, fmt.Sprintf("photos/%d", i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			mustKubectl(t, "", "delete", "--namespace", b.Namespace, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
+			waitGone(t, b)
+
+			if there, err := admin.S3.BucketExists(ctx, b.Name); err != nil || there {
+				t.Errorf("%s\nthe bucket is there: %t, %v", tc.reason, there, err)
+			}
+		})
+	}
+}
+
+// TestBucketPurgeKeepsLockedObjects deletes a bucket whose object is locked: both
+// stay until an administrator has overridden the lock.
+func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
+	t.Parallel()
+
+	ctx := t.Context()
+	b := newPurgedBucket(t, "locked", func(p *minio.BucketParameters) {
+		p.ObjectLocking = true
+		p.Retention = &minio.Retention{Mode: minio.RetentionGovernance, Days: new(int32(1))}
+	})
+	// The namespace must go, whatever happens.
+	t.Cleanup(func() { overrideLocks(t, b.Name) })
+
+	if err := put(ctx, admin.S3, b.Name, "precious"); err != nil {
+		t.Fatal(err)
+	}
+
+	mustKubectl(t, "", "delete", "--namespace", b.Namespace, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
+	eventually(t, "the Bucket to say that objects are locked", func() error {
+		if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err != nil {
+			return err
+		}
+
+		ready, synced := b.GetCondition(xpv1.TypeReady), b.GetCondition(xpv1.TypeSynced)
+		if ready.Reason == minio.ReasonPurging && strings.Contains(ready.Message, "locked") ||
+			synced.Status == corev1.ConditionFalse && strings.Contains(synced.Message, "locked") {
+			return nil
+		}
+
+		return errors.New(string(ready.Reason) + ": " + ready.Message + "; " + synced.Message)
+	})
+	wantPrecious(t, b.Name)
+
+	overrideLocks(t, b.Name)
+	look(t, b)
+	waitGone(t, b)
+
+	if there, err := admin.S3.BucketExists(ctx, b.Name); err != nil || there {
+		t.Errorf("the bucket is there: %t, %v", there, err)
+	}
+}
+
+// overrideLocks deletes all versions, locked or not, as an administrator may
+// who is allowed to bypass governance.
+func overrideLocks(t *testing.T, bucket string) {
+	t.Helper()
+
+	ctx := context.Background()
+
+	for v := range admin.S3.ListObjects(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		err := v.Err
+		if err == nil {
+			err = admin.S3.RemoveObject(ctx, bucket, v.Key, miniogo.RemoveObjectOptions{VersionID: v.VersionID, GovernanceBypass: true})
+		}
+
+		if code := miniogo.ToErrorResponse(err).Code; err != nil && code != miniogo.NoSuchBucket {
+			t.Fatalf("cannot override the locks of bucket %q: %v", bucket, err)
+		}
+	}
+}

@@ -1,0 +1,293 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
+	"github.com/minio/minio-go/v7/pkg/sse"
+	"github.com/minio/minio-go/v7/pkg/tags"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// A bucketSetting is a field of a Bucket with two values, what the server has
+// for each of them, and what an administrator may make of it.
+type bucketSetting struct {
+	reason string
+	field  string
+	// locking says that the setting needs a bucket with object locking.
+	locking bool
+
+	set, change, remove func(*minio.BucketParameters)
+	drift               func(ctx context.Context, bucket string) error
+	// get returns what the server has, as a text.
+	get func(ctx context.Context, bucket string) (string, error)
+
+	isSet, isChanged, hasDrifted, isRemoved string
+}
+
+// bucketSettings are all fields of a Bucket that can be set, changed and taken
+// back.
+var bucketSettings = map[string]bucketSetting{
+	"Versioning": {
+		reason:     "Versioning cannot be taken back, only suspended.",
+		field:      "versioning",
+		set:        func(p *minio.BucketParameters) { p.Versioning = new(minio.VersioningSuspended) },
+		change:     func(p *minio.BucketParameters) { p.Versioning = new(minio.VersioningEnabled) },
+		remove:     func(p *minio.BucketParameters) { p.Versioning = nil },
+		get:        getVersioning,
+		drift:      func(ctx context.Context, bucket string) error { return admin.S3.SuspendVersioning(ctx, bucket) },
+		isSet:      "Suspended",
+		isChanged:  "Enabled",
+		hasDrifted: "Suspended",
+		isRemoved:  "Suspended",
+	},
+	"Quota": {
+		reason: "A quota is whole bytes, however it is written.",
+		field:  "quota",
+		set:    func(p *minio.BucketParameters) { p.Quota = new(resource.MustParse("10Gi")) },
+		change: func(p *minio.BucketParameters) { p.Quota = new(resource.MustParse("0.5Gi")) },
+		remove: func(p *minio.BucketParameters) { p.Quota = nil },
+		get:    getQuota,
+		drift: func(ctx context.Context, bucket string) error {
+			return admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Quota: 1 << 20, Size: 1 << 20, Type: madmin.HardQuota})
+		},
+		isSet:      "10737418240",
+		isChanged:  "536870912",
+		hasDrifted: "1048576",
+		isRemoved:  "0",
+	},
+	"Lifecycle": {
+		reason: "Rules are kept in their order; giving up uploads is not the server's business.",
+		field:  "lifecycle",
+		set: func(p *minio.BucketParameters) {
+			p.Lifecycle = []minio.LifecycleRule{
+				{Prefix: "incoming/", ExpireAfterDays: new(int32(30))},
+				{ExpireNoncurrentAfterDays: new(int32(90)), AbortIncompleteUploadsAfterDays: new(int32(7))},
+				{AbortIncompleteUploadsAfterDays: new(int32(1))},
+			}
+		},
+		change: func(p *minio.BucketParameters) {
+			p.Lifecycle = []minio.LifecycleRule{{Prefix: "a & b/", ExpireAfterDays: new(int32(1)), ExpireNoncurrentAfterDays: new(int32(2))}}
+		},
+		remove:     func(p *minio.BucketParameters) { p.Lifecycle = nil },
+		get:        getLifecycle,
+		drift:      expireAfterAWeek,
+		isSet:      `"incoming/": 30, 0; "": 0, 90`,
+		isChanged:  `"a & b/": 1, 2`,
+		hasDrifted: `"": 7, 0`,
+	},
+	"Tags": {
+		reason: "Tags that were set elsewhere are removed.",
+		field:  "tags",
+		set:    func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "gallery", "empty": ""} },
+		change: func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "archive & more"} },
+		remove: func(p *minio.BucketParameters) { p.Tags = nil },
+		get:    getTags,
+		drift: func(ctx context.Context, bucket string) error {
+			ts, err := tags.NewTags(map[string]string{"team": "archive & more", "by": "hand"}, false)
+			if err != nil {
+				return err
+			}
+
+			return admin.S3.SetBucketTagging(ctx, bucket, ts)
+		},
+		isSet:      "map[empty: team:gallery]",
+		isChanged:  "map[team:archive & more]",
+		hasDrifted: "map[by:hand team:archive & more]",
+	},
+	"EncryptionWithKMS": {
+		reason: "Encryption goes from the server's default key to one by name.",
+		field:  "encryption",
+		set:    func(p *minio.BucketParameters) { p.Encryption = &minio.Encryption{Type: minio.EncryptionSSES3} },
+		change: func(p *minio.BucketParameters) {
+			p.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
+		},
+		remove:     func(p *minio.BucketParameters) { p.Encryption = nil },
+		get:        getEncryption,
+		drift:      encryptByDefault,
+		isSet:      "AES256 ",
+		isChanged:  "aws:kms " + platform.MinIOKMSKey,
+		hasDrifted: "AES256 ",
+	},
+	"EncryptionByDefaultKey": {
+		reason: "Encryption goes from a key by name to the server's default, and nobody switches it off.",
+		field:  "encryption",
+		set: func(p *minio.BucketParameters) {
+			p.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
+		},
+		change:    func(p *minio.BucketParameters) { p.Encryption = &minio.Encryption{Type: minio.EncryptionSSES3} },
+		remove:    func(p *minio.BucketParameters) { p.Encryption = nil },
+		get:       getEncryption,
+		drift:     func(ctx context.Context, bucket string) error { return admin.S3.RemoveBucketEncryption(ctx, bucket) },
+		isSet:     "aws:kms " + platform.MinIOKMSKey,
+		isChanged: "AES256 ",
+	},
+	"AnonymousDownload": {
+		reason:     "Objects can be read, not listed, until that is taken back.",
+		field:      "anonymousAccess",
+		set:        func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessNone) },
+		change:     func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessDownload) },
+		remove:     func(p *minio.BucketParameters) { p.AnonymousAccess = nil },
+		get:        getAnonymousAccess,
+		drift:      listAnonymously,
+		isSet:      "read: AccessDenied, list: AccessDenied",
+		isChanged:  "read: OK, list: AccessDenied",
+		hasDrifted: "read: AccessDenied, list: OK",
+		isRemoved:  "read: AccessDenied, list: AccessDenied",
+	},
+	"AnonymousNone": {
+		reason:     "None is kept: nobody opens the bucket by hand.",
+		field:      "anonymousAccess",
+		set:        func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessDownload) },
+		change:     func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessNone) },
+		remove:     func(p *minio.BucketParameters) { p.AnonymousAccess = nil },
+		get:        getAnonymousAccess,
+		drift:      listAnonymously,
+		isSet:      "read: OK, list: AccessDenied",
+		isChanged:  "read: AccessDenied, list: AccessDenied",
+		hasDrifted: "read: AccessDenied, list: OK",
+		isRemoved:  "read: AccessDenied, list: AccessDenied",
+	},
+	"Retention": {
+		reason:  "Without a retention, the objects of a bucket with locking are not locked.",
+		field:   "retention",
+		locking: true,
+		set: func(p *minio.BucketParameters) {
+			p.Retention = &minio.Retention{Mode: minio.RetentionGovernance, Days: new(int32(1))}
+		},
+		change: func(p *minio.BucketParameters) {
+			p.Retention = &minio.Retention{Mode: minio.RetentionCompliance, Years: new(int32(2))}
+		},
+		remove: func(p *minio.BucketParameters) { p.Retention = nil },
+		get:    getRetention,
+		drift: func(ctx context.Context, bucket string) error {
+			return admin.S3.SetObjectLockConfig(ctx, bucket, new(miniogo.Governance), new(uint(3)), new(miniogo.Days))
+		},
+		isSet:      "GOVERNANCE 1 DAYS",
+		isChanged:  "COMPLIANCE 2 YEARS",
+		hasDrifted: "GOVERNANCE 3 DAYS",
+	},
+}
+
+func getVersioning(ctx context.Context, bucket string) (string, error) {
+	v, err := admin.S3.GetBucketVersioning(ctx, bucket)
+
+	return v.Status, err
+}
+
+// getQuota returns the bytes. Older clients fill in Quota, newer ones Size.
+func getQuota(ctx context.Context, bucket string) (string, error) {
+	q, err := admin.GetBucketQuota(ctx, bucket)
+
+	return fmt.Sprint(max(q.Quota, q.Size)), err
+}
+
+// getLifecycle returns prefix, and days for objects and noncurrent versions, of
+// each rule.
+func getLifecycle(ctx context.Context, bucket string) (string, error) {
+	l, err := admin.S3.GetBucketLifecycle(ctx, bucket)
+	if err != nil {
+		return "", unlessCode(err, "NoSuchLifecycleConfiguration")
+	}
+
+	rules := make([]string, 0, len(l.Rules))
+	for _, r := range l.Rules {
+		rules = append(rules, fmt.Sprintf("%q: %d, %d", r.Prefix+r.RuleFilter.Prefix, r.Expiration.Days, r.NoncurrentVersionExpiration.NoncurrentDays))
+	}
+
+	return strings.Join(rules, "; "), nil
+}
+
+func getTags(ctx context.Context, bucket string) (string, error) {
+	ts, err := admin.S3.GetBucketTagging(ctx, bucket)
+	if err != nil {
+		return "", unlessCode(err, "NoSuchTagSet")
+	}
+
+	return fmt.Sprint(ts.ToMap()), nil
+}
+
+func getEncryption(ctx context.Context, bucket string) (string, error) {
+	c, err := admin.S3.GetBucketEncryption(ctx, bucket)
+	if err != nil {
+		return "", unlessCode(err, "ServerSideEncryptionConfigurationNotFoundError")
+	}
+
+	apply := c.Rules[0].Apply
+
+	return apply.SSEAlgorithm + " " + strings.TrimPrefix(apply.KmsMasterKeyID, "arn:aws:kms:"), nil
+}
+
+// getAnonymousAccess tries what those may do who show no key.
+func getAnonymousAccess(ctx context.Context, bucket string) (string, error) {
+	if err := put(ctx, admin.S3, bucket, "photo"); err != nil {
+		return "", err
+	}
+
+	anonymous, err := clients.S3(plat, platform.MinIOInsideURL, "", "")
+	if err != nil {
+		return "", err
+	}
+
+	o, _, _, err := (&miniogo.Core{Client: anonymous}).GetObject(ctx, bucket, "photo", miniogo.GetObjectOptions{})
+	if err == nil {
+		_ = o.Close()
+	}
+
+	_, listErr := list(ctx, anonymous, bucket)
+
+	return "read: " + codeOf(err) + ", list: " + codeOf(listErr), nil
+}
+
+func getRetention(ctx context.Context, bucket string) (string, error) {
+	_, mode, validity, unit, err := admin.S3.GetObjectLockConfig(ctx, bucket)
+	if err != nil || mode == nil {
+		return "", err
+	}
+
+	return fmt.Sprint(*mode, " ", *validity, " ", *unit), nil
+}
+
+func expireAfterAWeek(ctx context.Context, bucket string) error {
+	return admin.S3.SetBucketLifecycle(ctx, bucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{
+		{ID: "by-hand", Status: "Enabled", Expiration: lifecycle.Expiration{Days: 7}},
+	}})
+}
+
+func encryptByDefault(ctx context.Context, bucket string) error {
+	return admin.S3.SetBucketEncryption(ctx, bucket, sse.NewConfigurationSSES3())
+}
+
+func listAnonymously(ctx context.Context, bucket string) error {
+	return admin.S3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[`+
+		`{"Effect":"Allow","Principal":"*","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::`+bucket+`"]}]}`)
+}
+
+// codeOf returns the code of a server's error, and OK for none.
+func codeOf(err error) string {
+	if err == nil {
+		return "OK"
+	}
+
+	return miniogo.ToErrorResponse(err).Code
+}
+
+// unlessCode returns an error unless the server gave it that code, which says
+// that there is no such setting.
+func unlessCode(err error, code string) error {
+	if codeOf(err) == code {
+		return nil
+	}
+
+	return err
+}

@@ -1,0 +1,214 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// want waits until the server has a text for a setting.
+func (s bucketSetting) want(t *testing.T, bucket, text string) {
+	t.Helper()
+
+	eventually(t, fmt.Sprintf("%s of bucket %q to be %q", s.field, bucket, text), func() error {
+		got, err := s.get(t.Context(), bucket)
+		if err == nil && got != text {
+			err = fmt.Errorf("it is %q", got)
+		}
+
+		return err
+	})
+}
+
+// newSettingBucket makes a Bucket for a setting, and empties it in the end.
+func newSettingBucket(t *testing.T, s bucketSetting, f func(*minio.BucketParameters)) *minio.Bucket {
+	t.Helper()
+
+	b := newBucket(newNamespace(t), strings.ToLower(s.field))
+	b.Spec.ForProvider.ObjectLocking = s.locking
+	f(&b.Spec.ForProvider)
+	create(t, b)
+	waitAvailable(t, b)
+	t.Cleanup(func() { empty(t, admin.S3, b.Name) })
+
+	return b
+}
+
+// waitLooked waits until the provider has looked at a Bucket as it is now, and
+// found nothing wrong. The change that makes it look changes nothing on the
+// server.
+func waitLooked(t *testing.T, b *minio.Bucket) {
+	t.Helper()
+
+	change(t, b, func(b *minio.Bucket) {
+		for _, w := range []minio.WhenNotEmpty{minio.WhenNotEmptyPurge, minio.WhenNotEmptyRefuse} {
+			if b.Spec.ForProvider.WhenNotEmpty != w {
+				b.Spec.ForProvider.WhenNotEmpty = w
+				return
+			}
+		}
+	})
+
+	eventually(t, "the provider to look at "+b.Name, func() error {
+		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+			return err
+		}
+
+		if c := b.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionTrue || c.ObservedGeneration != b.Generation {
+			return fmt.Errorf("Synced=%s: %s", c.Status, c.Message)
+		}
+
+		return nil
+	})
+}
+
+// TestBucketSettings sets each setting, changes it, lets an administrator change
+// it on the server, and takes it back.
+func TestBucketSettings(t *testing.T) {
+	t.Parallel()
+
+	for name, s := range bucketSettings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			b := newSettingBucket(t, s, s.set)
+			s.want(t, b.Name, s.isSet)
+
+			waitLooked(t, b)
+
+			if got := b.Status.AtProvider.ManagedSettings; !slices.Contains(got, s.field) {
+				t.Errorf("%s\nmanagedSettings: want %s in them, got %v", s.reason, s.field, got)
+			}
+
+			change(t, b, func(b *minio.Bucket) { s.change(&b.Spec.ForProvider) })
+			s.want(t, b.Name, s.isChanged)
+
+			if err := s.drift(t.Context(), b.Name); err != nil {
+				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
+			}
+
+			s.want(t, b.Name, s.hasDrifted)
+			look(t, b)
+			s.want(t, b.Name, s.isChanged)
+
+			change(t, b, func(b *minio.Bucket) { s.remove(&b.Spec.ForProvider) })
+			s.want(t, b.Name, s.isRemoved)
+			waitLooked(t, b)
+
+			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
+				t.Errorf("%s\nmanagedSettings: want %s no longer in them, got %v", s.reason, s.field, got)
+			}
+
+			// From now on it is the administrator's.
+			if err := s.drift(t.Context(), b.Name); err != nil {
+				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
+			}
+
+			waitLooked(t, b)
+			s.want(t, b.Name, s.hasDrifted)
+		})
+	}
+}
+
+// TestBucketSettingsAreLeftAlone lets an administrator set what the resource
+// never did: it stays.
+func TestBucketSettingsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+
+	for name, s := range bucketSettings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			b := newSettingBucket(t, s, func(*minio.BucketParameters) {})
+
+			if err := s.drift(t.Context(), b.Name); err != nil {
+				t.Fatalf("%s\ncannot set it on the server: %v", s.reason, err)
+			}
+
+			waitLooked(t, b)
+
+			got, err := s.get(t.Context(), b.Name)
+			if err != nil || got != s.hasDrifted {
+				t.Errorf("%s\nwant %s to stay %q, got %q, %v", s.reason, s.field, s.hasDrifted, got, err)
+			}
+
+			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
+				t.Errorf("%s\nmanagedSettings: %s is nobody's, got %v", s.reason, s.field, got)
+			}
+		})
+	}
+}
+
+// TestBucketUploadIsNotGivenUp begins an upload in a bucket that gives up old
+// ones: a young one stays.
+func TestBucketUploadIsNotGivenUp(t *testing.T) {
+	t.Parallel()
+
+	b := newSettingBucket(t, bucketSettings["Lifecycle"], func(p *minio.BucketParameters) {
+		p.Lifecycle = []minio.LifecycleRule{{AbortIncompleteUploadsAfterDays: new(int32(1))}}
+	})
+	bucketSettings["Lifecycle"].want(t, b.Name, "")
+
+	if err := leftovers["Upload"].leave(t.Context(), admin.S3, b.Name); err != nil {
+		t.Fatal(err)
+	}
+
+	waitLooked(t, b)
+
+	uploads := 0
+
+	for u := range admin.S3.ListIncompleteUploads(t.Context(), b.Name, "precious", true) {
+		if u.Err != nil {
+			t.Fatal(u.Err)
+		}
+
+		uploads++
+	}
+
+	if uploads != 1 {
+		t.Errorf("want the upload to stay, got %d", uploads)
+	}
+}
+
+// TestBucketIsNotTaken lets a bucket exist: it is left alone until somebody asks
+// to adopt it.
+func TestBucketIsNotTaken(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "taken")
+
+	if err := admin.S3.MakeBucket(t.Context(), b.Name, minioMake); err != nil {
+		t.Fatal(err)
+	}
+
+	create(t, b)
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
+
+	// Deleting a resource that does not own the bucket leaves the bucket.
+	if err := kube.Delete(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+
+	waitGone(t, b)
+
+	if there, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !there {
+		t.Fatalf("the bucket is gone: %v", err)
+	}
+
+	adopted := newBucket(ns, "taken")
+	meta.SetExternalName(adopted, adopted.Name)
+	create(t, adopted)
+	waitAvailable(t, adopted)
+}
