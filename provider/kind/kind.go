@@ -111,20 +111,23 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 		return k.Client(mgr.GetClient(), srv), nil
 	})
 
+	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+	quiet := quietManager{Manager: mgr, client: newQuietClient[T](mgr.GetClient(), record.forget)}
+
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(connect),
 		managed.WithDeterministicExternalName(true),
 		// External names follow from the resource and are recorded by Create,
 		// see Owns; so none is set beforehand.
 		managed.WithInitializers(),
-		managed.WithFinalizer(newFinalizer(mgr.GetClient())),
+		managed.WithFinalizer(newFinalizer(quiet.GetClient())),
 		// MinIO is consistent: what was created is there.
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),
 		managed.WithPollInterval(o.PollInterval),
 		managed.WithPollIntervalHook(k.pollInterval),
 		managed.WithLogger(o.Logger.WithValues("controller", name)),
-		managed.WithRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))), //nolint:staticcheck // The runtime knows the older recorder only.
+		managed.WithRecorder(record),
 		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
 	}
 	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
@@ -139,7 +142,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	co := o.ForControllerRuntime()
 	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 
-	r := managed.NewReconciler(mgr, resource.ManagedKind(k.GVK), opts...)
+	r := managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...)
 
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(name).
