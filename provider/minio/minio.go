@@ -5,6 +5,7 @@ package minio
 import (
 	"fmt"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/minio/madmin-go/v3"
@@ -68,6 +69,7 @@ type Server struct {
 	Admin *madmin.AdminClient
 
 	transport *transport
+	verdict   atomic.Pointer[Verdict]
 }
 
 // New returns the server that a Config leads to. It makes no call.
