@@ -74,11 +74,11 @@ func (c *cli) Run() error {
 
 	o := c.options(logging.NewLogrLogger(zl.WithName("provider-minio")))
 
-	if err := kind.SetupProviderConfigs(mgr, o); err != nil {
+	servers := kind.NewServers(mgr.GetClient())
+	if err := kind.SetupProviderConfigs(mgr, o, servers); err != nil {
 		return err
 	}
 
-	servers := kind.NewServers(mgr.GetClient())
 	kind.Setup(mgr, o, servers, bucket.Kind())
 	kind.Setup(mgr, o, servers, user.Kind())
 

@@ -108,7 +108,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 			return nil, err
 		}
 
-		return k.Client(mgr.GetClient(), srv), nil
+		return newExplained(k.Client(mgr.GetClient(), srv), mg), nil
 	})
 
 	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
