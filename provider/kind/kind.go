@@ -11,8 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	cevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -57,6 +61,11 @@ type Kind[T resource.ModernManaged] struct {
 	// Next returns when a resource that is up to date has to be looked at before
 	// its next poll; the zero time if it can wait. It may be nil.
 	Next func(T) time.Time
+	// PublishesSecret says that resources of the kind publish connection Secrets,
+	// and are to be looked at when somebody deletes or edits one.
+	PublishesSecret bool
+	// Wake yields resources that are to be looked at now. It may be nil.
+	Wake <-chan cevent.GenericEvent
 }
 
 // pollInterval returns how long a resource that is up to date can wait for the
@@ -134,6 +143,10 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 		opts = append(opts, managed.WithManagementPolicies())
 	}
 
+	if o.ChangeLogOptions != nil {
+		opts = append(opts, managed.WithChangeLogger(o.ChangeLogOptions.ChangeLogger))
+	}
+
 	state := statemetrics.NewMRStateRecorder(mgr.GetClient(), o.Logger, o.MetricOptions.MRStateMetrics, k.List, o.MetricOptions.PollStateMetricInterval)
 	if err := mgr.Add(state); err != nil {
 		return errors.Wrap(err, "cannot add the recorder of state metrics")
@@ -142,12 +155,20 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	co := o.ForControllerRuntime()
 	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 
-	r := managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...)
+	r := finishing{Reconciler: managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...), grace: shutdownGrace}
 
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(co).
-		WithEventFilter(resource.DesiredStateChanged()).
-		For(k.Object).
-		Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
+		For(k.Object, builder.WithPredicates(resource.DesiredStateChanged()))
+
+	if k.PublishesSecret {
+		b = watchSecrets(b, mgr, k.Object)
+	}
+
+	if k.Wake != nil {
+		b = b.WatchesRawSource(source.Channel(k.Wake, &handler.EnqueueRequestForObject{}))
+	}
+
+	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
 }
