@@ -114,7 +114,7 @@ func (c *quietClient[T]) says(ctx context.Context, obj client.Object, part func(
 		return false
 	}
 
-	cached, ok := reflect.New(reflect.TypeOf(obj).Elem()).Interface().(client.Object)
+	cached, ok := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(obj).Elem()))
 	if !ok || c.Get(ctx, client.ObjectKeyFromObject(obj), cached) != nil {
 		return false
 	}

@@ -44,7 +44,7 @@ const (
 )
 
 // advice says what each verdict means and what to do about it.
-var advice = map[Verdict]string{
+var advice = map[Verdict]string{ //nolint:gosec // It tells where credentials go, and holds none.
 	Unreachable:          "the server does not answer: check spec.endpoint, that the server runs, and that no network policy is in the way",
 	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, and name the server in spec.endpoint as its certificate does",
 	CredentialsRejected:  "the server rejects the credentials: put an administrator's accessKey and secretKey into the Secret of spec.credentials",

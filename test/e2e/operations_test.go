@@ -1,0 +1,420 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// quietFor is how long nothing must happen: longer than the 15 seconds after
+// which a resource that waits is tried again.
+const quietFor = 18 * time.Second
+
+// metricsOf returns what the provider says at /metrics.
+func metricsOf(t *testing.T) string {
+	t.Helper()
+
+	pod := strings.Fields(mustKubectl(t, "", "--namespace", "crossplane-system", "get", "pods", "--output", "name",
+		"--selector", "pkg.crossplane.io/provider=provider-minio", "--field-selector", "status.phase=Running"))
+	if len(pod) == 0 {
+		t.Fatal("no pod of the provider runs")
+	}
+
+	return mustKubectl(t, "", "get", "--raw",
+		"/api/v1/namespaces/crossplane-system/pods/"+strings.TrimPrefix(pod[0], "pod/")+":8080/proxy/metrics")
+}
+
+// metric returns the value of a metric whose name and labels match an expression.
+func metric(t *testing.T, text, expression string) (value float64, found bool) {
+	t.Helper()
+
+	m := regexp.MustCompile(`(?m)^` + expression + ` (\S+)$`).FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+
+	value, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return value, true
+}
+
+// TestMetrics wants every call to be counted, and a bucket's size to be told
+// once the server has counted it.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "measured")
+	create(t, b)
+
+	u := newUser(ns, "measured", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	create(t, u)
+	waitAvailable(t, b)
+	waitAvailable(t, u)
+
+	if err := put(t.Context(), admin.S3, b.Name, "photo"); err != nil {
+		t.Fatal(err)
+	}
+
+	text := metricsOf(t)
+	for _, operation := range []string{"admin:add-user", "admin:user-info", "admin:info", "s3:CreateBucket", "s3:GetBucketVersioning"} {
+		for _, name := range []string{"cistern_minio_requests_total", "cistern_minio_request_duration_seconds_count"} {
+			if n, found := metric(t, text, name+`\{operation="`+operation+`",outcome="ok"\}`); !found || n < 1 {
+				t.Errorf("want calls of %s to be counted in %s, got %g", operation, name, n)
+			}
+		}
+	}
+
+	if strings.Contains(text, `operation="s3:other"`) || strings.Contains(text, `operation="admin:other"`) {
+		t.Error("there are calls without a name")
+	}
+
+	// Two rounds: the server's scanner counts, and the provider asks.
+	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
+	seen := func() (bytes, objects float64, found bool) {
+		text := metricsOf(t)
+		bytes, found = metric(t, text, `cistern_bucket_size_bytes`+labels)
+		objects, _ = metric(t, text, `cistern_bucket_objects`+labels)
+
+		return bytes, objects, found
+	}
+
+	deadline := time.Now().Add(3 * time.Minute)
+	for bytes, objects, _ := seen(); bytes != float64(len("some text")) || objects != 1; bytes, objects, _ = seen() {
+		if time.Now().After(deadline) {
+			t.Fatalf("want the size of %s to be told, got %g bytes, %g objects", b.Name, bytes, objects)
+		}
+
+		time.Sleep(time.Second)
+	}
+}
+
+// TestSteadyState wants resources in order to be looked at without a trace.
+func TestSteadyState(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	pc := newConfig(t, ns)
+	create(t, pc)
+
+	b := newBucketOn(pc)
+	create(t, b)
+
+	u := newUser(ns, "steady", minio.Grant{BucketName: b.Name, Access: minio.AccessReadOnly})
+	u.Spec.ProviderConfigReference = b.Spec.ProviderConfigReference
+	create(t, u)
+	waitAvailable(t, b)
+	waitAvailable(t, u)
+	waitReason(t, pc, minio.ReasonServerUsable)
+
+	// An annotation makes the provider look; that look must write nothing.
+	look(t, b)
+	look(t, u)
+
+	usages := &minio.ProviderConfigUsageList{}
+	if err := kube.List(t.Context(), usages, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+
+	objects := []client.Object{b, u, pc, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}}}
+	for i := range usages.Items {
+		objects = append(objects, &usages.Items[i])
+	}
+
+	versions := func() []string {
+		v := []string{}
+
+		for _, o := range objects {
+			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+				t.Fatal(err)
+			}
+
+			v = append(v, o.GetName()+" "+o.GetResourceVersion())
+		}
+
+		return v
+	}
+
+	before := versions()
+
+	time.Sleep(2 * time.Second)
+
+	if after := versions(); strings.Join(before, "\n") != strings.Join(after, "\n") {
+		t.Errorf("want nothing to be written, got\n%v, then\n%v", before, after)
+	}
+}
+
+// TestEventsAreNotRepeated lets a resource wait for longer than it takes to be
+// tried again: its condition stays as it is, and so do its events.
+func TestEventsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "waiting")
+	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: "missing"}
+	create(t, b)
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "missing")
+
+	// The first retries follow each other within milliseconds.
+	time.Sleep(quietFor)
+
+	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+		t.Fatal(err)
+	}
+
+	version := b.ResourceVersion
+
+	time.Sleep(quietFor)
+
+	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+		t.Fatal(err)
+	}
+
+	if b.ResourceVersion != version {
+		t.Errorf("want the resource to be left alone, got %v", b.Status.Conditions)
+	}
+
+	events := &corev1.EventList{}
+	if err := kube.List(t.Context(), events, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+
+	warnings := int32(0)
+
+	for _, e := range events.Items {
+		if e.InvolvedObject.Name == b.Name && e.Type == corev1.EventTypeWarning {
+			warnings += e.Count
+		}
+	}
+
+	if warnings != 1 {
+		t.Errorf("want one warning, got %d", warnings)
+	}
+}
+
+// TestSecretIsWatched takes a User's Secret away, and spoils it: nobody has to
+// wait for the next poll.
+func TestSecretIsWatched(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "watched")
+	create(t, b)
+
+	u := newUser(ns, "watched", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	create(t, u)
+	waitAvailable(t, b)
+	waitAvailable(t, u)
+
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}}
+
+	for name, touch := range map[string]func(){
+		"Deleted": func() {
+			if err := kube.Delete(t.Context(), s.DeepCopy()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"Edited": func() {
+			change(t, s, func(s *corev1.Secret) { s.Data[minio.ConnectionKeySecretAccessKey] = nil })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			touch()
+			eventually(t, "the key to work again", func() error {
+				_, err := list(t.Context(), keysOf(t, u), b.Name)
+				return err
+			})
+		})
+	}
+}
+
+// TestDriftIsNoticed removes a bucket behind the provider's back: the next
+// question for sizes tells, long before the next poll.
+func TestDriftIsNoticed(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "vanishing")
+	create(t, b)
+	waitAvailable(t, b)
+
+	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
+	deadline := time.Now().Add(3 * time.Minute)
+
+	until := func(what string, done func() bool) {
+		t.Helper()
+
+		for !done() {
+			if time.Now().After(deadline) {
+				t.Fatalf("waited too long for %s", what)
+			}
+
+			time.Sleep(time.Second)
+		}
+	}
+
+	until("the bucket to be known", func() bool {
+		_, found := metric(t, metricsOf(t), `cistern_bucket_size_bytes`+labels)
+		return found
+	})
+
+	if err := admin.S3.RemoveBucket(t.Context(), b.Name); err != nil {
+		t.Fatal(err)
+	}
+
+	until("the bucket to be made again", func() bool {
+		there, err := admin.S3.BucketExists(t.Context(), b.Name)
+		return err == nil && there
+	})
+}
+
+// TestPaused wants a resource that is paused to be left alone.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "paused")
+	meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
+	create(t, b)
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
+
+	if b.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcilePaused {
+		t.Errorf("want it to say that it is paused, got %s", b.GetCondition(xpv1.TypeSynced).Reason)
+	}
+
+	wantBucket(t, b.Name, false)
+
+	change(t, b, func(b *minio.Bucket) {
+		b.Annotations[meta.AnnotationKeyReconciliationPaused] = "false"
+	})
+	waitAvailable(t, b)
+	wantBucket(t, b.Name, true)
+}
+
+// TestManagementPolicies wants a resource that may only look to change nothing,
+// and one that may not delete to leave its bucket.
+func TestManagementPolicies(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+
+	t.Run("ObserveOnly", func(t *testing.T) {
+		b := newBucket(ns, "observed")
+		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
+		meta.SetExternalName(b, b.Name)
+		create(t, b)
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
+		wantBucket(t, b.Name, false)
+
+		if err := admin.S3.MakeBucket(ctx, b.Name, minioMake); err != nil {
+			t.Fatal(err)
+		}
+
+		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningEnabled) })
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
+
+		if v, err := admin.S3.GetBucketVersioning(ctx, b.Name); err != nil || v.Status != "" {
+			t.Errorf("want versioning to be left alone, got %q, %v", v.Status, err)
+		}
+
+		deleteAndWait(t, b)
+		wantBucket(t, b.Name, true)
+		removeBucket(t, b.Name)
+	})
+
+	t.Run("NoDelete", func(t *testing.T) {
+		b := newBucket(ns, "kept")
+		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{
+			xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate, xpv1.ManagementActionLateInitialize,
+		}
+		create(t, b)
+		waitAvailable(t, b)
+		deleteAndWait(t, b)
+		wantBucket(t, b.Name, true)
+		removeBucket(t, b.Name)
+	})
+}
+
+func deleteAndWait(t *testing.T, mg resource.Managed) {
+	t.Helper()
+
+	if err := kube.Delete(t.Context(), mg); err != nil {
+		t.Fatal(err)
+	}
+
+	waitGone(t, mg)
+}
+
+func wantBucket(t *testing.T, name string, want bool) {
+	t.Helper()
+
+	if there, err := admin.S3.BucketExists(t.Context(), name); err != nil || there != want {
+		t.Errorf("bucket %s: want it to exist: %t, got %t, %v", name, want, there, err)
+	}
+}
+
+// removeBucket removes a bucket that no resource will.
+func removeBucket(t *testing.T, name string) {
+	t.Helper()
+
+	if err := admin.S3.RemoveBucket(t.Context(), name); err != nil {
+		t.Errorf("cannot remove bucket %s: %v", name, err)
+	}
+}
+
+// TestShutdown stops the provider: it must end in order, and give its lease up so
+// that the next one need not wait for it to expire.
+func TestShutdown(t *testing.T) {
+	pods := func() []string {
+		return strings.Fields(mustKubectl(t, "", "--namespace", "crossplane-system", "get", "pods", "--output", "name",
+			"--selector", "pkg.crossplane.io/provider=provider-minio"))
+	}
+
+	before := pods()
+	if len(before) != 1 {
+		t.Fatalf("want one pod of the provider, got %v", before)
+	}
+
+	began := time.Now()
+
+	mustKubectl(t, "", "--namespace", "crossplane-system", "delete", before[0], "--wait=true", "--timeout=60s")
+
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("want the provider to stop by itself, it took %s", took)
+	}
+
+	// A lease that is not given up is taken over after 15 seconds.
+	ns := newNamespace(t)
+	b := newBucket(ns, "after-shutdown")
+
+	eventually(t, "a new provider to be there", func() error {
+		after := pods()
+		if len(after) != 1 || after[0] == before[0] {
+			return errors.New("it is not")
+		}
+
+		return nil
+	})
+	create(t, b)
+	waitAvailable(t, b)
+	t.Logf("from the end of one provider to a bucket by the next: %s", time.Since(began).Round(time.Millisecond))
+}
