@@ -101,51 +101,6 @@ func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T]) error {
 	name := managed.ControllerName(k.GVK.GroupKind().String())
-	tracker := resource.NewProviderConfigUsageTracker(mgr.GetClient(), &v1alpha1.ProviderConfigUsage{})
-
-	connect := managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
-		// In a namespace that is being deleted the record may be gone already
-		// and cannot be made again; the resource must go all the same.
-		if !meta.WasDeleted(mg) {
-			if err := tracker.Track(ctx, mg); err != nil {
-				return nil, errors.Wrap(err, "cannot record the use of the provider configuration")
-			}
-		}
-
-		srv, err := servers.For(ctx, mg)
-		if err != nil {
-			return nil, err
-		}
-
-		return newExplained(k.Client(mgr.GetClient(), srv), mg), nil
-	})
-
-	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
-	quiet := quietManager{Manager: mgr, client: newQuietClient[T](mgr.GetClient(), record.forget)}
-
-	opts := []managed.ReconcilerOption{
-		managed.WithTypedExternalConnector(connect),
-		managed.WithDeterministicExternalName(true),
-		// External names follow from the resource and are recorded by Create,
-		// see Owns; so none is set beforehand.
-		managed.WithInitializers(),
-		managed.WithFinalizer(newFinalizer(quiet.GetClient())),
-		// MinIO is consistent: what was created is there.
-		managed.WithCreationGracePeriod(0),
-		managed.WithTimeout(timeout),
-		managed.WithPollInterval(o.PollInterval),
-		managed.WithPollIntervalHook(k.pollInterval),
-		managed.WithLogger(o.Logger.WithValues("controller", name)),
-		managed.WithRecorder(record),
-		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
-	}
-	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
-		opts = append(opts, managed.WithManagementPolicies())
-	}
-
-	if o.ChangeLogOptions != nil {
-		opts = append(opts, managed.WithChangeLogger(o.ChangeLogOptions.ChangeLogger))
-	}
 
 	state := statemetrics.NewMRStateRecorder(mgr.GetClient(), o.Logger, o.MetricOptions.MRStateMetrics, k.List, o.MetricOptions.PollStateMetricInterval)
 	if err := mgr.Add(state); err != nil {
@@ -155,7 +110,8 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	co := o.ForControllerRuntime()
 	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 
-	r := finishing{Reconciler: managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...), grace: shutdownGrace}
+	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+	r := newReconciler(mgr, o, servers, k, record)
 
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
@@ -171,4 +127,57 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	}
 
 	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
+}
+
+// newReconciler returns the reconciler of the kind.
+func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T], record changeRecorder) reconcile.Reconciler {
+	quiet := quietManager{Manager: mgr, client: newQuietClient[T](mgr.GetClient(), record.forget)}
+
+	opts := []managed.ReconcilerOption{
+		managed.WithTypedExternalConnector(newConnector(mgr.GetClient(), servers, k)),
+		managed.WithDeterministicExternalName(true),
+		// External names follow from the resource and are recorded by Create,
+		// see Owns; so none is set beforehand.
+		managed.WithInitializers(),
+		managed.WithFinalizer(newFinalizer(quiet.GetClient())),
+		// MinIO is consistent: what was created is there.
+		managed.WithCreationGracePeriod(0),
+		managed.WithTimeout(timeout),
+		managed.WithPollInterval(o.PollInterval),
+		managed.WithPollIntervalHook(k.pollInterval),
+		managed.WithLogger(o.Logger.WithValues("controller", managed.ControllerName(k.GVK.GroupKind().String()))),
+		managed.WithRecorder(record),
+		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
+	}
+	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
+		opts = append(opts, managed.WithManagementPolicies())
+	}
+
+	if o.ChangeLogOptions != nil {
+		opts = append(opts, managed.WithChangeLogger(o.ChangeLogOptions.ChangeLogger))
+	}
+
+	return finishing{Reconciler: managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...), grace: shutdownGrace}
+}
+
+// newConnector returns what finds the server of a resource.
+func newConnector[T resource.ModernManaged](kube client.Client, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
+	tracker := resource.NewProviderConfigUsageTracker(kube, &v1alpha1.ProviderConfigUsage{})
+
+	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
+		// In a namespace that is being deleted the record may be gone already
+		// and cannot be made again; the resource must go all the same.
+		if !meta.WasDeleted(mg) {
+			if err := tracker.Track(ctx, mg); err != nil {
+				return nil, errors.Wrap(err, "cannot record the use of the provider configuration")
+			}
+		}
+
+		srv, err := servers.For(ctx, mg)
+		if err != nil {
+			return nil, err
+		}
+
+		return newExplained(k.Client(kube, srv), mg), nil
+	})
 }

@@ -165,10 +165,27 @@ func (c *call) end(outcome string) {
 // was the call's own timeout.
 func (c *call) explain(err error) error {
 	if errors.Is(c.ctx.Err(), context.DeadlineExceeded) && c.request.Context().Err() == nil {
-		return &timeoutError{after: c.transport.timeout}
+		return &wayError{&timeoutError{after: c.transport.timeout}}
 	}
 
-	return steady(err)
+	return &wayError{steady(err)}
+}
+
+// wayError is an error on the way to a server or back. The mark tells it from
+// errors on the way to somewhere else, such as the API server.
+type wayError struct{ error }
+
+// Unwrap returns what happened.
+func (e *wayError) Unwrap() error { return e.error }
+
+// Timeout says whether it is a timeout.
+func (e *wayError) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.error)
+
+	return ok && t.Timeout()
 }
 
 // timeoutError says that a call took too long.

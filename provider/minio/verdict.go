@@ -1,14 +1,12 @@
 package minio
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,17 +85,19 @@ func Explain(err error) error {
 
 // Classify tells what an error of a call says of the server. A call that was
 // called off says nothing, and neither does a server that cannot do what was
-// asked.
+// asked, nor an error that is not of a call to a server.
 func Classify(err error) Verdict {
+	_, onTheWay := errors.AsType[*wayError](err)
+
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return Unknown
-	case isCertificate(err):
+	case onTheWay && isCertificate(err):
 		return CertificateUntrusted
+	case onTheWay:
+		return Unreachable
 	case slices.Contains(rejections, code(err)):
 		return CredentialsRejected
-	case code(err) == "" && isNetwork(err):
-		return Unreachable
 	}
 
 	return Unknown
@@ -117,14 +117,6 @@ func isCertificate(err error) bool {
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
 
 	return unknown || host || invalid
-}
-
-// isNetwork says that a request got no answer, or half of one.
-func isNetwork(err error) bool {
-	_, request := errors.AsType[*url.Error](err)
-	network, ok := errors.AsType[net.Error](err)
-
-	return request || (ok && network != nil) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Check asks the server what it is, and returns nil if it can be used, or an
@@ -184,12 +176,17 @@ func classifyInfo(err error) Verdict {
 
 	switch {
 	case !answered:
-		// What is not JSON is not the API's.
-		if isNetwork(err) || isCertificate(err) || !isDecoding(err) {
-			return cmp.Or(Classify(err), Unreachable)
+		if v := Classify(err); v != Unknown {
+			return v
 		}
 
-		return NoAdminAPI
+		// What is not JSON is not the API's. What is left is waiting too long for
+		// other calls.
+		if isDecoding(err) {
+			return NoAdminAPI
+		}
+
+		return Unreachable
 	case answer.XMLName.Local == "" && slices.Contains(rejections, answer.Code):
 		return CredentialsRejected
 	case slices.Contains(notYet, answer.Code), strings.HasPrefix(answer.Code, "5"):
