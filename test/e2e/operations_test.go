@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -128,20 +129,23 @@ func TestSteadyState(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	objects := []client.Object{b, u, pc, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}}}
+	objects := map[string]client.Object{
+		"Bucket": b, "User": u, "ProviderConfig": pc,
+		"Secret": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}},
+	}
 	for i := range usages.Items {
-		objects = append(objects, &usages.Items[i])
+		objects[fmt.Sprintf("use %d", i)] = &usages.Items[i]
 	}
 
-	versions := func() []string {
-		v := []string{}
+	versions := func() map[string]string {
+		v := make(map[string]string, len(objects))
 
-		for _, o := range objects {
+		for name, o := range objects {
 			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
 				t.Fatal(err)
 			}
 
-			v = append(v, o.GetName()+" "+o.GetResourceVersion())
+			v[name] = o.GetResourceVersion()
 		}
 
 		return v
@@ -151,8 +155,8 @@ func TestSteadyState(t *testing.T) {
 
 	time.Sleep(2 * time.Second)
 
-	if after := versions(); strings.Join(before, "\n") != strings.Join(after, "\n") {
-		t.Errorf("want nothing to be written, got\n%v, then\n%v", before, after)
+	if after := versions(); !maps.Equal(before, after) {
+		t.Errorf("want nothing to be written, got versions %v, then %v", before, after)
 	}
 }
 
