@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -68,6 +69,13 @@ func TestMetrics(t *testing.T) {
 	if err := put(t.Context(), admin.S3, b.Name, "photo"); err != nil {
 		t.Fatal(err)
 	}
+
+	t.Cleanup(func() {
+		// A bucket that holds objects is not deleted.
+		if err := remove(context.Background(), admin.S3, b.Name, "photo"); err != nil {
+			t.Error(err)
+		}
+	})
 
 	text := metricsOf(t)
 	for _, operation := range []string{"admin:add-user", "admin:user-info", "admin:info", "s3:CreateBucket", "s3:GetBucketVersioning"} {
