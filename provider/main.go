@@ -19,6 +19,7 @@ import (
 	"github.com/cistern-dev/cistern/provider/bucket"
 	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/policy"
 	"github.com/cistern-dev/cistern/provider/usage"
 	"github.com/cistern-dev/cistern/provider/user"
 )
@@ -84,6 +85,7 @@ func (c *cli) Run() error {
 
 	kind.Setup(mgr, o, servers, bk)
 	kind.Setup(mgr, o, servers, user.Kind())
+	kind.Setup(mgr, o, servers, policy.Kind())
 
 	if err := customresourcesgate.Setup(mgr, o); err != nil {
 		return errors.Wrap(err, "cannot set up the gate that waits for CRDs")

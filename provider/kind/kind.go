@@ -48,6 +48,14 @@ const (
 	jitterShare = 10
 )
 
+// Kube reads from Kubernetes: from a cache, which lags behind by moments, or live.
+type Kube struct {
+	client.Reader
+
+	// Live reads from the API server itself.
+	Live client.Reader
+}
+
 // Kind is what is particular to one kind of managed resource.
 type Kind[T resource.ModernManaged] struct {
 	// GVK of the kind.
@@ -57,7 +65,7 @@ type Kind[T resource.ModernManaged] struct {
 	// List is an empty list of the kind.
 	List resource.ManagedList
 	// Client returns the client that drives resources of the kind on a server.
-	Client func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[T]
+	Client func(kube Kube, srv *minio.Server) managed.TypedExternalClient[T]
 	// Next returns when a resource that is up to date has to be looked at before
 	// its next poll; the zero time if it can wait. It may be nil.
 	Next func(T) time.Time
@@ -134,7 +142,7 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Op
 	quiet := quietManager{Manager: mgr, client: newQuietClient[T](mgr.GetClient(), record.forget)}
 
 	opts := []managed.ReconcilerOption{
-		managed.WithTypedExternalConnector(newConnector(mgr.GetClient(), servers, k)),
+		managed.WithTypedExternalConnector(newConnector(mgr, servers, k)),
 		managed.WithDeterministicExternalName(true),
 		// External names follow from the resource and are recorded by Create,
 		// see Owns; so none is set beforehand.
@@ -161,8 +169,8 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Op
 }
 
 // newConnector returns what finds the server of a resource.
-func newConnector[T resource.ModernManaged](kube client.Client, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
-	tracker := resource.NewProviderConfigUsageTracker(kube, &v1alpha1.ProviderConfigUsage{})
+func newConnector[T resource.ModernManaged](mgr ctrl.Manager, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
+	tracker := resource.NewProviderConfigUsageTracker(mgr.GetClient(), &v1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
 		// In a namespace that is being deleted the record may be gone already
@@ -178,6 +186,6 @@ func newConnector[T resource.ModernManaged](kube client.Client, servers *Servers
 			return nil, err
 		}
 
-		return newExplained(k.Client(kube, srv), mg), nil
+		return newExplained(k.Client(Kube{Reader: mgr.GetClient(), Live: mgr.GetAPIReader()}, srv), mg), nil
 	})
 }

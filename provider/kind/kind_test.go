@@ -55,6 +55,11 @@ func (c *changes) Log(_ context.Context, mg resource.Managed, op changelogs.Oper
 	return nil
 }
 
+// manager is a manager that reads live what it reads from its cache.
+type manager struct{ *fake.Manager }
+
+func (m manager) GetAPIReader() client.Reader { return m.Client }
+
 // TestReconciler makes a Bucket and looks at it again and again: its creation is
 // logged and told, and once it is in order nothing is written any more.
 func TestReconciler(t *testing.T) {
@@ -72,7 +77,7 @@ func TestReconciler(t *testing.T) {
 		GVK:    v1alpha1.BucketKind,
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
-		Client: func(client.Client, *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] { return external },
+		Client: func(Kube, *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] { return external },
 	}
 	o := xpcontroller.Options{
 		Logger:           logging.NewNopLogger(),
@@ -81,7 +86,7 @@ func TestReconciler(t *testing.T) {
 		MetricOptions:    &xpcontroller.MetricOptions{MRMetrics: managed.NewNopMetricRecorder()},
 		ChangeLogOptions: &xpcontroller.ChangeLogOptions{ChangeLogger: logged},
 	}
-	mgr := &fake.Manager{Client: l, Scheme: newScheme(t)}
+	mgr := manager{Manager: &fake.Manager{Client: l, Scheme: newScheme(t)}}
 	r := newReconciler(mgr, o, NewServers(l), k, newChangeRecorder(events))
 
 	look := func() reconcile.Result {

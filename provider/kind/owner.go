@@ -1,6 +1,7 @@
 package kind
 
 import (
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
@@ -16,4 +17,35 @@ func Owns(mg resource.Managed) bool {
 	return meta.GetExternalName(mg) != "" ||
 		!meta.GetExternalCreateSucceeded(mg).IsZero() ||
 		meta.ExternalCreateIncomplete(mg)
+}
+
+// NotOwned is the observation's error for an external resource that exists and is
+// not mg's own; nil if mg is being deleted, to whom it is as if it did not exist.
+func NotOwned(mg resource.Managed, what, name string) error {
+	if meta.WasDeleted(mg) {
+		return nil
+	}
+
+	return errors.Errorf("%s %q exists and was not made by this resource: choose another name, or set the annotation %s: %s to adopt it",
+		what, name, meta.AnnotationKeyExternalName, name)
+}
+
+// NotCreatable is the error of an update of an external resource that does not
+// exist: the runtime asks for one where management policies allow updates but no
+// creation.
+func NotCreatable(what, name string) error {
+	return errors.Errorf("%s %q does not exist, and spec.managementPolicies do not allow to create it", what, name)
+}
+
+// RecordName records the name of mg's external resource if a creation never got
+// to it, and reports whether mg has changed and must be stored: references read
+// the name there.
+func RecordName(mg resource.Managed, name string) bool {
+	if meta.GetExternalName(mg) != "" {
+		return false
+	}
+
+	meta.SetExternalName(mg, name)
+
+	return true
 }

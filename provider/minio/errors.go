@@ -16,7 +16,7 @@ func IsNotFound(err error) bool {
 	switch code(err) {
 	case miniogo.NoSuchBucket:
 		return answered(err)
-	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy":
+	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
 		return true
 	}
 
@@ -26,13 +26,30 @@ func IsNotFound(err error) bool {
 // IsNotEmpty says that the server kept a bucket because it holds objects.
 func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 
-// IsRefusal says that the S3 API refused a request. Any other error, such as a
+// IsPolicyInUse says that the server kept a policy because somebody holds it.
+func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" }
+
+// IsDenied says that the server knows the key and does not allow it the act.
+func IsDenied(err error) bool { return code(err) == miniogo.AccessDenied && answered(err) }
+
+// IsBadKey says that the server does not know the access key, or knows it with
+// another secret.
+func IsBadKey(err error) bool {
+	return code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch
+}
+
+// IsRefusal says that the server refused a request. Any other error, such as a
 // timeout of the server or of a gateway before it, leaves open whether the
 // request was carried out.
 func IsRefusal(err error) bool {
-	s3, ok := errors.AsType[miniogo.ErrorResponse](err)
+	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
+		return s3.StatusCode >= 400 && s3.StatusCode < 500
+	}
 
-	return ok && s3.StatusCode >= 400 && s3.StatusCode < 500
+	// The administration API's errors do not tell their status.
+	admin, ok := errors.AsType[madmin.ErrorResponse](err)
+
+	return ok && admin.RequestID != "" && admin.Code != "InternalError"
 }
 
 // answered says that the error is MinIO's own answer.

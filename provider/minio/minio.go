@@ -89,11 +89,6 @@ func New(c Config, opts ...Option) (*Server, error) {
 		return nil, err
 	}
 
-	region := c.Region
-	if region == "" {
-		region = DefaultRegion
-	}
-
 	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), "")
 	secure := u.Scheme == "https"
 
@@ -101,7 +96,7 @@ func New(c Config, opts ...Option) (*Server, error) {
 		Creds:        creds,
 		Secure:       secure,
 		Transport:    rt,
-		Region:       region,
+		Region:       c.signingRegion(),
 		BucketLookup: miniogo.BucketLookupPath,
 		MaxRetries:   1,
 	})

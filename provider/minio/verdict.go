@@ -85,12 +85,13 @@ func Explain(err error) error {
 
 // Classify tells what an error of a call says of the server. A call that was
 // called off says nothing, and neither does a server that cannot do what was
-// asked, nor an error that is not of a call to a server.
+// asked, nor an error that is not of a call to a server with its own key.
 func Classify(err error) Verdict {
 	_, onTheWay := errors.AsType[*wayError](err)
+	_, probed := errors.AsType[*probeError](err)
 
 	switch {
-	case err == nil, errors.Is(err, context.Canceled):
+	case err == nil, probed, errors.Is(err, context.Canceled):
 		return Unknown
 	case onTheWay && isCertificate(err):
 		return CertificateUntrusted

@@ -220,6 +220,7 @@ func TestExplain(t *testing.T) {
 		"Network":   {reason: "No answer.", err: &url.Error{Op: "Get", URL: "https://x", Err: &wayError{&net.OpError{Op: "dial", Err: errors.New("connection refused")}}}, want: Unreachable},
 		"OtherWay":  {reason: "No answer of the API server.", err: &url.Error{Op: "Get", URL: "https://x", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}},
 		"Called":    {reason: "A call that was called off.", err: &url.Error{Op: "Get", URL: "https://x", Err: context.Canceled}},
+		"Probed":    {reason: "Another's key says nothing of the administrator's.", err: &probeError{miniogo.ErrorResponse{Code: "InvalidAccessKeyId", StatusCode: 403}}},
 		"Kube":      {reason: "An error of something else.", err: errors.New("cannot get Secret")},
 		"Explained": {reason: "What is explained stays as it is.", err: fmt.Errorf("cannot: %w", &Error{Verdict: TooOld}), want: TooOld},
 	}

@@ -1,10 +1,10 @@
 package user
 
 import (
-	"bytes"
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
@@ -20,22 +20,26 @@ type policy struct {
 }
 
 type statement struct {
-	Effect   string   `json:"Effect"`
-	Action   []string `json:"Action"`
-	Resource []string `json:"Resource,omitempty"`
+	Effect    string                         `json:"Effect"`
+	Action    []string                       `json:"Action"`
+	Resource  []string                       `json:"Resource,omitempty"`
+	Condition map[string]map[string][]string `json:"Condition,omitempty"`
 }
 
-// noAccessKeys denies a user to make further access keys for itself, which
-// MinIO allows by default and which would outlive a change of its own key.
-var noAccessKeys = statement{
+// noOwnKeys denies a user what MinIO allows everybody by default: to make access
+// keys of its own, which would outlive a change of its key, and to change or
+// remove the keys that it was given.
+var noOwnKeys = statement{
 	Effect: "Deny",
-	Action: []string{"admin:CreateServiceAccount"},
+	Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
 }
 
 // Actions of each kind of access, on the bucket itself and on its objects,
 // sorted. None of them reads or changes a setting of the bucket.
 var (
-	listActions  = []string{"s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketVersions"}
+	locateActions = []string{"s3:GetBucketLocation"}
+	listActions   = []string{"s3:ListBucket", "s3:ListBucketVersions"}
+	// stageActions cannot be limited to a prefix.
 	stageActions = []string{"s3:ListBucketMultipartUploads"}
 
 	readActions = []string{
@@ -55,43 +59,74 @@ var (
 // a pattern or a variable, and not nothing, which it reads as everything.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 
+// patternChars are what the policy language reads as a pattern or a variable, or
+// takes for an escape.
+const patternChars = `*?$\`
+
 // newPolicy renders grants to the one policy that allows them and nothing else.
 func newPolicy(grants []v1alpha1.Grant) (policy, error) {
-	p := policy{Version: "2012-10-17", Statement: []statement{noAccessKeys}}
-	seen := map[string]bool{}
+	p := policy{Version: "2012-10-17", Statement: []statement{noOwnKeys}}
+	seen := map[v1alpha1.Grant]bool{}
 
 	for i, g := range grants {
 		if !bucketName.MatchString(g.BucketName) {
 			return p, errors.Errorf("spec.forProvider.grants[%d]: %q is not the name of a bucket", i, g.BucketName)
 		}
 
+		if strings.ContainsAny(g.Prefix, patternChars) {
+			return p, errors.Errorf("spec.forProvider.grants[%d].prefix: %q holds one of the characters %s, which stand for others in a policy", i, g.Prefix, patternChars)
+		}
+
 		// The server drops a statement that it has already.
-		key := g.BucketName + "/" + string(g.Access)
-		if seen[key] {
-			continue
+		key := v1alpha1.Grant{BucketName: g.BucketName, Prefix: g.Prefix, Access: g.Access}
+		if !seen[key] {
+			p.Statement = append(p.Statement, allow(g)...)
 		}
 
 		seen[key] = true
-
-		var onBucket, onObjects []string
-
-		switch g.Access {
-		case v1alpha1.AccessReadOnly:
-			onBucket, onObjects = listActions, readActions
-		case v1alpha1.AccessWriteOnly:
-			onBucket, onObjects = []string{"s3:GetBucketLocation"}, writeActions
-		case v1alpha1.AccessReadWrite:
-			onBucket = slices.Concat(listActions, stageActions)
-			onObjects = slices.Concat(readActions, writeActions, deleteActions)
-		}
-
-		arn := "arn:aws:s3:::" + g.BucketName
-		p.Statement = append(p.Statement,
-			statement{Effect: "Allow", Action: onBucket, Resource: []string{arn}},
-			statement{Effect: "Allow", Action: onObjects, Resource: []string{arn + "/*"}})
 	}
 
 	return p, nil
+}
+
+// allow returns the statements of one grant.
+func allow(g v1alpha1.Grant) []statement {
+	var onObjects []string
+
+	listed := listActions
+
+	switch g.Access {
+	case v1alpha1.AccessReadOnly:
+		onObjects = readActions
+	case v1alpha1.AccessWriteOnly:
+		listed, onObjects = nil, writeActions
+	case v1alpha1.AccessReadWrite:
+		onObjects = slices.Concat(readActions, writeActions, deleteActions)
+
+		if g.Prefix == "" {
+			listed = slices.Concat(listActions, stageActions)
+		}
+	default:
+		// A later version's kind of access, of which nothing is known.
+		return nil
+	}
+
+	arn := "arn:aws:s3:::" + g.BucketName
+	objects := statement{Effect: "Allow", Action: onObjects, Resource: []string{arn + "/" + g.Prefix + "*"}}
+
+	if g.Prefix == "" {
+		return []statement{{Effect: "Allow", Action: slices.Concat(locateActions, listed), Resource: []string{arn}}, objects}
+	}
+
+	s := []statement{{Effect: "Allow", Action: locateActions, Resource: []string{arn}}, objects}
+	if len(listed) > 0 {
+		s = append(s, statement{
+			Effect: "Allow", Action: listed, Resource: []string{arn},
+			Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {g.Prefix + "*"}}},
+		})
+	}
+
+	return s
 }
 
 // document returns the policy as JSON.
@@ -99,29 +134,4 @@ func (p policy) document() ([]byte, error) {
 	b, err := json.Marshal(p)
 
 	return b, errors.Wrap(err, "cannot encode policy")
-}
-
-// means reports whether a document that the server has means the same as the
-// policy: the server stores actions and resources as sets and returns them in
-// an order of its own. A document with anything that this package does not write,
-// such as a condition, does not mean the same.
-func (p policy) means(document []byte) bool {
-	var other policy
-
-	d := json.NewDecoder(bytes.NewReader(document))
-	d.DisallowUnknownFields()
-
-	if err := d.Decode(&other); err != nil {
-		return false
-	}
-
-	return slices.EqualFunc(p.Statement, other.Statement, func(a, b statement) bool {
-		return a.Effect == b.Effect && sameSet(a.Action, b.Action) && sameSet(a.Resource, b.Resource)
-	})
-}
-
-func sameSet(a, b []string) bool {
-	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
-
-	return slices.Equal(slices.Compact(a), slices.Compact(b))
 }

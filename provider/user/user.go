@@ -3,15 +3,13 @@ package user
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/minio/madmin-go/v3"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
@@ -27,63 +25,111 @@ import (
 
 // Kind of User.
 func Kind() kind.Kind[*v1alpha1.User] {
+	proofs := newProofs()
+
 	return kind.Kind[*v1alpha1.User]{
 		GVK:    v1alpha1.UserKind,
 		Object: &v1alpha1.User{},
 		List:   &v1alpha1.UserList{},
 
 		PublishesSecret: true,
-		Client: func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
-			return &external{kube: kube, admin: srv.Admin, endpoint: srv.PublicEndpoint, region: srv.Region}
+		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
+			return &external{
+				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,
+				inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
+			}
 		},
+		Next: next,
 	}
 }
 
-// admin is what is needed of an administration client. AddUser is by far the
-// dearest call: its request is encrypted with a key derived by force.
+// admin is what is needed of an administration client. AddUser and
+// AddServiceAccount are by far the dearest calls: what they send, or are
+// answered, is encrypted with a key derived by force.
 type admin interface {
+	userAdmin
+	policyAdmin
+}
+
+type userAdmin interface {
 	AddUser(ctx context.Context, accessKey, secretKey string) error
 	GetUserInfo(ctx context.Context, accessKey string) (madmin.UserInfo, error)
 	SetUserStatus(ctx context.Context, accessKey string, status madmin.AccountStatus) error
 	RemoveUser(ctx context.Context, accessKey string) error
+	RevokeTokens(ctx context.Context, opts madmin.RevokeTokensReq) error
 
+	AddServiceAccount(ctx context.Context, opts madmin.AddServiceAccountReq) (madmin.Credentials, error)
+	DeleteServiceAccount(ctx context.Context, accessKey string) error
+}
+
+type policyAdmin interface {
 	AddCannedPolicy(ctx context.Context, name string, document []byte) error
 	InfoCannedPolicyV2(ctx context.Context, name string) (*madmin.PolicyInfo, error)
-	SetPolicy(ctx context.Context, name, entity string, isGroup bool) error
+	SetPolicy(ctx context.Context, names, entity string, isGroup bool) error
 	RemoveCannedPolicy(ctx context.Context, name string) error
 }
 
 // external drives one server's users.
 type external struct {
-	kube     client.Reader
-	admin    admin
-	endpoint string
-	region   string
+	kube   kind.Kube
+	admin  admin
+	locate func(ctx context.Context, endpoint, accessKey string, secretKey minio.Secret, bucket string) error
+	proofs *proofs
+	now    func() time.Time
+
+	// inside is where the provider reaches the server, endpoint where its users
+	// do.
+	inside, endpoint string
+	region           string
+
+	// found is what Observe found, for Update. A client lives for one reconcile.
+	found findings
 }
 
-// AccessKey returns the ID of u's access key, which is u's name on the server.
-func AccessKey(u *v1alpha1.User) string {
-	if n := meta.GetExternalName(u); n != "" {
-		return n
-	}
+// findings are what a user is like, and what is amiss with it.
+type findings struct {
+	exists bool
+	info   madmin.UserInfo
 
-	return accessKeyFor(u.GetUID())
+	// document says that the user's policy is not what the grants say.
+	document bool
+	// attached says that the user holds other policies than it should.
+	attached bool
+	// status says that the user is enabled and should not be, or is not and
+	// should.
+	status bool
+	// key says that nobody knows the current key: it was never made or published,
+	// or does not work.
+	key bool
+	// due says that the next key is due.
+	due bool
+	// expired are the keys whose time is over.
+	expired []string
+
+	// secretKey of the current key, as published.
+	secretKey minio.Secret
 }
 
-// Observe costs two plain calls: one for the user, one for its policy.
+func (f findings) inOrder() bool {
+	return !f.document && !f.attached && !f.status && !f.key && !f.due && len(f.expired) == 0
+}
+
+// Observe costs two plain calls while nothing changes: one for the user, and one
+// that is for its policy and for its key in turns.
 func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.ExternalObservation, error) {
-	key := AccessKey(u)
+	name := Name(u)
 
-	info, err := e.admin.GetUserInfo(ctx, key)
-	exists := !minio.IsNotFound(err)
+	info, err := e.admin.GetUserInfo(ctx, name)
+	e.found = findings{exists: !minio.IsNotFound(err), info: info}
 
-	if err != nil && exists {
-		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at user %q", key)
+	if err != nil && e.found.exists {
+		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at user %q", name)
 	}
 
 	if meta.WasDeleted(u) {
 		// The connection Secret may be gone, and does not matter any more. What
 		// matters is that the policy goes too.
+		exists, err := e.found.exists, error(nil)
 		if !exists {
 			_, exists, err = e.policy(ctx, policyName(u))
 		}
@@ -91,38 +137,102 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 		return managed.ExternalObservation{ResourceExists: exists}, err
 	}
 
-	if !exists {
+	if !e.found.exists {
 		return managed.ExternalObservation{}, nil
 	}
 
-	secretKey, err := e.publishedKey(ctx, u)
-	if err != nil {
+	if err := e.examine(ctx, u); err != nil {
 		return managed.ExternalObservation{}, err
 	}
 
-	permitted, err := e.permitted(ctx, u, info)
-	if err != nil {
-		return managed.ExternalObservation{}, err
+	if e.found.key {
+		if err := e.isCurrent(ctx, u); err != nil {
+			return managed.ExternalObservation{}, err
+		}
 	}
-
-	lost := secretKey == "" && u.GetWriteConnectionSecretToReference() != nil
 
 	o := managed.ExternalObservation{
-		ResourceExists:   true,
-		ResourceUpToDate: permitted && !lost && info.Status == madmin.AccountEnabled,
+		ResourceExists:          true,
+		ResourceUpToDate:        e.found.inOrder(),
+		ResourceLateInitialized: kind.RecordName(u, name),
 	}
 
-	if secretKey != "" {
-		o.ConnectionDetails = e.connectionDetails(u, secretKey)
+	if e.found.secretKey != "" && !e.found.key {
+		o.ConnectionDetails = e.details(u, e.found.secretKey)
 	}
 
 	if o.ResourceUpToDate {
-		setAvailable(u, o.ConnectionDetails)
-	} else {
+		e.setAvailable(u, o.ConnectionDetails)
+	} else if e.found.key && len(u.Status.AtProvider.RetiringKeys) == 0 {
 		u.SetConditions(xpv1.Unavailable())
 	}
 
 	return o, nil
+}
+
+// examine finds out what is amiss with a user that exists.
+func (e *external) examine(ctx context.Context, u *v1alpha1.User) error {
+	f := &e.found
+	f.status = enabled(u) != (f.info.Status == madmin.AccountEnabled)
+
+	secretKey, err := e.published(ctx, u)
+	if err != nil {
+		return err
+	}
+
+	f.secretKey = secretKey
+
+	look := e.proofs.turn(u)
+
+	if look.policy || !enabled(u) {
+		if f.document, err = e.documentDiffers(ctx, u); err != nil {
+			return err
+		}
+	}
+
+	// Of a user that is not enabled the server denies that it exists when its
+	// policies or keys are to be changed; both can wait until it is.
+	if !enabled(u) {
+		return nil
+	}
+
+	f.attached = !sameNames(attachments(u), f.info.PolicyName)
+	f.key = secretKey == "" && publishes(u)
+	f.due = !f.key && due(u, e.now())
+	f.expired = expired(u, e.now())
+
+	if secretKey == "" || f.document || f.attached || f.status {
+		return nil
+	}
+
+	switch {
+	case e.proofs.lacking(u, hash(e.details(u, secretKey))):
+		err = e.prove(ctx, u, secretKey)
+	case look.key:
+		err = e.proveAllowed(ctx, u, secretKey)
+	}
+
+	if minio.IsBadKey(err) {
+		f.key, err = e.keyIsDead(ctx, u, secretKey, err)
+	}
+
+	return err
+}
+
+// isCurrent returns a conflict if u is not the latest that Kubernetes knows. A
+// key that seems lost may only be later than a cache: replacing it would end one
+// that works.
+func (e *external) isCurrent(ctx context.Context, u *v1alpha1.User) error {
+	live := &v1alpha1.User{}
+	if err := e.kube.Live.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
+		return errors.Wrapf(err, "cannot read User %q", u.GetName())
+	}
+
+	if live.GetResourceVersion() != u.GetResourceVersion() {
+		return kerrors.NewConflict(schema.GroupResource{Group: v1alpha1.Group, Resource: "users"}, u.GetName(), errors.New("it has changed since"))
+	}
+
+	return nil
 }
 
 // Create writes the policy, makes the user, which may do nothing yet, and gives
@@ -138,55 +248,113 @@ func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.Extern
 		return managed.ExternalCreation{}, err
 	}
 
-	meta.SetExternalName(u, AccessKey(u))
+	meta.SetExternalName(u, Name(u))
 
-	return managed.ExternalCreation{ConnectionDetails: e.connectionDetails(u, secretKey)}, e.permit(ctx, u)
+	if err := e.attach(ctx, u); err != nil {
+		return managed.ExternalCreation{}, err
+	}
+
+	// A user that was rotated and then lost on the server gets its later key back.
+	if u.Status.AtProvider.Generation > 0 {
+		if secretKey, err = e.makeKey(ctx, u); err != nil {
+			return managed.ExternalCreation{}, err
+		}
+	}
+
+	if !enabled(u) {
+		err = e.setStatus(ctx, u, madmin.AccountDisabled)
+	}
+
+	return managed.ExternalCreation{ConnectionDetails: e.details(u, secretKey)}, err
 }
 
-// Update mends what Observe found amiss. A key that was lost is replaced. The
-// user is enabled before it gets its policy: the server denies that a disabled
-// one exists. The next look is a poll away, so Update says itself that the user
-// is in order again.
+// Update mends what Observe found amiss, and nothing else. The next look may be
+// a poll away, so Update says itself that the user is in order again.
 func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.ExternalUpdate, error) {
-	key := AccessKey(u)
-
-	// The runtime also asks to update a user that is missing and that management
-	// policies forbid to make.
-	if _, err := e.admin.GetUserInfo(ctx, key); err != nil {
-		return managed.ExternalUpdate{}, errors.Wrapf(err, "cannot look at user %q", key)
+	f := &e.found
+	if !f.exists {
+		return managed.ExternalUpdate{}, kind.NotCreatable("user", Name(u))
 	}
 
-	if err := e.writePolicy(ctx, u); err != nil {
-		return managed.ExternalUpdate{}, err
+	if f.document {
+		if err := e.writePolicy(ctx, u); err != nil {
+			return managed.ExternalUpdate{}, err
+		}
 	}
 
-	secretKey, err := e.publishedKey(ctx, u)
-	if err != nil {
-		return managed.ExternalUpdate{}, err
+	if !enabled(u) {
+		return managed.ExternalUpdate{}, e.disable(ctx, u)
 	}
 
-	if secretKey != "" || u.GetWriteConnectionSecretToReference() == nil {
-		err = errors.Wrapf(e.admin.SetUserStatus(ctx, key, madmin.AccountEnabled), "cannot enable user %q", key)
-	} else {
-		secretKey, err = e.addUser(ctx, u)
-	}
-
-	if err != nil {
-		return managed.ExternalUpdate{}, err
-	}
-
-	if err := e.permit(ctx, u); err != nil {
+	if err := e.mend(ctx, u); err != nil {
 		return managed.ExternalUpdate{}, err
 	}
 
 	var details managed.ConnectionDetails
-	if secretKey != "" {
-		details = e.connectionDetails(u, secretKey)
+	if f.secretKey != "" {
+		details = e.details(u, f.secretKey)
 	}
 
-	setAvailable(u, details)
+	e.setAvailable(u, details)
+
+	if f.due {
+		// That a key is due is stored first, and the key made in the reconcile
+		// that follows: however that ends, it is the same key at the next try.
+		rotate(u, e.now())
+	}
 
 	return managed.ExternalUpdate{ConnectionDetails: details}, nil
+}
+
+// mend puts a user that should be enabled in order. The user is enabled before it
+// gets its policies: the server denies that a disabled one exists. A key is
+// proven before it is handed out.
+func (e *external) mend(ctx context.Context, u *v1alpha1.User) error {
+	f := &e.found
+
+	if f.status {
+		if err := e.setStatus(ctx, u, madmin.AccountEnabled); err != nil {
+			return err
+		}
+	}
+
+	if f.attached {
+		if err := e.attach(ctx, u); err != nil {
+			return err
+		}
+	}
+
+	if err := e.retire(ctx, u, f.expired); err != nil {
+		return err
+	}
+
+	if f.key {
+		secretKey, err := e.makeKey(ctx, u)
+		if err != nil {
+			return err
+		}
+
+		f.secretKey = secretKey
+	}
+
+	if f.secretKey == "" {
+		return nil
+	}
+
+	return e.prove(ctx, u, f.secretKey)
+}
+
+// disable keeps a user out.
+func (e *external) disable(ctx context.Context, u *v1alpha1.User) error {
+	if e.found.status {
+		if err := e.setStatus(ctx, u, madmin.AccountDisabled); err != nil {
+			return err
+		}
+	}
+
+	e.setAvailable(u, nil)
+
+	return nil
 }
 
 // Delete removes the user with all its keys, and then its policy, which the
@@ -194,9 +362,15 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.ExternalDelete, error) {
 	u.SetConditions(xpv1.Deleting())
 
-	if err := e.admin.RemoveUser(ctx, AccessKey(u)); resource.Ignore(minio.IsNotFound, err) != nil {
-		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", AccessKey(u))
+	if err := e.waitForBuckets(ctx, u); err != nil {
+		return managed.ExternalDelete{}, err
 	}
+
+	if err := e.admin.RemoveUser(ctx, Name(u)); resource.Ignore(minio.IsNotFound, err) != nil {
+		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", Name(u))
+	}
+
+	e.proofs.forget(u)
 
 	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveCannedPolicy(ctx, policyName(u)))
 
@@ -208,42 +382,62 @@ func (e *external) Disconnect(context.Context) error { return nil }
 
 // setAvailable says that the user is there and in order, and which details of
 // it are published.
-func setAvailable(u *v1alpha1.User, published managed.ConnectionDetails) {
-	u.Status.AtProvider.AccessKeyID = AccessKey(u)
-	u.Status.AtProvider.PublishedHash = hash(published)
+func (e *external) setAvailable(u *v1alpha1.User, published managed.ConnectionDetails) {
+	if !enabled(u) {
+		c := xpv1.Unavailable().WithMessage("the user is disabled, as spec.forProvider.enabled asks")
+		c.Reason = v1alpha1.ReasonDisabled
+		u.SetConditions(c)
+
+		return
+	}
+
+	e.recordKey(u, published)
 	u.SetConditions(xpv1.Available())
 }
 
-// hash returns 64 bits of a hash of connection details: another value for other
-// details, and nothing from which to learn a secret key of 200 random bits.
-func hash(d managed.ConnectionDetails) string {
-	if len(d) == 0 {
-		return ""
-	}
-
-	h := sha256.New()
-	for _, k := range slices.Sorted(maps.Keys(d)) {
-		fmt.Fprintf(h, "%q%q", k, d[k])
-	}
-
-	return hex.EncodeToString(h.Sum(nil)[:8])
+// enabled says whether the user should be let in.
+func enabled(u *v1alpha1.User) bool {
+	return u.Spec.ForProvider.Enabled == nil || *u.Spec.ForProvider.Enabled
 }
 
-// addUser makes the user with a new secret key, or gives it one if it exists,
-// and returns that key.
-func (e *external) addUser(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
-	secretKey := newSecretKey()
-	err := e.admin.AddUser(ctx, AccessKey(u), secretKey.Reveal())
+func (e *external) setStatus(ctx context.Context, u *v1alpha1.User, status madmin.AccountStatus) error {
+	err := e.admin.SetUserStatus(ctx, Name(u), status)
 
-	return secretKey, errors.Wrapf(err, "cannot give user %q a key", AccessKey(u))
+	return errors.Wrapf(err, "cannot set user %q %s", Name(u), status)
 }
 
-// policyName returns the name of u's policy. It follows from the UID even where
-// the user's own name was set by hand: a policy of such a name may be somebody
-// else's.
-func policyName(u *v1alpha1.User) string { return accessKeyFor(u.GetUID()) }
+// attachments returns the names of the policies that the user should hold.
+func attachments(u *v1alpha1.User) []string {
+	names := []string{policyName(u)}
+	for _, p := range u.Spec.ForProvider.Policies {
+		if !slices.Contains(names, p.PolicyName) {
+			names = append(names, p.PolicyName)
+		}
+	}
 
-// writePolicy writes the user's policy.
+	return names
+}
+
+// sameNames says whether a list as the server writes it holds these names and no
+// others.
+func sameNames(names []string, list string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(strings.SplitSeq(list, ",")))
+}
+
+// attach gives the user its policies, and takes every other.
+func (e *external) attach(ctx context.Context, u *v1alpha1.User) error {
+	names := strings.Join(attachments(u), ",")
+	err := e.admin.SetPolicy(ctx, names, Name(u), false)
+
+	return errors.Wrapf(err, "cannot give user %q the policies %s", Name(u), names)
+}
+
+// policyName returns the name of u's own policy. It follows from the UID even
+// where the user's own name was set by hand: a policy of such a name may be
+// somebody else's.
+func policyName(u *v1alpha1.User) string { return accessKeyFor(u.GetUID(), 0) }
+
+// writePolicy writes the user's own policy.
 func (e *external) writePolicy(ctx context.Context, u *v1alpha1.User) error {
 	p, err := newPolicy(u.Spec.ForProvider.Grants)
 	if err != nil {
@@ -258,29 +452,22 @@ func (e *external) writePolicy(ctx context.Context, u *v1alpha1.User) error {
 	return errors.Wrapf(e.admin.AddCannedPolicy(ctx, policyName(u), document), "cannot write policy %q", policyName(u))
 }
 
-// permit gives the user its policy, and takes every other.
-func (e *external) permit(ctx context.Context, u *v1alpha1.User) error {
-	err := e.admin.SetPolicy(ctx, policyName(u), AccessKey(u), false)
-
-	return errors.Wrapf(err, "cannot set the policy of user %q", AccessKey(u))
-}
-
-// permitted reports whether the user holds its policy and no other, and whether
-// the policy says what the grants say. What groups allow the user is not looked
-// at.
-func (e *external) permitted(ctx context.Context, u *v1alpha1.User, info madmin.UserInfo) (bool, error) {
-	if info.PolicyName != policyName(u) {
-		return false, nil
-	}
-
-	want, err := newPolicy(u.Spec.ForProvider.Grants)
+// documentDiffers says whether the user's own policy is missing or says something
+// else than the grants say.
+func (e *external) documentDiffers(ctx context.Context, u *v1alpha1.User) (bool, error) {
+	p, err := newPolicy(u.Spec.ForProvider.Grants)
 	if err != nil {
 		return false, err
 	}
 
-	document, exists, err := e.policy(ctx, policyName(u))
+	want, err := p.document()
+	if err != nil {
+		return false, err
+	}
 
-	return exists && want.means(document), err
+	got, exists, err := e.policy(ctx, policyName(u))
+
+	return !exists || !minio.SamePolicy(want, got), err
 }
 
 // policy returns a policy's document, and whether the policy exists.
@@ -295,33 +482,4 @@ func (e *external) policy(ctx context.Context, name string) (document []byte, ex
 	}
 
 	return p.Policy, true, nil
-}
-
-// publishedKey returns the secret key that was published for the user's access
-// key, or nothing if there is none.
-func (e *external) publishedKey(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
-	ref := u.GetWriteConnectionSecretToReference()
-	if ref == nil {
-		return "", nil
-	}
-
-	s := &corev1.Secret{}
-	if err := e.kube.Get(ctx, types.NamespacedName{Namespace: u.GetNamespace(), Name: ref.Name}, s); err != nil {
-		return "", errors.Wrapf(client.IgnoreNotFound(err), "cannot read connection Secret %q", ref.Name)
-	}
-
-	if string(s.Data[v1alpha1.ConnectionKeyAccessKeyID]) != AccessKey(u) {
-		return "", nil
-	}
-
-	return minio.Secret(s.Data[v1alpha1.ConnectionKeySecretAccessKey]), nil
-}
-
-func (e *external) connectionDetails(u *v1alpha1.User, secretKey minio.Secret) managed.ConnectionDetails {
-	return managed.ConnectionDetails{
-		v1alpha1.ConnectionKeyAccessKeyID:     []byte(AccessKey(u)),
-		v1alpha1.ConnectionKeySecretAccessKey: []byte(secretKey.Reveal()),
-		v1alpha1.ConnectionKeyEndpoint:        []byte(e.endpoint),
-		v1alpha1.ConnectionKeyRegion:          []byte(e.region),
-	}
 }

@@ -3,296 +3,270 @@ package user
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-const (
-	uid  = "9c1de0c2"
-	kept = "a-secret-key-that-was-published"
-)
-
-// key is the access key, and the name of the policy, of the user with that UID.
-var key = accessKeyFor(uid)
-
-// fakeAdmin is a server of one user. It writes down the calls that change
-// something.
-type fakeAdmin struct {
-	user   *madmin.UserInfo
-	policy []byte
-	calls  []string
-	fail   string
-}
-
-var errInjected = errors.New("injected")
-
-func (f *fakeAdmin) call(name string) error {
-	f.calls = append(f.calls, name)
-	if f.fail == name {
-		return errInjected
-	}
-
-	return nil
-}
-
-func (f *fakeAdmin) AddUser(_ context.Context, _, secretKey string) error {
-	if len(secretKey) != secretKeyLength {
-		return errors.New("not a secret key")
-	}
-
-	if f.user == nil {
-		f.user = &madmin.UserInfo{}
-	}
-
-	f.user.Status = madmin.AccountEnabled
-
-	return f.call("AddUser")
-}
-
-func (f *fakeAdmin) GetUserInfo(context.Context, string) (madmin.UserInfo, error) {
-	if f.user == nil {
-		return madmin.UserInfo{}, madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser"}
-	}
-
-	return *f.user, nil
-}
-
-func (f *fakeAdmin) SetUserStatus(_ context.Context, _ string, s madmin.AccountStatus) error {
-	f.user.Status = s
-
-	return f.call("SetUserStatus")
-}
-
-func (f *fakeAdmin) RemoveUser(context.Context, string) error {
-	f.user = nil
-
-	return f.call("RemoveUser")
-}
-
-func (f *fakeAdmin) AddCannedPolicy(_ context.Context, _ string, document []byte) error {
-	f.policy = document
-
-	return f.call("AddCannedPolicy")
-}
-
-func (f *fakeAdmin) InfoCannedPolicyV2(context.Context, string) (*madmin.PolicyInfo, error) {
-	if f.policy == nil {
-		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
-	}
-
-	return &madmin.PolicyInfo{Policy: f.policy}, nil
-}
-
-func (f *fakeAdmin) SetPolicy(_ context.Context, name, _ string, _ bool) error {
-	f.user.PolicyName = name
-
-	return f.call("SetPolicy")
-}
-
-func (f *fakeAdmin) RemoveCannedPolicy(context.Context, string) error {
-	f.policy = nil
-
-	return f.call("RemoveCannedPolicy")
-}
-
-func newUser() *v1alpha1.User {
-	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "u", Namespace: "team-a", UID: uid}}
-	u.Spec.ForProvider.Grants = []v1alpha1.Grant{{BucketName: "photos", Access: v1alpha1.AccessReadWrite}}
-	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: "u-key"}
-
-	return u
-}
-
-func newExternal(a *fakeAdmin, objects ...client.Object) *external {
-	return &external{kube: fake.NewClientBuilder().WithObjects(objects...).Build(), admin: a, endpoint: "https://s3.example.org", region: "eu-1"}
-}
-
-func published(accessKey, secretKey string) *corev1.Secret {
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "u-key", Namespace: "team-a"},
-		Data: map[string][]byte{
-			v1alpha1.ConnectionKeyAccessKeyID:     []byte(accessKey),
-			v1alpha1.ConnectionKeySecretAccessKey: []byte(secretKey),
-		},
-	}
-}
-
-func existing(t *testing.T) *fakeAdmin {
+func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 
-	document := mustDocument(t, newUser().Spec.ForProvider.Grants...)
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
 
-	return &fakeAdmin{user: &madmin.UserInfo{Status: madmin.AccountEnabled, PolicyName: key}, policy: document}
+	return s
 }
 
 func TestCreateMakesOneEncryptedCall(t *testing.T) {
-	a := &fakeAdmin{}
-	u := newUser()
+	b := newBed(t)
 
-	c, err := newExternal(a).Create(context.Background(), u)
-	if err != nil {
-		t.Fatalf("Create(...): %v", err)
+	if busy, err := b.reconcile(); !busy || err != nil {
+		t.Fatalf("reconcile: %t, %v", busy, err)
 	}
 
-	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, a.calls); diff != "" {
+	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, b.calls); diff != "" {
 		t.Errorf("Create(...): -want calls, +got calls:\n%s", diff)
 	}
 
-	for _, k := range []string{
-		v1alpha1.ConnectionKeyAccessKeyID, v1alpha1.ConnectionKeySecretAccessKey,
-		v1alpha1.ConnectionKeyEndpoint, v1alpha1.ConnectionKeyRegion,
-	} {
-		if len(c.ConnectionDetails[k]) == 0 {
-			t.Errorf("Create(...): connection detail %s is missing", k)
-		}
+	b.settle()
+	b.wantWorkingKey("A new user's key works.")
+
+	if b.located != 2 {
+		t.Errorf("want the key to be proven once, by two calls, got %d", b.located)
+	}
+
+	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, b.calls); diff != "" {
+		t.Errorf("Observe(...): -want calls, +got calls:\n%s", diff)
 	}
 }
 
-// TestHeals lets something be amiss with a user that exists and wants it mended
-// by one Update, with the calls that takes and no others.
+// TestHeals lets something be amiss with a user that exists and wants it mended,
+// with the calls that takes and no others.
 func TestHeals(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		damage func(*fakeAdmin)
-		secret *corev1.Secret
+		damage func(*bed)
 		calls  []string
 	}{
 		"Nothing": {
 			reason: "A user in order is left alone.",
-			damage: func(*fakeAdmin) {},
-			secret: published(key, kept),
+			damage: func(*bed) {},
 		},
 		"SecretGone": {
-			reason: "A key that was lost is replaced.",
-			damage: func(*fakeAdmin) {},
-			calls:  []string{"AddCannedPolicy", "AddUser", "SetPolicy"},
+			reason: "A key that was lost is replaced, and what was drawn from it ends.",
+			damage: func(b *bed) { _ = b.kube.Delete(b.t.Context(), b.secret()) },
+			calls:  []string{"AddUser", "RevokeTokens"},
 		},
 		"SecretOfAnotherKey": {
 			reason: "A Secret that holds another access key does not help.",
-			damage: func(*fakeAdmin) {},
-			secret: published("SOMEBODY", kept),
-			calls:  []string{"AddCannedPolicy", "AddUser", "SetPolicy"},
+			damage: func(b *bed) {
+				b.publish(v1alpha1.Connection{AccessKeyID: "SOMEBODY", SecretAccessKey: kept}.Details())
+			},
+			calls: []string{"AddUser", "RevokeTokens"},
+		},
+		"SecretEdited": {
+			reason: "A key that does not work is replaced.",
+			damage: func(b *bed) {
+				b.publish(v1alpha1.Connection{AccessKeyID: key, SecretAccessKey: kept}.Details())
+			},
+			calls: []string{"AddUser", "RevokeTokens"},
+		},
+		"KeyReplaced": {
+			reason: "A key that was replaced on the server no longer works.",
+			damage: func(b *bed) { b.keys[key] = kept },
+			calls:  []string{"AddUser", "RevokeTokens"},
 		},
 		"PolicyTakenAway": {
 			reason: "The user gets its policy back, and keeps its key.",
-			damage: func(f *fakeAdmin) { f.user.PolicyName = "" },
-			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
+			damage: func(b *bed) { b.fakeServer.user.PolicyName = "" },
+			calls:  []string{"SetPolicy"},
 		},
 		"AnotherPolicyAdded": {
-			reason: "The user holds its own policy only.",
-			damage: func(f *fakeAdmin) { f.user.PolicyName = key + ",consoleAdmin" },
-			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
+			reason: "The user holds its own policies only.",
+			damage: func(b *bed) { b.fakeServer.user.PolicyName = key + ",consoleAdmin" },
+			calls:  []string{"SetPolicy"},
 		},
 		"PolicyWidened": {
 			reason: "The policy says what the grants say.",
-			damage: func(f *fakeAdmin) {
-				f.policy = []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`)
+			damage: func(b *bed) {
+				b.policy = []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`)
 			},
-			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
+			calls: []string{"AddCannedPolicy"},
 		},
 		"PolicyGone": {
 			reason: "The policy is written again.",
-			damage: func(f *fakeAdmin) { f.policy = nil },
-			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
+			damage: func(b *bed) { b.policy = nil },
+			calls:  []string{"AddCannedPolicy"},
 		},
 		"Disabled": {
 			reason: "The user is enabled again.",
-			damage: func(f *fakeAdmin) { f.user.Status = madmin.AccountDisabled },
-			secret: published(key, kept),
-			calls:  []string{"AddCannedPolicy", "SetUserStatus", "SetPolicy"},
+			damage: func(b *bed) { b.fakeServer.user.Status = madmin.AccountDisabled },
+			calls:  []string{"SetUserStatus"},
+		},
+		"DisabledAndTakenAway": {
+			reason: "The user is enabled before it gets its policy: the server denies that a disabled one exists.",
+			damage: func(b *bed) { b.fakeServer.user.Status, b.fakeServer.user.PolicyName = madmin.AccountDisabled, "" },
+			calls:  []string{"SetUserStatus", "SetPolicy"},
+		},
+		"Gone": {
+			reason: "A user that is gone is made again.",
+			damage: func(b *bed) { b.fakeServer.user = nil; clear(b.keys) },
+			calls:  []string{"AddCannedPolicy", "AddUser", "SetPolicy"},
 		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			a := existing(t)
-			tc.damage(a)
+			b := newReadyBed(t)
+			tc.damage(b)
+			// Policy and key take turns.
+			b.settle()
+			b.settle()
+			b.wantWorkingKey(tc.reason)
 
-			e := newExternal(a)
-			if tc.secret != nil {
-				e = newExternal(a, tc.secret)
-			}
-
-			ctx, u := context.Background(), newUser()
-
-			o, err := e.Observe(ctx, u)
-			if err != nil || !o.ResourceExists {
-				t.Fatalf("%s\nObserve(...): %+v, %v", tc.reason, o, err)
-			}
-
-			if o.ResourceUpToDate != (len(tc.calls) == 0) {
-				t.Errorf("%s\nObserve(...): up to date: %t", tc.reason, o.ResourceUpToDate)
-			}
-
-			if !o.ResourceUpToDate {
-				if _, err := e.Update(ctx, u); err != nil {
-					t.Fatalf("%s\nUpdate(...): %v", tc.reason, err)
-				}
-			}
-
-			// The next look is a poll away.
-			if u.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue || u.Status.AtProvider.AccessKeyID != key {
-				t.Errorf("%s\nwant the user to be ready again", tc.reason)
-			}
-
-			if diff := cmp.Diff(tc.calls, a.calls, cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(tc.calls, b.calls, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s\n-want calls, +got calls:\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
+// TestEndpointElsewhere lets the public endpoint lead to another server: a
+// new key would fare no better there, so none is made.
+func TestEndpointElsewhere(t *testing.T) {
+	b := newReadyBed(t)
+	b.elsewhere = true
+	b.proofs.forget(b.user)
+
+	for range 3 {
+		if _, err := b.reconcile(); err == nil || !strings.Contains(err.Error(), "correct publicEndpoint") {
+			t.Errorf("reconcile: want an error that says what to correct, got %v", err)
+		}
+	}
+
+	if len(b.calls) > 0 {
+		t.Errorf("reconcile: want no change, got %v", b.calls)
+	}
+
+	if c := b.user.GetCondition(xpv1.TypeReady); c.Reason != v1alpha1.ReasonUnproven {
+		t.Errorf("want reason %s, got %s", v1alpha1.ReasonUnproven, c.Reason)
+	}
+}
+
+// TestStaleCache lets a key be published that the resource, as it was read, knows
+// nothing of: it is not replaced.
+func TestStaleCache(t *testing.T) {
+	b := newReadyBed(t)
+	stale := b.user.DeepCopy()
+
+	b.user.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now"}
+	b.settle()
+	b.calls = nil
+
+	_, err := b.external().Observe(t.Context(), stale)
+	if !kerrors.IsConflict(err) || len(b.calls) > 0 {
+		t.Errorf("Observe(...): want a conflict and no call, got %v, %v", err, b.calls)
+	}
+}
+
+// TestProofTellsTooMuch lets a server allow what no grant does.
+func TestProofTellsTooMuch(t *testing.T) {
+	b := newBed(t)
+	e := b.external()
+	e.locate = func(context.Context, string, string, minio.Secret, string) error { return nil }
+
+	if err := e.prove(t.Context(), b.user, kept); err == nil || !strings.Contains(err.Error(), "what no grant allows") {
+		t.Errorf("prove(...): want an error, got %v", err)
+	}
+}
+
+// TestPolicies gives a user policies beside its grants, and takes them again.
+func TestPolicies(t *testing.T) {
+	b := newReadyBed(t)
+
+	b.user.Spec.ForProvider.Policies = []v1alpha1.PolicyAttachment{{PolicyName: "readonly"}, {PolicyName: "diagnostics"}, {PolicyName: "readonly"}}
+	b.settle()
+
+	if want := key + ",readonly,diagnostics"; b.fakeServer.user.PolicyName != want {
+		t.Errorf("want policies %s, got %s", want, b.fakeServer.user.PolicyName)
+	}
+
+	// The order in which the server tells them means nothing.
+	b.fakeServer.user.PolicyName, b.calls = "diagnostics,readonly,"+key, nil
+	b.settle()
+
+	if len(b.calls) > 0 {
+		t.Errorf("want no call, got %v", b.calls)
+	}
+
+	b.user.Spec.ForProvider.Policies = nil
+	b.settle()
+
+	if b.fakeServer.user.PolicyName != key {
+		t.Errorf("want the user's own policy only, got %s", b.fakeServer.user.PolicyName)
+	}
+}
+
+// TestDisabled keeps a user out and lets it in again, with the key that it had.
+func TestDisabled(t *testing.T) {
+	b := newReadyBed(t)
+	_, before := b.published()
+
+	b.user.Spec.ForProvider.Enabled = new(false)
+	b.settle()
+
+	if c := b.user.GetCondition(xpv1.TypeReady); b.fakeServer.user.Status != madmin.AccountDisabled || c.Reason != v1alpha1.ReasonDisabled {
+		t.Errorf("want a disabled user that says so, got %s, %s", b.fakeServer.user.Status, c.Reason)
+	}
+
+	b.user.Spec.ForProvider.Enabled = new(true)
+	b.settle()
+	b.wantWorkingKey("A user that is enabled again is ready.")
+
+	if _, after := b.published(); after != before {
+		t.Error("the key changed")
+	}
+
+	if diff := cmp.Diff([]string{"SetUserStatus", "SetUserStatus"}, b.calls); diff != "" {
+		t.Errorf("-want calls, +got calls:\n%s", diff)
+	}
+}
+
 // TestCreateHealsAfterCrash lets Create end after each of its calls, its result
-// lost, and wants the next reconcile to end with a working user.
+// lost, and wants what follows to end with a working user.
 func TestCreateHealsAfterCrash(t *testing.T) {
-	for _, last := range []string{"AddUser", "SetPolicy"} {
+	for _, last := range []string{"AddCannedPolicy", "AddUser", "SetPolicy"} {
 		t.Run(last, func(t *testing.T) {
-			a := &fakeAdmin{fail: last}
-			e := newExternal(a)
-			ctx, u := context.Background(), newUser()
+			b := newBed(t)
+			b.fail = last
 
-			if _, err := e.Create(ctx, u); !errors.Is(err, errInjected) {
-				t.Fatalf("Create(...): want the injected error, got %v", err)
+			if _, err := b.reconcile(); !errors.Is(err, errInjected) {
+				t.Fatalf("reconcile: want the injected error, got %v", err)
 			}
 
-			a.fail, a.calls = "", nil
+			b.fail = ""
+			b.settle()
+			b.wantWorkingKey("A user whose creation was cut short is mended.")
 
-			o, err := e.Observe(ctx, u)
-			if err != nil || !o.ResourceExists || o.ResourceUpToDate {
-				t.Fatalf("Observe(...): want a user that is not up to date, got %+v, %v", o, err)
-			}
-
-			up, err := e.Update(ctx, u)
-			if err != nil {
-				t.Fatalf("Update(...): %v", err)
-			}
-
-			if len(up.ConnectionDetails[v1alpha1.ConnectionKeySecretAccessKey]) == 0 {
-				t.Error("Update(...): no new key was published")
-			}
-
-			if u.Status.AtProvider.PublishedHash == "" {
-				t.Error("Update(...): nobody would learn of the new key")
-			}
-
-			if a.user.PolicyName != key {
-				t.Errorf("Update(...): the user holds policy %q", a.user.PolicyName)
+			if b.user.Status.AtProvider.PublishedHash == "" {
+				t.Error("nobody would learn of the new key")
 			}
 		})
 	}
@@ -301,10 +275,9 @@ func TestCreateHealsAfterCrash(t *testing.T) {
 // TestUpdateOfMissing updates a user that is missing, which the runtime asks for
 // where management policies allow updates but no creation.
 func TestUpdateOfMissing(t *testing.T) {
-	a := &fakeAdmin{}
-
-	if _, err := newExternal(a).Update(context.Background(), newUser()); err == nil || a.user != nil {
-		t.Errorf("Update(...): want an error and no user, got %v", err)
+	b := newBed(t)
+	if _, err := b.external().Update(t.Context(), b.user); err == nil || len(b.calls) > 0 {
+		t.Errorf("Update(...): want an error and no call, got %v, %v", err, b.calls)
 	}
 }
 
@@ -312,7 +285,7 @@ func TestUpdateOfMissing(t *testing.T) {
 // them.
 func TestHashFollowsDetails(t *testing.T) {
 	details := func(secretKey minio.Secret, region string) string {
-		return hash((&external{region: region}).connectionDetails(newUser(), secretKey))
+		return hash((&external{region: region}).details(newUser(), secretKey))
 	}
 
 	first := details("one", "eu-1")
@@ -328,16 +301,14 @@ func TestHashFollowsDetails(t *testing.T) {
 // TestDeleteHealsAfterCrash lets Delete end between its calls and wants the
 // resource to stay until user and policy are gone.
 func TestDeleteHealsAfterCrash(t *testing.T) {
-	a := existing(t)
-	a.fail = "RemoveUser"
-
-	e, ctx, u := newExternal(a), context.Background(), newUser()
-	u.DeletionTimestamp = new(metav1.Now())
+	b := newReadyBed(t)
+	b.fail = "RemoveUser"
+	b.user.DeletionTimestamp = new(metav1.Now())
 
 	exists := func() bool {
 		t.Helper()
 
-		o, err := e.Observe(ctx, u)
+		o, err := b.external().Observe(t.Context(), b.user)
 		if err != nil {
 			t.Fatalf("Observe(...): %v", err)
 		}
@@ -345,7 +316,7 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 		return o.ResourceExists
 	}
 
-	if _, err := e.Delete(ctx, u); !errors.Is(err, errInjected) {
+	if _, err := b.external().Delete(t.Context(), b.user); !errors.Is(err, errInjected) {
 		t.Fatalf("Delete(...): want the injected error, got %v", err)
 	}
 
@@ -353,9 +324,9 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 		t.Error("Observe(...): the resource would go while its policy is left")
 	}
 
-	a.fail = ""
+	b.fail = ""
 
-	if _, err := e.Delete(ctx, u); err != nil {
+	if _, err := b.external().Delete(t.Context(), b.user); err != nil {
 		t.Fatalf("Delete(...): %v", err)
 	}
 
@@ -364,16 +335,64 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 	}
 }
 
-func TestAccessKey(t *testing.T) {
+// TestDeleteWaitsForBuckets keeps a user as long as a Bucket is there that it is
+// the key to.
+func TestDeleteWaitsForBuckets(t *testing.T) {
+	bucket := func(namespace, name, config string) *v1alpha1.Bucket {
+		b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ClusterProviderConfig", Name: config}
+		meta.SetExternalName(b, "photos")
+
+		return b
+	}
+
+	cases := map[string]struct {
+		reason string
+		bucket *v1alpha1.Bucket
+		remain v1alpha1.WhenBucketsRemain
+		waits  bool
+	}{
+		"Granted":        {reason: "The key to data that exists stays.", bucket: bucket("team-a", "photos", "default"), waits: true},
+		"OtherServer":    {reason: "A bucket of the same name on another server is another bucket.", bucket: bucket("team-a", "photos", "other")},
+		"OtherNamespace": {reason: "A grant by name is about the user's own namespace.", bucket: bucket("team-b", "photos", "default")},
+		"Remove":         {reason: "Whoever says so gets rid of the user at once.", bucket: bucket("team-a", "photos", "default"), remain: v1alpha1.WhenBucketsRemainRemove},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, tc.bucket)
+			b.settle()
+			b.user.Spec.ForProvider.WhenBucketsRemain = tc.remain
+
+			_, err := b.external().Delete(t.Context(), b.user)
+			if (err != nil) != tc.waits || (b.fakeServer.user != nil) != tc.waits {
+				t.Errorf("%s\nDelete(...): %v", tc.reason, err)
+			}
+
+			if tc.waits && !strings.Contains(err.Error(), `Bucket "team-a/photos"`) {
+				t.Errorf("%s\nDelete(...): want the Bucket to be named, got %v", tc.reason, err)
+			}
+		})
+	}
+}
+
+func TestAccessKeys(t *testing.T) {
 	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{UID: "9c1de0c2-51f8-4a52-9b0e-2f3b5c7d8bbb"}}
 	other := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{UID: "4e2ff3b1-3a57-4bd3-8c6e-d0c8b2f0a111"}}
 
-	if got := AccessKey(u); len(got) != accessKeyLength || got != AccessKey(u) {
-		t.Errorf("AccessKey(...): want the same %d characters each time, got %q", accessKeyLength, got)
+	if got := Name(u); len(got) != accessKeyLength || got != Name(u) {
+		t.Errorf("Name(...): want the same %d characters each time, got %q", accessKeyLength, got)
 	}
 
-	if AccessKey(u) == AccessKey(other) {
-		t.Error("AccessKey(...): two users share a key")
+	seen := map[string]bool{}
+	for _, u := range []*v1alpha1.User{u, other} {
+		for g := range int64(100) {
+			seen[accessKey(u, g)] = true
+		}
+	}
+
+	if len(seen) != 200 {
+		t.Errorf("accessKey(...): want 200 different keys of two users, got %d", len(seen))
 	}
 
 	if a, b := newSecretKey(), newSecretKey(); a.Reveal() == b.Reveal() || len(a.Reveal()) != secretKeyLength {

@@ -38,10 +38,9 @@ func newConfig(t *testing.T, ns string) *minio.ProviderConfig {
 	return &minio.ProviderConfig{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "own"},
 		Spec: minio.ProviderConfigSpec{
-			Endpoint:       platform.MinIOInsideURL,
-			PublicEndpoint: "https://s3.example.org",
-			Credentials:    minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
-			CABundle:       &minio.CABundle{Inline: ca.Data["ca.crt"]},
+			Endpoint:    platform.MinIOInsideURL,
+			Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
+			CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
 		},
 	}
 }
@@ -172,20 +171,6 @@ func TestProviderConfig(t *testing.T) {
 			waitGone(t, b)
 		})
 	}
-}
-
-// waitGone waits until an object does not exist any more.
-func waitGone(t *testing.T, o client.Object) {
-	t.Helper()
-
-	eventually(t, o.GetName()+" to be gone", func() error {
-		err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o)
-		if err == nil {
-			return errors.New("it is there")
-		}
-
-		return client.IgnoreNotFound(err)
-	})
 }
 
 // TestProviderConfigCredentials uses keys of somebody who may do much but not

@@ -21,7 +21,7 @@ const patience = "180s"
 
 // managed are the kinds that the provider's package brings, which Crossplane
 // turns into CRDs in its own time.
-var managed = []string{"buckets.minio.cistern.dev", "users.minio.cistern.dev"}
+var managed = []string{"buckets.minio.cistern.dev", "users.minio.cistern.dev", "policies.minio.cistern.dev"}
 
 // Packages builds the packages of version and installs them, or upgrades those
 // that are installed. It returns once claims are accepted and served.

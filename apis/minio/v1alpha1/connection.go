@@ -75,6 +75,7 @@ const (
 )
 
 // Connection is what it takes to use a server, and a bucket on it.
+// +kubebuilder:object:generate=false
 type Connection struct {
 	// Endpoint is the server's URL.
 	Endpoint string

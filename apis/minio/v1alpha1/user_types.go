@@ -83,6 +83,7 @@ type PolicyAttachment struct {
 }
 
 // Rotation replaces a user's access key by a new one from time to time.
+// +kubebuilder:validation:XValidation:rule="!has(self.interval) || !has(self.overlap) || duration(self.overlap) <= duration(self.interval)",message="overlap, 24h unless it is set, cannot be longer than interval"
 type Rotation struct {
 	// Interval from one key to the next, such as 720h. The default is never.
 	// +optional
@@ -175,8 +176,8 @@ type UserObservation struct {
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
 
-	// RotatedAt is when the current key was made; unset for generation 0 if it
-	// was made before rotation was asked for.
+	// RotatedAt is when the current key was made or, of one that was made before
+	// this was recorded, first seen.
 	// +optional
 	RotatedAt *metav1.Time `json:"rotatedAt,omitempty"`
 

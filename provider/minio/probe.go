@@ -1,0 +1,93 @@
+package minio
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/signer"
+)
+
+// maxErrorBody bounds what is read of an answer that is an error.
+const maxErrorBody = 64 << 10
+
+// Locate asks for a bucket's location as its users would: with their key, at one
+// of the server's endpoints. It is the one act that every kind of access allows,
+// and the server judges it before it looks whether the bucket exists. The error
+// tells a key that is not known (IsBadKey) from one that may not (IsDenied) and
+// a bucket that does not exist (IsNotFound).
+//
+// The SDK's own call answers from a cache where the region is known.
+func (s *Server) Locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
+	if err := s.locate(ctx, endpoint, accessKey, secretKey, bucket); err != nil {
+		return &probeError{err}
+	}
+
+	return nil
+}
+
+// probeError is an error of somebody else's key, at an endpoint that may be
+// another: it says nothing of the server's own, nor of its administrator's.
+type probeError struct{ error }
+
+// Unwrap returns what happened.
+func (e *probeError) Unwrap() error { return e.error }
+
+func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return fmt.Errorf("endpoint %q is not a URL: %w", endpoint, err)
+	}
+
+	u = u.JoinPath(bucket, "/")
+	u.RawQuery = url.Values{"location": {""}}.Encode()
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return fmt.Errorf("cannot ask %s: %w", endpoint, err)
+	}
+
+	// The hash of no body.
+	req.Header.Set("X-Amz-Content-Sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+
+	rsp, err := s.transport.RoundTrip(signer.SignV4(*req, accessKey, secretKey.Reveal(), "", s.signingRegion()))
+	if err != nil {
+		return err
+	}
+
+	defer func() { _ = rsp.Body.Close() }()
+
+	if rsp.StatusCode == http.StatusOK {
+		_, err := io.Copy(io.Discard, io.LimitReader(rsp.Body, maxErrorBody))
+		return err
+	}
+
+	return answerOf(rsp)
+}
+
+// answerOf returns the error that an answer of the S3 API holds.
+func answerOf(rsp *http.Response) error {
+	e := miniogo.ErrorResponse{}
+
+	err := xml.NewDecoder(io.LimitReader(rsp.Body, maxErrorBody)).Decode(&e)
+	if err != nil || e.Code == "" {
+		return fmt.Errorf("it answered %s, and not as an S3 server would", rsp.Status)
+	}
+
+	e.StatusCode = rsp.StatusCode
+
+	return e
+}
+
+// signingRegion is the region that requests are signed with.
+func (c Config) signingRegion() string {
+	if c.Region == "" {
+		return DefaultRegion
+	}
+
+	return c.Region
+}
