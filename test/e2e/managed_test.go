@@ -224,4 +224,3 @@ func TestBucketIsNotTaken(t *testing.T) {
 	create(t, adopted)
 	waitAvailable(t, adopted)
 }
-
