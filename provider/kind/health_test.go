@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -134,6 +136,22 @@ func TestHealth(t *testing.T) {
 		if l.statusWrites != i+1 || len(events.messages) != i+1 {
 			t.Errorf("%s\nwant one write and one event for each change, %d in all, got %d and %d", s.reason, i+1, l.statusWrites, len(events.messages))
 		}
+	}
+}
+
+// TestHealthAndUsesMeet lets somebody else write the status first.
+func TestHealthAndUsesMeet(t *testing.T) {
+	l := newLagging(t, newConfig(newSpec("")), newCredentials("team-a"))
+	l.writeErr = kerrors.NewConflict(schema.GroupResource{Resource: "providerconfigs"}, "default", errors.New("somebody was first"))
+	events := &told{}
+	h := &health{
+		kube: l, servers: NewServers(l), record: events, kind: v1alpha1.ProviderConfigKind.Kind,
+		newConfig: func() resource.ProviderConfig { return &v1alpha1.ProviderConfig{} },
+	}
+
+	r, err := h.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(newConfig(newSpec("")))})
+	if err != nil || r.IsZero() || len(events.messages) != 0 {
+		t.Errorf("Reconcile(...): want to look again without an error or an event, got %v, %v, %q", r, err, events.messages)
 	}
 }
 

@@ -56,7 +56,7 @@ func setupHealth(mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersi
 		WithOptions(o.ForControllerRuntime()).
 		WithEventFilter(predicate.GenerationChangedPredicate{}).
 		For(newConfig()).
-		Complete(ratelimiter.NewReconciler(name, h, o.GlobalRateLimiter))
+		Complete(ratelimiter.NewReconciler(name, finishing{Reconciler: h, grace: shutdownGrace}, o.GlobalRateLimiter))
 
 	return errors.Wrapf(err, "cannot set up the controller that checks the servers of %s", gvk.Kind)
 }
