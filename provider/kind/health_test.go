@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
@@ -203,134 +201,6 @@ func TestHealthOfWhatIsGone(t *testing.T) {
 		t.Errorf("Reconcile(...): want nothing to be left, got %v, %v, %v", r, err, servers.cache)
 	}
 }
-
-// TestServersRefuse wants a server that is too old, or no MinIO, to be left
-// alone by all but resources that are to go.
-func TestServersRefuse(t *testing.T) {
-	ctx := context.Background()
-
-	cases := map[string]struct {
-		reason   string
-		endpoint string
-		want     string
-	}{
-		"Now":   {reason: "A server that can be used is.", endpoint: newMinIO(t, versionOfNow)},
-		"Old":   {reason: "One that is too old is not, from the first call on.", endpoint: newMinIO(t, "2025-01-01T00:00:00Z"), want: "too old"},
-		"Other": {reason: "Neither is one that is no MinIO.", endpoint: newMinIO(t, `" <html>`), want: "administration API"},
-		"Away":  {reason: "One that does not answer is for its caller to find out.", endpoint: "http://127.0.0.1:1"},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			spec := newSpec("")
-			spec.Endpoint = tc.endpoint
-			s := NewServers(newLagging(t, newConfig(spec), newCredentials("team-a")))
-			b := newBucket("ProviderConfig")
-
-			_, err := s.For(ctx, b)
-			if (err != nil) != (tc.want != "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
-				t.Errorf("%s\nFor(...): want an error that says %q, got %v", tc.reason, tc.want, err)
-			}
-
-			b.DeletionTimestamp = new(metav1.Now())
-
-			if srv, err := s.For(ctx, b); err != nil || srv == nil {
-				t.Errorf("%s\nFor(...): want a server for a resource that goes, got %v", tc.reason, err)
-			}
-		})
-	}
-}
-
-func TestBound(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		client *v1alpha1.ClientOptions
-		want   minio.Config
-	}{
-		"Nothing": {
-			reason: "Configurations without the section get what the CRD says.",
-			want:   minio.Config{Timeout: 30 * time.Second, MaxCallsInFlight: 32},
-		},
-		"Empty": {
-			reason: "So do those that were stored before there was a default.",
-			client: &v1alpha1.ClientOptions{},
-			want:   minio.Config{Timeout: 30 * time.Second, MaxCallsInFlight: 32},
-		},
-		"Both": {
-			reason: "What is set counts.",
-			client: &v1alpha1.ClientOptions{Timeout: &metav1.Duration{Duration: time.Second}, MaxCallsInFlight: new(int32(3))},
-			want:   minio.Config{Timeout: time.Second, MaxCallsInFlight: 3},
-		},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			got := minio.Config{}
-			bound(&got, tc.client)
-
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("%s\nbound(...): -want, +got:\n%s", tc.reason, diff)
-			}
-		})
-	}
-}
-
-func TestExplained(t *testing.T) {
-	cannot := errors.New("cannot")
-	away := &minio.Error{Verdict: minio.Unreachable, Err: cannot}
-
-	for name, tc := range map[string]struct {
-		reason string
-		err    error
-		want   string
-	}{
-		"Nil":    {reason: "No error stays none."},
-		"Other":  {reason: "What tells nothing of the server stays as it is.", err: cannot, want: "cannot"},
-		"Server": {reason: "What does names the configuration.", err: away, want: `cannot use ProviderConfig "default": ` + away.Error()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBucket("ProviderConfig")
-			e := newExplained(managed.TypedExternalClient[*v1alpha1.Bucket](failing{tc.err}), b)
-
-			_, observe := e.Observe(t.Context(), b)
-			_, create := e.Create(t.Context(), b)
-			_, update := e.Update(t.Context(), b)
-			_, remove := e.Delete(t.Context(), b)
-
-			for _, err := range []error{observe, create, update, remove} {
-				got := ""
-				if err != nil {
-					got = err.Error()
-				}
-
-				if diff := cmp.Diff(tc.want, got); diff != "" {
-					t.Errorf("%s\n-want error, +got error:\n%s", tc.reason, diff)
-				}
-			}
-		})
-	}
-}
-
-// failing is a client that fails, or does not.
-type failing struct{ err error }
-
-func (f failing) Observe(context.Context, *v1alpha1.Bucket) (managed.ExternalObservation, error) {
-	return managed.ExternalObservation{}, f.err
-}
-
-func (f failing) Create(context.Context, *v1alpha1.Bucket) (managed.ExternalCreation, error) {
-	return managed.ExternalCreation{}, f.err
-}
-
-func (f failing) Update(context.Context, *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
-	return managed.ExternalUpdate{}, f.err
-}
-
-func (f failing) Delete(context.Context, *v1alpha1.Bucket) (managed.ExternalDelete, error) {
-	return managed.ExternalDelete{}, f.err
-}
-
-func (f failing) Disconnect(context.Context) error { return nil }
 
 // TestReasonsOfVerdicts wants a reason for each verdict that something is wrong.
 func TestReasonsOfVerdicts(t *testing.T) {
