@@ -97,15 +97,23 @@ func Classify(err error) Verdict {
 		return CertificateUntrusted
 	case onTheWay:
 		return Unreachable
-	case slices.Contains(rejections, code(err)):
+	case IsDenied(err), IsBadKey(err), slices.Contains(rejections, code(err)) && !isS3(err):
 		return CredentialsRejected
 	}
 
 	return Unknown
 }
 
-// rejections are the codes, of both APIs, by which a server rejects credentials.
-var rejections = []string{miniogo.AccessDenied, miniogo.InvalidAccessKeyID, miniogo.SignatureDoesNotMatch, "ExpiredToken"}
+// isS3 says that an error is an answer of the S3 API, or of something before it:
+// minio-go takes every 403 for AccessDenied.
+func isS3(err error) bool {
+	_, ok := errors.AsType[miniogo.ErrorResponse](err)
+
+	return ok
+}
+
+// rejections are the codes by which the administration API rejects credentials.
+var rejections = []string{miniogo.AccessDenied, miniogo.InvalidAccessKeyID, miniogo.SignatureDoesNotMatch}
 
 func isCertificate(err error) bool {
 	verification, ok := errors.AsType[*tls.CertificateVerificationError](err)

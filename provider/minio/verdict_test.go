@@ -214,7 +214,8 @@ func TestExplain(t *testing.T) {
 	}{
 		"Nil":       {reason: "No error says nothing."},
 		"NotFound":  {reason: "An answer about a bucket says nothing of the server.", err: miniogo.ErrorResponse{Code: "NoSuchBucket", RequestID: "1", StatusCode: 404}},
-		"Denied":    {reason: "The S3 API rejects.", err: fmt.Errorf("cannot look: %w", miniogo.ErrorResponse{Code: "AccessDenied", StatusCode: 403}), want: CredentialsRejected},
+		"Denied":    {reason: "The S3 API rejects.", err: fmt.Errorf("cannot look: %w", miniogo.ErrorResponse{Code: "AccessDenied", RequestID: "1", StatusCode: 403}), want: CredentialsRejected},
+		"Ingress":   {reason: "A 403 that MinIO did not give.", err: miniogo.ErrorResponse{Code: "AccessDenied", StatusCode: 403}},
 		"Unknown":   {reason: "The administration API rejects.", err: madmin.ErrorResponse{Code: "InvalidAccessKeyId"}, want: CredentialsRejected},
 		"Failed":    {reason: "A server that fails says so itself.", err: madmin.ErrorResponse{Code: "InternalError"}},
 		"Network":   {reason: "No answer.", err: &url.Error{Op: "Get", URL: "https://x", Err: &wayError{&net.OpError{Op: "dial", Err: errors.New("connection refused")}}}, want: Unreachable},
