@@ -184,7 +184,7 @@ func TestUserAccess(t *testing.T) {
 	create(t, b)
 	waitAvailable(t, b)
 
-	t.Cleanup(func() { empty(t, b.Name) })
+	t.Cleanup(func() { empty(t, admin.S3, b.Name) })
 
 	for _, key := range []string{"in/a", "out/a"} {
 		if err := put(ctx, admin.S3, b.Name, key); err != nil {
