@@ -3,9 +3,8 @@ package kind
 import (
 	"context"
 	"sync"
+	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -16,30 +15,48 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
+// keepUnused is how long the server of a configuration that is gone is kept
+// after its last use. Whoever is being deleted with it is tried every few
+// seconds and so keeps it.
+const keepUnused = time.Hour
+
 // Servers hands out the servers that provider configurations lead to, one for
 // each configuration, so that connections are used again. It is safe for
 // concurrent use.
 type Servers struct {
-	kube client.Reader
+	kube    client.Reader
+	options []minio.Option
+	now     func() time.Time
 
 	mu    sync.Mutex
-	cache map[configKey]*minio.Server
+	cache map[configKey]*knownServer
 }
 
 // configKey names a provider configuration.
 type configKey struct{ kind, namespace, name string }
 
+// knownServer is a server with when a resource last asked for it.
+type knownServer struct {
+	*minio.Server
+
+	used time.Time
+	// first is held by whoever checks the server for the first time.
+	first sync.Mutex
+}
+
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps
-// through kube.
-func NewServers(kube client.Reader) *Servers {
-	return &Servers{kube: kube, cache: make(map[configKey]*minio.Server)}
+// through kube and make each server with the given options.
+func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
+	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*knownServer)}
 }
 
 // For returns the server that mg's provider configuration leads to. A change of
 // the configuration, or of what it references, takes effect at the next call.
+// It is an error if the server was found to be one that must not be driven; a
+// server that nobody checked yet is checked first.
 //
-// While mg is being deleted the server of an earlier call does, if the
-// configuration cannot be read: a namespace that is being deleted takes its
+// While mg is being deleted any server will do, and that of an earlier call if
+// the configuration cannot be read: a namespace that is being deleted takes its
 // ProviderConfig, or the Secret of that, before the resources that need it.
 func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error) {
 	ref := mg.GetProviderConfigReference()
@@ -52,60 +69,95 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 		key.namespace = mg.GetNamespace()
 	}
 
-	conf, err := s.read(ctx, key)
+	srv, err := s.get(ctx, key)
 	if err != nil && meta.WasDeleted(mg) {
-		if srv := s.known(key); srv != nil {
-			return srv, nil
-		}
+		srv, err = s.known(key, err)
 	}
 
 	if err != nil {
 		return nil, err
 	}
 
+	s.use(srv)
+
+	if meta.WasDeleted(mg) {
+		return srv.Server, nil
+	}
+
+	return srv.Server, errors.Wrapf(srv.refusal(ctx), "cannot use %s %q", ref.Kind, ref.Name)
+}
+
+// refusal returns an error if the server must not be driven.
+func (s *knownServer) refusal(ctx context.Context) error {
+	s.first.Lock()
+	defer s.first.Unlock()
+
+	if s.Verdict() == minio.Unknown {
+		// Whatever else is wrong, the call that the caller is about to make will
+		// tell it in its own words.
+		_ = s.Check(ctx)
+	}
+
+	return s.Refusal()
+}
+
+// get returns the server that a configuration leads to now.
+func (s *Servers) get(ctx context.Context, key configKey) (*knownServer, error) {
+	conf, err := s.read(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+
 	srv, err := s.server(key, conf)
 
-	return srv, errors.Wrapf(err, "cannot use %s %q", ref.Kind, ref.Name)
+	return srv, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
 }
 
-// read reads a provider configuration and everything that it references.
-func (s *Servers) read(ctx context.Context, key configKey) (minio.Config, error) {
-	var (
-		pc   client.Object
-		spec *v1alpha1.ProviderConfigSpec
-	)
-
-	switch key.kind {
-	case v1alpha1.ProviderConfigKind.Kind:
-		o := &v1alpha1.ProviderConfig{}
-		pc, spec = o, &o.Spec
-	case v1alpha1.ClusterProviderConfigKind.Kind:
-		o := &v1alpha1.ClusterProviderConfig{}
-		pc, spec = o, &o.Spec
-	default:
-		return minio.Config{}, errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
-	}
-
-	if err := s.kube.Get(ctx, types.NamespacedName{Namespace: key.namespace, Name: key.name}, pc); err != nil {
-		return minio.Config{}, errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
-	}
-
-	conf, err := s.resolve(ctx, *spec, key.namespace)
-
-	return conf, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
-}
-
-// known returns the server that the configuration led to, or nil.
-func (s *Servers) known(key configKey) *minio.Server {
+// use notes that a resource uses a server.
+func (s *Servers) use(srv *knownServer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.cache[key]
+	srv.used = s.now()
+}
+
+// evict lets go of the server of a configuration that is gone once no resource
+// has asked for it for a while. It reports whether there is nothing left to let
+// go of.
+func (s *Servers) evict(key configKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	srv, found := s.cache[key]
+	if !found {
+		return true
+	}
+
+	if s.now().Sub(srv.used) < keepUnused {
+		return false
+	}
+
+	srv.Close()
+	delete(s.cache, key)
+
+	return true
+}
+
+// known returns the server that the configuration led to, or err.
+func (s *Servers) known(key configKey, err error) (*knownServer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if srv, found := s.cache[key]; found {
+		return srv, nil
+	}
+
+	return nil, err
 }
 
 // server returns the cached server of a configuration, or a new one if the
 // configuration has changed.
-func (s *Servers) server(key configKey, conf minio.Config) (*minio.Server, error) {
+func (s *Servers) server(key configKey, conf minio.Config) (*knownServer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -114,96 +166,18 @@ func (s *Servers) server(key configKey, conf minio.Config) (*minio.Server, error
 		return old, nil
 	}
 
-	srv, err := minio.New(conf)
+	srv, err := minio.New(conf, s.options...)
 	if err != nil {
 		return nil, err
 	}
 
+	used := time.Time{}
 	if found {
+		used = old.used
 		old.Close()
 	}
 
-	s.cache[key] = srv
+	s.cache[key] = &knownServer{Server: srv, used: used}
 
-	return srv, nil
-}
-
-// resolve reads everything that a configuration references. A namespace that is
-// not empty is the only one that may be read from.
-func (s *Servers) resolve(ctx context.Context, spec v1alpha1.ProviderConfigSpec, namespace string) (minio.Config, error) {
-	conf := minio.Config{
-		Endpoint:       spec.Endpoint,
-		PublicEndpoint: spec.PublicEndpoint,
-		Region:         spec.Region,
-	}
-	if conf.PublicEndpoint == "" {
-		conf.PublicEndpoint = spec.Endpoint
-	}
-
-	creds := &corev1.Secret{}
-	if err := s.get(ctx, spec.Credentials.SecretRef, namespace, creds); err != nil {
-		return conf, errors.Wrap(err, "credentials")
-	}
-
-	accessKey, secretKey := creds.Data[v1alpha1.CredentialsKeyAccessKey], creds.Data[v1alpha1.CredentialsKeySecretKey]
-	if len(accessKey) == 0 || len(secretKey) == 0 {
-		return conf, errors.Errorf("credentials: Secret %q needs the keys %s and %s",
-			spec.Credentials.SecretRef.Name, v1alpha1.CredentialsKeyAccessKey, v1alpha1.CredentialsKeySecretKey)
-	}
-
-	conf.AccessKey, conf.SecretKey = string(accessKey), minio.Secret(secretKey)
-
-	var err error
-	conf.CABundle, err = s.caBundle(ctx, spec.CABundle, namespace)
-
-	return conf, errors.Wrap(err, "CA bundle")
-}
-
-func (s *Servers) caBundle(ctx context.Context, ca *v1alpha1.CABundle, namespace string) (string, error) {
-	switch {
-	case ca == nil:
-		return "", nil
-
-	case ca.SecretRef != nil:
-		o := &corev1.Secret{}
-		if err := s.get(ctx, ca.SecretRef.ObjectReference, namespace, o); err != nil {
-			return "", err
-		}
-
-		if len(o.Data[ca.SecretRef.Key]) == 0 {
-			return "", errors.Errorf("Secret %q has no key %q", ca.SecretRef.Name, ca.SecretRef.Key)
-		}
-
-		return string(o.Data[ca.SecretRef.Key]), nil
-
-	case ca.ConfigMapRef != nil:
-		o := &corev1.ConfigMap{}
-		if err := s.get(ctx, ca.ConfigMapRef.ObjectReference, namespace, o); err != nil {
-			return "", err
-		}
-
-		if o.Data[ca.ConfigMapRef.Key] == "" {
-			return "", errors.Errorf("ConfigMap %q has no key %q", ca.ConfigMapRef.Name, ca.ConfigMapRef.Key)
-		}
-
-		return o.Data[ca.ConfigMapRef.Key], nil
-	}
-
-	return ca.Inline, nil
-}
-
-// get reads a referenced object. The namespace rule also stands in the CRDs;
-// here it holds for configurations that were stored before the CRDs said so.
-func (s *Servers) get(ctx context.Context, ref v1alpha1.ObjectReference, namespace string, into client.Object) error {
-	nn := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
-
-	if namespace != "" {
-		if ref.Namespace != "" && ref.Namespace != namespace {
-			return errors.Errorf("a ProviderConfig may read its own namespace only, not %q", ref.Namespace)
-		}
-
-		nn.Namespace = namespace
-	}
-
-	return errors.Wrapf(s.kube.Get(ctx, nn, into), "cannot read %q in namespace %q", nn.Name, nn.Namespace)
+	return s.cache[key], nil
 }

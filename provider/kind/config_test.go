@@ -40,7 +40,7 @@ func newCredentials(namespace string) *corev1.Secret {
 
 func newSpec(secretNamespace string) v1alpha1.ProviderConfigSpec {
 	return v1alpha1.ProviderConfigSpec{
-		Endpoint:    "https://minio.example.org",
+		Endpoint:    "https://127.0.0.1:1",
 		Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.ObjectReference{Name: "admin", Namespace: secretNamespace}},
 	}
 }
@@ -78,7 +78,7 @@ func TestServersFor(t *testing.T) {
 			reason:  "A ProviderConfig reads its own namespace.",
 			kind:    "ProviderConfig",
 			objects: []client.Object{newConfig(newSpec("")), newCredentials("team-a"), newCredentials("minio")},
-			want:    want{accessKey: "root-team-a", public: "https://minio.example.org"},
+			want:    want{accessKey: "root-team-a", public: "https://127.0.0.1:1"},
 		},
 		"ForeignNamespace": {
 			reason:  "A ProviderConfig reads no other namespace, even if it was stored with one.",
@@ -90,7 +90,7 @@ func TestServersFor(t *testing.T) {
 			reason:  "A ClusterProviderConfig reads the namespace that it names.",
 			kind:    "ClusterProviderConfig",
 			objects: []client.Object{newClusterConfig(newSpec("minio")), newCredentials("team-a"), newCredentials("minio")},
-			want:    want{accessKey: "root-minio", public: "https://minio.example.org"},
+			want:    want{accessKey: "root-minio", public: "https://127.0.0.1:1"},
 		},
 		"MissingConfig": {
 			reason: "What is missing is named.",

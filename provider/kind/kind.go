@@ -11,8 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	cevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -65,6 +69,11 @@ type Kind[T resource.ModernManaged] struct {
 	// Next returns when a resource that is up to date has to be looked at before
 	// its next poll; the zero time if it can wait. It may be nil.
 	Next func(T) time.Time
+	// PublishesSecret says that resources of the kind publish connection Secrets,
+	// and are to be looked at when somebody deletes or edits one.
+	PublishesSecret bool
+	// Wake yields resources that are to be looked at now. It may be nil.
+	Wake <-chan cevent.GenericEvent
 }
 
 // pollInterval returns how long a resource that is up to date can wait for the
@@ -100,9 +109,70 @@ func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T]) error {
 	name := managed.ControllerName(k.GVK.GroupKind().String())
+
+	state := statemetrics.NewMRStateRecorder(mgr.GetClient(), o.Logger, o.MetricOptions.MRStateMetrics, k.List, o.MetricOptions.PollStateMetricInterval)
+	if err := mgr.Add(state); err != nil {
+		return errors.Wrap(err, "cannot add the recorder of state metrics")
+	}
+
+	co := o.ForControllerRuntime()
+	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+
+	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+	r := newReconciler(mgr, o, servers, k, record)
+
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named(name).
+		WithOptions(co).
+		For(k.Object, builder.WithPredicates(resource.DesiredStateChanged()))
+
+	if k.PublishesSecret {
+		b = watchSecrets(b, mgr, k.Object)
+	}
+
+	if k.Wake != nil {
+		b = b.WatchesRawSource(source.Channel(k.Wake, &handler.EnqueueRequestForObject{}))
+	}
+
+	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
+}
+
+// newReconciler returns the reconciler of the kind.
+func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T], record changeRecorder) reconcile.Reconciler {
+	quiet := quietManager{Manager: mgr, client: newQuietClient[T](mgr.GetClient(), record.forget)}
+
+	opts := []managed.ReconcilerOption{
+		managed.WithTypedExternalConnector(newConnector(mgr, servers, k)),
+		managed.WithDeterministicExternalName(true),
+		// External names follow from the resource and are recorded by Create,
+		// see Owns; so none is set beforehand.
+		managed.WithInitializers(),
+		managed.WithFinalizer(newFinalizer(quiet.GetClient())),
+		// MinIO is consistent: what was created is there.
+		managed.WithCreationGracePeriod(0),
+		managed.WithTimeout(timeout),
+		managed.WithPollInterval(o.PollInterval),
+		managed.WithPollIntervalHook(k.pollInterval),
+		managed.WithLogger(o.Logger.WithValues("controller", managed.ControllerName(k.GVK.GroupKind().String()))),
+		managed.WithRecorder(record),
+		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
+	}
+	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
+		opts = append(opts, managed.WithManagementPolicies())
+	}
+
+	if o.ChangeLogOptions != nil {
+		opts = append(opts, managed.WithChangeLogger(o.ChangeLogOptions.ChangeLogger))
+	}
+
+	return finishing{Reconciler: managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...), grace: shutdownGrace}
+}
+
+// newConnector returns what finds the server of a resource.
+func newConnector[T resource.ModernManaged](mgr ctrl.Manager, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
 	tracker := resource.NewProviderConfigUsageTracker(mgr.GetClient(), &v1alpha1.ProviderConfigUsage{})
 
-	connect := managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
+	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
 		// In a namespace that is being deleted the record may be gone already
 		// and cannot be made again; the resource must go all the same.
 		if !meta.WasDeleted(mg) {
@@ -116,43 +186,6 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 			return nil, err
 		}
 
-		return k.Client(Kube{Reader: mgr.GetClient(), Live: mgr.GetAPIReader()}, srv), nil
+		return newExplained(k.Client(Kube{Reader: mgr.GetClient(), Live: mgr.GetAPIReader()}, srv), mg), nil
 	})
-
-	opts := []managed.ReconcilerOption{
-		managed.WithTypedExternalConnector(connect),
-		managed.WithDeterministicExternalName(true),
-		// External names follow from the resource and are recorded by Create,
-		// see Owns; so none is set beforehand.
-		managed.WithInitializers(),
-		managed.WithFinalizer(newFinalizer(mgr.GetClient())),
-		// MinIO is consistent: what was created is there.
-		managed.WithCreationGracePeriod(0),
-		managed.WithTimeout(timeout),
-		managed.WithPollInterval(o.PollInterval),
-		managed.WithPollIntervalHook(k.pollInterval),
-		managed.WithLogger(o.Logger.WithValues("controller", name)),
-		managed.WithRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))), //nolint:staticcheck // The runtime knows the older recorder only.
-		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
-	}
-	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
-		opts = append(opts, managed.WithManagementPolicies())
-	}
-
-	state := statemetrics.NewMRStateRecorder(mgr.GetClient(), o.Logger, o.MetricOptions.MRStateMetrics, k.List, o.MetricOptions.PollStateMetricInterval)
-	if err := mgr.Add(state); err != nil {
-		return errors.Wrap(err, "cannot add the recorder of state metrics")
-	}
-
-	co := o.ForControllerRuntime()
-	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
-
-	r := managed.NewReconciler(mgr, resource.ManagedKind(k.GVK), opts...)
-
-	return ctrl.NewControllerManagedBy(mgr).
-		Named(name).
-		WithOptions(co).
-		WithEventFilter(resource.DesiredStateChanged()).
-		For(k.Object).
-		Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
 }

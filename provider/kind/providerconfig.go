@@ -1,9 +1,12 @@
 package kind
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -15,33 +18,75 @@ import (
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// SetupProviderConfigs adds the controllers that count the users of provider
-// configurations and keep those in use from being deleted.
-func SetupProviderConfigs(mgr ctrl.Manager, o xpcontroller.Options) error {
-	for gvk, config := range map[schema.GroupVersionKind]client.Object{
-		v1alpha1.ProviderConfigKind:        &v1alpha1.ProviderConfig{},
-		v1alpha1.ClusterProviderConfigKind: &v1alpha1.ClusterProviderConfig{},
+// SetupProviderConfigs adds, for each kind of provider configuration, the
+// controller that counts its users and keeps those in use from being deleted,
+// and the one that tells whether the server can be used.
+func SetupProviderConfigs(mgr ctrl.Manager, o xpcontroller.Options, servers *Servers) error {
+	namespaced, cluster := v1alpha1.ProviderConfigKind, v1alpha1.ClusterProviderConfigKind
+
+	for _, err := range []error{
+		setupUses(mgr, o, namespaced, &v1alpha1.ProviderConfig{}),
+		setupUses(mgr, o, cluster, &v1alpha1.ClusterProviderConfig{}),
+		setupHealth(mgr, o, namespaced, servers, func() resource.ProviderConfig { return &v1alpha1.ProviderConfig{} }),
+		setupHealth(mgr, o, cluster, servers, func() resource.ProviderConfig { return &v1alpha1.ClusterProviderConfig{} }),
 	} {
-		name := providerconfig.ControllerName(gvk.GroupKind().String())
-		kinds := resource.ProviderConfigKinds{
-			Config:    gvk,
-			Usage:     v1alpha1.ProviderConfigUsageKind,
-			UsageList: v1alpha1.GroupVersion.WithKind("ProviderConfigUsageList"),
-		}
-
-		r := providerconfig.NewReconciler(mgr, kinds,
-			providerconfig.WithLogger(o.Logger.WithValues("controller", name)),
-			providerconfig.WithRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name)))) //nolint:staticcheck // The runtime knows the older recorder only.
-
-		if err := ctrl.NewControllerManagedBy(mgr).
-			Named(name).
-			WithOptions(o.ForControllerRuntime()).
-			For(config).
-			Watches(&v1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
-			Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter)); err != nil {
-			return errors.Wrapf(err, "cannot set up the controller of %s", gvk.Kind)
+		if err != nil {
+			return err
 		}
 	}
 
 	return nil
+}
+
+// setupHealth adds the controller that checks servers.
+func setupHealth(mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersionKind, servers *Servers, newConfig func() resource.ProviderConfig) error {
+	name := "health/" + strings.ToLower(gvk.GroupKind().String())
+
+	h := &health{
+		kube:      mgr.GetClient(),
+		servers:   servers,
+		record:    event.NewAPIRecorder(mgr.GetEventRecorderFor(name)), //nolint:staticcheck // The runtime knows the older recorder only.
+		kind:      gvk.Kind,
+		newConfig: newConfig,
+	}
+
+	// What this controller writes itself does not change the generation.
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named(name).
+		WithOptions(o.ForControllerRuntime()).
+		WithEventFilter(predicate.GenerationChangedPredicate{}).
+		For(newConfig()).
+		Complete(ratelimiter.NewReconciler(name, finishing{Reconciler: h, grace: shutdownGrace}, o.GlobalRateLimiter))
+
+	return errors.Wrapf(err, "cannot set up the controller that checks the servers of %s", gvk.Kind)
+}
+
+// setupUses adds the controller that counts uses.
+func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersionKind, config T) error {
+	name := providerconfig.ControllerName(gvk.GroupKind().String())
+	kinds := resource.ProviderConfigKinds{
+		Config:    gvk,
+		Usage:     v1alpha1.ProviderConfigUsageKind,
+		UsageList: v1alpha1.GroupVersion.WithKind("ProviderConfigUsageList"),
+	}
+
+	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+
+	// The runtime writes the configuration and its status whenever a use of it
+	// comes or goes, hundreds of times while hundreds of claims are made.
+	quiet := newQuietClient[T](mgr.GetClient(), record.forget)
+	quiet.updates = true
+
+	r := providerconfig.NewReconciler(quietManager{Manager: mgr, client: quiet}, kinds,
+		providerconfig.WithLogger(o.Logger.WithValues("controller", name)),
+		providerconfig.WithRecorder(record))
+
+	err := ctrl.NewControllerManagedBy(mgr).
+		Named(name).
+		WithOptions(o.ForControllerRuntime()).
+		For(config).
+		Watches(&v1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
+		Complete(ratelimiter.NewReconciler(name, errors.WithSilentRequeueOnConflict(r), o.GlobalRateLimiter))
+
+	return errors.Wrapf(err, "cannot set up the controller of %s", gvk.Kind)
 }

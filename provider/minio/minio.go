@@ -5,6 +5,8 @@ package minio
 import (
 	"fmt"
 	"net/url"
+	"sync/atomic"
+	"time"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
@@ -14,6 +16,12 @@ import (
 // DefaultRegion signs the requests to a server whose region nobody named. It is
 // the region of a MinIO server that was not given one.
 const DefaultRegion = "us-east-1"
+
+// What bounds the calls to a server of which nobody said it; the CRD's defaults.
+const (
+	DefaultTimeout          = 30 * time.Second
+	DefaultMaxCallsInFlight = 32
+)
 
 // init keeps madmin from trying a call again. Its default is ten times, which
 // hides a server that is away for half a minute and may repeat an encrypted
@@ -36,7 +44,20 @@ type Config struct {
 	// CABundle holds the certificate authorities to trust, PEM. If it is empty
 	// those of the system are trusted.
 	CABundle string
+	// Timeout of one call; zero means DefaultTimeout.
+	Timeout time.Duration
+	// MaxCallsInFlight is how many calls may be under way at once, of S3 and Admin
+	// together. Further ones wait. Zero means DefaultMaxCallsInFlight.
+	MaxCallsInFlight int
 }
+
+// Option changes how a server is driven.
+type Option func(*options)
+
+type options struct{ observe Observer }
+
+// WithObserver tells an observer of each call to the server.
+func WithObserver(o Observer) Option { return func(opts *options) { opts.observe = o } }
 
 // Server is a MinIO server that can be driven. It is safe for concurrent use.
 type Server struct {
@@ -48,16 +69,22 @@ type Server struct {
 	Admin *madmin.AdminClient
 
 	transport *transport
+	verdict   atomic.Pointer[Verdict]
 }
 
 // New returns the server that a Config leads to. It makes no call.
-func New(c Config) (*Server, error) {
+func New(c Config, opts ...Option) (*Server, error) {
+	o := options{}
+	for _, opt := range opts {
+		opt(&o)
+	}
+
 	u, err := url.Parse(c.Endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("endpoint %q is not a URL like https://minio.example.org:9000", c.Endpoint)
 	}
 
-	rt, err := newTransport(c.CABundle)
+	rt, err := newTransport(c, o.observe)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,21 @@ const maxErrorBody = 64 << 10
 //
 // The SDK's own call answers from a cache where the region is known.
 func (s *Server) Locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
+	if err := s.locate(ctx, endpoint, accessKey, secretKey, bucket); err != nil {
+		return &probeError{err}
+	}
+
+	return nil
+}
+
+// probeError is an error of somebody else's key, at an endpoint that may be
+// another: it says nothing of the server's own, nor of its administrator's.
+type probeError struct{ error }
+
+// Unwrap returns what happened.
+func (e *probeError) Unwrap() error { return e.error }
+
+func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return fmt.Errorf("endpoint %q is not a URL: %w", endpoint, err)

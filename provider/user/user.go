@@ -31,6 +31,8 @@ func Kind() kind.Kind[*v1alpha1.User] {
 		GVK:    v1alpha1.UserKind,
 		Object: &v1alpha1.User{},
 		List:   &v1alpha1.UserList{},
+
+		PublishesSecret: true,
 		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
 			return &external{
 				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,

@@ -12,7 +12,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
@@ -20,7 +19,6 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/test/platform"
 )
 
 // newBucket returns a Bucket whose name nobody else has.
@@ -113,132 +111,4 @@ func TestExamples(t *testing.T) {
 	wantDenied(t, "write", put(ctx, s3, b.Name, "another"))
 	wantDenied(t, "delete", remove(ctx, s3, b.Name, "photo"))
 	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, b.Name, `{"Version":"2012-10-17","Statement":[]}`))
-}
-
-// TestProviderConfig uses a configuration of the tenant's own namespace, and
-// ones that cannot work.
-func TestProviderConfig(t *testing.T) {
-	t.Parallel()
-
-	ctx, ns := t.Context(), newNamespace(t)
-
-	keys, ca := &corev1.Secret{}, &corev1.ConfigMap{}
-	if err := errors.Join(
-		kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-admin"}, keys),
-		kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-ca"}, ca)); err != nil {
-		t.Fatal(err)
-	}
-
-	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "admin"}, Data: keys.Data})
-	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "wrong"}, Data: map[string][]byte{
-		"accessKey": []byte("nobody"), "secretKey": []byte("nothing-that-works"),
-	}})
-
-	good := minio.ProviderConfigSpec{
-		Endpoint:       platform.MinIOInsideURL,
-		PublicEndpoint: "https://s3.example.org",
-		Credentials:    minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
-		CABundle:       &minio.CABundle{Inline: ca.Data["ca.crt"]},
-	}
-
-	cases := map[string]struct {
-		reason string
-		change func(*minio.ProviderConfigSpec)
-		text   string
-	}{
-		"Good": {
-			reason: "A namespace's own configuration works.",
-			change: func(*minio.ProviderConfigSpec) {},
-		},
-		"WrongKeys": {
-			reason: "Keys that the server does not know are refused.",
-			change: func(s *minio.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "wrong" },
-			text:   "The Access Key Id you provided does not exist",
-		},
-		"NoSecret": {
-			reason: "A Secret that is missing is named.",
-			change: func(s *minio.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "missing" },
-			text:   `cannot read "missing" in namespace "` + ns + `"`,
-		},
-		"Untrusted": {
-			reason: "A certificate of an unknown authority is not trusted.",
-			change: func(s *minio.ProviderConfigSpec) { s.CABundle = nil },
-			text:   "certificate signed by unknown authority",
-		},
-		"Unreachable": {
-			reason: "A host that does not exist is named.",
-			change: func(s *minio.ProviderConfigSpec) { s.Endpoint = "https://nowhere.minio.svc:9000" },
-			text:   "nowhere.minio.svc",
-		},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			pc := &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: strings.ToLower(name)}, Spec: *good.DeepCopy()}
-			tc.change(&pc.Spec)
-			create(t, pc)
-
-			b := newBucket(ns, pc.Name)
-			b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: pc.Name}
-			create(t, b)
-
-			if tc.text != "" {
-				waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, tc.text)
-			} else {
-				waitAvailable(t, b)
-			}
-
-			// The configuration must outlive what was made with it.
-			if err := kube.Delete(ctx, b); err != nil {
-				t.Fatal(err)
-			}
-
-			eventually(t, "the Bucket to be gone", func() error {
-				err := kube.Get(ctx, client.ObjectKeyFromObject(b), &minio.Bucket{})
-				if err == nil {
-					return errors.New("it is there")
-				}
-
-				return client.IgnoreNotFound(err)
-			})
-		})
-	}
-
-	t.Run("InUse", func(t *testing.T) {
-		pc := &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "in-use"}, Spec: *good.DeepCopy()}
-		create(t, pc)
-
-		b := newBucket(ns, pc.Name)
-		b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: pc.Name}
-		create(t, b)
-		waitAvailable(t, b)
-
-		if err := kube.Delete(ctx, pc); err != nil {
-			t.Fatal(err)
-		}
-
-		eventually(t, "the configuration to say that it is in use", func() error {
-			if err := kube.Get(ctx, client.ObjectKeyFromObject(pc), pc); err != nil {
-				return err
-			}
-
-			if pc.GetCondition("Terminating").Status != corev1.ConditionTrue {
-				return errors.New("it does not")
-			}
-
-			return nil
-		})
-
-		// The Bucket is left: the namespace must go with it, though its
-		// credentials go first.
-	})
-
-	t.Run("ForeignNamespace", func(t *testing.T) {
-		pc := &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "foreign"}, Spec: *good.DeepCopy()}
-		pc.Spec.Credentials.SecretRef.Namespace = "minio"
-
-		if err := kube.Create(ctx, pc); err == nil || !strings.Contains(err.Error(), "reads Secrets of its own namespace") {
-			t.Errorf("want it to be refused, got %v", err)
-		}
-	})
 }

@@ -62,10 +62,11 @@ type Credentials struct {
 // ClientOptions bound what the provider asks of a server at once, and how long
 // it waits for answers.
 type ClientOptions struct {
-	// Timeout of one call to the server.
+	// Timeout of one call to the server. All calls of one look at a resource
+	// together may take a minute.
 	// +optional
 	// +kubebuilder:default="30s"
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('5m')",message="timeout must be from 1s to 5m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1m')",message="timeout must be from 1s to 1m"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// MaxCallsInFlight is how many calls to the server may be under way at once.

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"google.golang.org/grpc"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/crossplane/crossplane-runtime/v2/apis/changelogs/proto/v1alpha1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/feature"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/logging"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// service is a change log service.
+type service struct {
+	v1alpha1.UnimplementedChangeLogServiceServer
+
+	entries chan *v1alpha1.ChangeLogEntry
+}
+
+func (s *service) SendChangeLog(_ context.Context, r *v1alpha1.SendChangeLogRequest) (*v1alpha1.SendChangeLogResponse, error) {
+	s.entries <- r.GetEntry()
+
+	return &v1alpha1.SendChangeLogResponse{}, nil
+}
+
+func parse(t *testing.T, args ...string) *cli {
+	t.Helper()
+
+	c := &cli{}
+
+	p, err := kong.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := p.Parse(args); err != nil {
+		t.Fatalf("Parse(%v): %v", args, err)
+	}
+
+	return c
+}
+
+// TestChangeLogs sends a change to a real service on a socket.
+func TestChangeLogs(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "changelogs.sock")
+
+	c := parse(t, "--enable-changelogs", "--changelogs-socket-path", socket)
+
+	// The sidecar may come up later than the provider.
+	changes, err := c.changeLogger()
+	if err != nil || changes == nil {
+		t.Fatalf("changeLogger(): %v, %v", changes, err)
+	}
+
+	o := c.options(logging.NewNopLogger(), changes)
+	if !o.Features.Enabled(feature.EnableAlphaChangeLogs) || o.ChangeLogOptions == nil {
+		t.Fatal("options(...): want change logs to be on")
+	}
+
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s := &service{entries: make(chan *v1alpha1.ChangeLogEntry, 1)}
+	srv := grpc.NewServer()
+	v1alpha1.RegisterChangeLogServiceServer(srv, s)
+
+	go func() { _ = srv.Serve(l) }()
+
+	t.Cleanup(srv.Stop)
+
+	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: "reader", Namespace: "team-a"}}
+	u.SetGroupVersionKind(minio.UserKind)
+	u.Status.AtProvider.AccessKeyID = "AKREADER"
+
+	if err := o.ChangeLogOptions.ChangeLogger.Log(t.Context(), u, v1alpha1.OperationType_OPERATION_TYPE_CREATE, errors.New("no"), managed.AdditionalDetails{}); err != nil {
+		t.Fatalf("Log(...): %v", err)
+	}
+
+	select {
+	case e := <-s.entries:
+		if e.GetKind() != "User" || e.GetName() != "reader" || e.GetErrorMessage() != "no" || e.GetProvider() == "" {
+			t.Errorf("want the change of User reader, got %v", e)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("no entry came")
+	}
+}
+
+func TestNoChangeLogs(t *testing.T) {
+	if changes, err := parse(t).changeLogger(); changes != nil || err != nil {
+		t.Errorf("changeLogger(): want none unless asked for, got %v, %v", changes, err)
+	}
+}
+
+// TestFlagsAreExplained wants a word on each flag.
+func TestFlagsAreExplained(t *testing.T) {
+	p, err := kong.New(&cli{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, f := range p.Model.Flags {
+		if !strings.HasSuffix(strings.TrimSpace(f.Help), ".") && f.Name != "help" {
+			t.Errorf("--%s has no explanation", f.Name)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package kind
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+func TestExplained(t *testing.T) {
+	cannot := errors.New("cannot")
+	away := &minio.Error{Verdict: minio.Unreachable, Err: cannot}
+
+	for name, tc := range map[string]struct {
+		reason string
+		err    error
+		want   string
+	}{
+		"Nil":    {reason: "No error stays none."},
+		"Other":  {reason: "What tells nothing of the server stays as it is.", err: cannot, want: "cannot"},
+		"Server": {reason: "What does names the configuration.", err: away, want: `cannot use ProviderConfig "default": ` + away.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBucket("ProviderConfig")
+			e := newExplained(managed.TypedExternalClient[*v1alpha1.Bucket](failing{tc.err}), b)
+
+			_, observe := e.Observe(t.Context(), b)
+			_, create := e.Create(t.Context(), b)
+			_, update := e.Update(t.Context(), b)
+			_, remove := e.Delete(t.Context(), b)
+
+			for _, err := range []error{observe, create, update, remove} {
+				got := ""
+				if err != nil {
+					got = err.Error()
+				}
+
+				if diff := cmp.Diff(tc.want, got); diff != "" {
+					t.Errorf("%s\n-want error, +got error:\n%s", tc.reason, diff)
+				}
+			}
+		})
+	}
+}
+
+// failing is a client that fails, or does not.
+type failing struct{ err error }
+
+func (f failing) Observe(context.Context, *v1alpha1.Bucket) (managed.ExternalObservation, error) {
+	return managed.ExternalObservation{}, f.err
+}
+
+func (f failing) Create(context.Context, *v1alpha1.Bucket) (managed.ExternalCreation, error) {
+	return managed.ExternalCreation{}, f.err
+}
+
+func (f failing) Update(context.Context, *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
+	return managed.ExternalUpdate{}, f.err
+}
+
+func (f failing) Delete(context.Context, *v1alpha1.Bucket) (managed.ExternalDelete, error) {
+	return managed.ExternalDelete{}, f.err
+}
+
+func (f failing) Disconnect(context.Context) error { return nil }

@@ -1,0 +1,154 @@
+package kind
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+const (
+	// checkInterval is how often a server is checked that can be used, and
+	// checkAgain how often one that cannot: as often as a resource that waits
+	// for it is tried.
+	checkInterval = time.Minute
+	checkAgain    = lastRetry
+	checkJitter   = 0.1
+)
+
+// reasons are the conditions' reasons for what is known of a server.
+var reasons = map[minio.Verdict]xpv1.ConditionReason{
+	minio.Unreachable:          v1alpha1.ReasonUnreachable,
+	minio.CertificateUntrusted: v1alpha1.ReasonCertificateUntrusted,
+	minio.CredentialsRejected:  v1alpha1.ReasonCredentialsRejected,
+	minio.NoAdminAPI:           v1alpha1.ReasonNoAdminAPI,
+	minio.TooOld:               v1alpha1.ReasonServerTooOld,
+}
+
+// health tells in the condition Ready of each provider configuration of a kind
+// whether its server can be used. It writes when that changes, and shares the
+// status with the controller that counts uses: whoever comes second meets a
+// conflict and looks again.
+type health struct {
+	kube    client.Client
+	servers *Servers
+	record  event.Recorder
+	kind    string
+	// newConfig returns an empty configuration of the kind.
+	newConfig func() resource.ProviderConfig
+}
+
+// Reconcile checks the server of one configuration.
+func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	key := configKey{kind: h.kind, namespace: req.Namespace, name: req.Name}
+	pc := h.newConfig()
+
+	if err := h.kube.Get(ctx, req.NamespacedName, pc); kerrors.IsNotFound(err) {
+		if h.servers.evict(key) {
+			return reconcile.Result{}, nil
+		}
+
+		return reconcile.Result{RequeueAfter: keepUnused}, nil
+	} else if err != nil {
+		return reconcile.Result{}, errors.Wrapf(err, "cannot get %s %q", h.kind, req.Name)
+	}
+
+	if meta.WasDeleted(pc) {
+		// It says Terminating as long as it is in use.
+		return reconcile.Result{}, nil
+	}
+
+	c, err := h.check(ctx, key)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+
+	after := checkAgain
+	if c.Status == corev1.ConditionTrue {
+		after = checkInterval
+	}
+
+	result := reconcile.Result{RequeueAfter: wait.Jitter(after, checkJitter)}
+
+	c.ObservedGeneration = pc.GetGeneration()
+	if pc.GetCondition(c.Type).Equal(c) {
+		return result, nil
+	}
+
+	pc.SetConditions(c)
+
+	if err := h.kube.Status().Update(ctx, pc); err != nil {
+		return errors.SilentlyRequeueOnConflict(reconcile.Result{}, errors.Wrapf(err, "cannot update the status of %s %q", h.kind, req.Name))
+	}
+
+	h.tell(pc, c)
+
+	return result, nil
+}
+
+// check returns the condition that tells whether a configuration's server can be
+// used, or an error if that could not be found out.
+func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, error) {
+	srv, err := h.servers.get(ctx, key)
+	if isTransient(err) {
+		return xpv1.Condition{}, err
+	}
+
+	if err != nil {
+		return notReady(v1alpha1.ReasonConfigurationInvalid, err), nil
+	}
+
+	err = srv.Check(ctx)
+	if err == nil {
+		return xpv1.Condition{
+			Type: xpv1.TypeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: v1alpha1.ReasonServerUsable,
+		}, nil
+	}
+
+	known := new(minio.Error)
+	if !errors.As(err, &known) {
+		return xpv1.Condition{}, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
+	}
+
+	return notReady(reasons[known.Verdict], err), nil
+}
+
+// isTransient says that the API server, not the configuration, is to blame.
+func isTransient(err error) bool {
+	if status := kerrors.APIStatus(nil); errors.As(err, &status) {
+		return status.Status().Code >= http.StatusInternalServerError || kerrors.IsTooManyRequests(err)
+	}
+
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func notReady(reason xpv1.ConditionReason, err error) xpv1.Condition {
+	return xpv1.Condition{
+		Type: xpv1.TypeReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.Now(), Reason: reason, Message: err.Error(),
+	}
+}
+
+// tell tells the change in an event.
+func (h *health) tell(pc resource.ProviderConfig, c xpv1.Condition) {
+	if c.Status == corev1.ConditionTrue {
+		h.record.Event(pc, event.Normal(event.Reason(c.Reason), "The server can be used"))
+		return
+	}
+
+	h.record.Event(pc, event.Warning(event.Reason(c.Reason), errors.New(c.Message)))
+}

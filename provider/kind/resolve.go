@@ -1,0 +1,137 @@
+package kind
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+// read reads a provider configuration and everything that it references.
+func (s *Servers) read(ctx context.Context, key configKey) (minio.Config, error) {
+	var (
+		pc   client.Object
+		spec *v1alpha1.ProviderConfigSpec
+	)
+
+	switch key.kind {
+	case v1alpha1.ProviderConfigKind.Kind:
+		o := &v1alpha1.ProviderConfig{}
+		pc, spec = o, &o.Spec
+	case v1alpha1.ClusterProviderConfigKind.Kind:
+		o := &v1alpha1.ClusterProviderConfig{}
+		pc, spec = o, &o.Spec
+	default:
+		return minio.Config{}, errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
+	}
+
+	if err := s.kube.Get(ctx, types.NamespacedName{Namespace: key.namespace, Name: key.name}, pc); err != nil {
+		return minio.Config{}, errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
+	}
+
+	conf, err := s.resolve(ctx, *spec, key.namespace)
+
+	return conf, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+}
+
+// resolve reads everything that a configuration references. A namespace that is
+// not empty is the only one that may be read from.
+func (s *Servers) resolve(ctx context.Context, spec v1alpha1.ProviderConfigSpec, namespace string) (minio.Config, error) {
+	conf := minio.Config{
+		Endpoint:       spec.Endpoint,
+		PublicEndpoint: spec.PublicEndpoint,
+		Region:         spec.Region,
+	}
+	if conf.PublicEndpoint == "" {
+		conf.PublicEndpoint = spec.Endpoint
+	}
+
+	bound(&conf, spec.Client)
+
+	creds := &corev1.Secret{}
+	if err := s.fetch(ctx, spec.Credentials.SecretRef, namespace, creds); err != nil {
+		return conf, errors.Wrap(err, "credentials")
+	}
+
+	accessKey, secretKey := creds.Data[v1alpha1.CredentialsKeyAccessKey], creds.Data[v1alpha1.CredentialsKeySecretKey]
+	if len(accessKey) == 0 || len(secretKey) == 0 {
+		return conf, errors.Errorf("credentials: Secret %q needs the keys %s and %s",
+			spec.Credentials.SecretRef.Name, v1alpha1.CredentialsKeyAccessKey, v1alpha1.CredentialsKeySecretKey)
+	}
+
+	conf.AccessKey, conf.SecretKey = string(accessKey), minio.Secret(secretKey)
+
+	var err error
+	conf.CABundle, err = s.caBundle(ctx, spec.CABundle, namespace)
+
+	return conf, errors.Wrap(err, "CA bundle")
+}
+
+func (s *Servers) caBundle(ctx context.Context, ca *v1alpha1.CABundle, namespace string) (string, error) {
+	switch {
+	case ca == nil:
+		return "", nil
+
+	case ca.SecretRef != nil:
+		o := &corev1.Secret{}
+		if err := s.fetch(ctx, ca.SecretRef.ObjectReference, namespace, o); err != nil {
+			return "", err
+		}
+
+		if len(o.Data[ca.SecretRef.Key]) == 0 {
+			return "", errors.Errorf("Secret %q has no key %q", ca.SecretRef.Name, ca.SecretRef.Key)
+		}
+
+		return string(o.Data[ca.SecretRef.Key]), nil
+
+	case ca.ConfigMapRef != nil:
+		o := &corev1.ConfigMap{}
+		if err := s.fetch(ctx, ca.ConfigMapRef.ObjectReference, namespace, o); err != nil {
+			return "", err
+		}
+
+		if o.Data[ca.ConfigMapRef.Key] == "" {
+			return "", errors.Errorf("ConfigMap %q has no key %q", ca.ConfigMapRef.Name, ca.ConfigMapRef.Key)
+		}
+
+		return o.Data[ca.ConfigMapRef.Key], nil
+	}
+
+	return ca.Inline, nil
+}
+
+// bound bounds the calls to a server. The defaults also stand in the CRDs, which
+// apply them to configurations that have the section only.
+func bound(conf *minio.Config, o *v1alpha1.ClientOptions) {
+	conf.Timeout, conf.MaxCallsInFlight = minio.DefaultTimeout, minio.DefaultMaxCallsInFlight
+
+	if o != nil && o.Timeout != nil {
+		conf.Timeout = o.Timeout.Duration
+	}
+
+	if o != nil && o.MaxCallsInFlight != nil {
+		conf.MaxCallsInFlight = int(*o.MaxCallsInFlight)
+	}
+}
+
+// fetch reads a referenced object. The namespace rule also stands in the CRDs;
+// here it holds for configurations that were stored before the CRDs said so.
+func (s *Servers) fetch(ctx context.Context, ref v1alpha1.ObjectReference, namespace string, into client.Object) error {
+	nn := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
+
+	if namespace != "" {
+		if ref.Namespace != "" && ref.Namespace != namespace {
+			return errors.Errorf("a ProviderConfig may read its own namespace only, not %q", ref.Namespace)
+		}
+
+		nn.Namespace = namespace
+	}
+
+	return errors.Wrapf(s.kube.Get(ctx, nn, into), "cannot read %q in namespace %q", nn.Name, nn.Namespace)
+}

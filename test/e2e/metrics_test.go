@@ -1,0 +1,138 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// metricsOf returns what the provider says at /metrics.
+func metricsOf(t *testing.T) string {
+	t.Helper()
+
+	return mustKubectl(t, "", "get", "--raw",
+		"/api/v1/namespaces/crossplane-system/pods/"+pod(t, "provider", "provider-minio").Name+":8080/proxy/metrics")
+}
+
+// metric returns the value of a metric whose name and labels match an expression.
+func metric(t *testing.T, text, expression string) (value float64, found bool) {
+	t.Helper()
+
+	m := regexp.MustCompile(`(?m)^` + expression + ` (\S+)$`).FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+
+	value, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return value, true
+}
+
+// TestMetrics wants every call to be counted, and a bucket's size to be told
+// once the server has counted it.
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "measured")
+	create(t, b)
+
+	u := newUser(ns, "measured", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	create(t, u)
+	waitAvailable(t, b)
+	waitAvailable(t, u)
+
+	if err := put(t.Context(), admin.S3, b.Name, "photo"); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		// A bucket that holds objects is not deleted.
+		if err := remove(context.Background(), admin.S3, b.Name, "photo"); err != nil {
+			t.Error(err)
+		}
+	})
+
+	text := metricsOf(t)
+	for _, operation := range []string{"admin:add-user", "admin:user-info", "admin:info", "s3:CreateBucket", "s3:GetBucketVersioning"} {
+		for _, name := range []string{"cistern_minio_requests_total", "cistern_minio_request_duration_seconds_count"} {
+			if n, found := metric(t, text, name+`\{operation="`+operation+`",outcome="ok"\}`); !found || n < 1 {
+				t.Errorf("want calls of %s to be counted in %s, got %g", operation, name, n)
+			}
+		}
+	}
+
+	if strings.Contains(text, `operation="s3:other"`) || strings.Contains(text, `operation="admin:other"`) {
+		t.Error("there are calls without a name")
+	}
+
+	// Two rounds: the server's scanner counts, and the provider asks.
+	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
+	seen := func() (bytes, objects float64, found bool) {
+		text := metricsOf(t)
+		bytes, found = metric(t, text, `cistern_bucket_size_bytes`+labels)
+		objects, _ = metric(t, text, `cistern_bucket_objects`+labels)
+
+		return bytes, objects, found
+	}
+
+	deadline := time.Now().Add(3 * time.Minute)
+	for bytes, objects, _ := seen(); bytes != float64(len("some text")) || objects != 1; bytes, objects, _ = seen() {
+		if time.Now().After(deadline) {
+			t.Fatalf("want the size of %s to be told, got %g bytes, %g objects", b.Name, bytes, objects)
+		}
+
+		time.Sleep(time.Second)
+	}
+}
+
+// TestDriftIsNoticed removes a bucket behind the provider's back: the next
+// question for sizes tells, long before the next poll.
+func TestDriftIsNoticed(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "vanishing")
+	create(t, b)
+	waitAvailable(t, b)
+
+	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
+	deadline := time.Now().Add(3 * time.Minute)
+
+	until := func(what string, done func() bool) {
+		t.Helper()
+
+		for !done() {
+			if time.Now().After(deadline) {
+				t.Fatalf("waited too long for %s", what)
+			}
+
+			time.Sleep(time.Second)
+		}
+	}
+
+	until("the bucket to be known", func() bool {
+		_, found := metric(t, metricsOf(t), `cistern_bucket_size_bytes`+labels)
+		return found
+	})
+
+	if err := admin.S3.RemoveBucket(t.Context(), b.Name); err != nil {
+		t.Fatal(err)
+	}
+
+	until("the bucket to be made again", func() bool {
+		there, err := admin.S3.BucketExists(t.Context(), b.Name)
+		return err == nil && there
+	})
+}

@@ -1,0 +1,279 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// quietFor is how long nothing must happen: longer than the 15 seconds after
+// which a resource that waits is tried again.
+const quietFor = 18 * time.Second
+
+// TestSteadyState wants resources in order to be looked at without a trace.
+func TestSteadyState(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	pc := newConfig(t, ns)
+	create(t, pc)
+
+	b := newBucketOn(pc)
+	create(t, b)
+
+	u := newUser(ns, "steady", minio.Grant{BucketName: b.Name, Access: minio.AccessReadOnly})
+	u.Spec.ProviderConfigReference = b.Spec.ProviderConfigReference
+	create(t, u)
+	waitAvailable(t, b)
+	waitAvailable(t, u)
+	waitReason(t, pc, minio.ReasonServerUsable)
+
+	// An annotation makes the provider look; that look must write nothing.
+	look(t, b)
+	look(t, u)
+
+	usages := &minio.ProviderConfigUsageList{}
+	if err := kube.List(t.Context(), usages, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+
+	objects := map[string]client.Object{
+		"Bucket": b, "User": u, "ProviderConfig": pc,
+		"Secret": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}},
+	}
+	for i := range usages.Items {
+		objects[fmt.Sprintf("use %d", i)] = &usages.Items[i]
+	}
+
+	versions := func() map[string]string {
+		v := make(map[string]string, len(objects))
+
+		for name, o := range objects {
+			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+				t.Fatal(err)
+			}
+
+			v[name] = o.GetResourceVersion()
+		}
+
+		return v
+	}
+
+	before := versions()
+
+	time.Sleep(2 * time.Second)
+
+	if after := versions(); !maps.Equal(before, after) {
+		t.Errorf("want nothing to be written, got versions %v, then %v", before, after)
+	}
+}
+
+// TestEventsAreNotRepeated lets a resource wait for longer than it takes to be
+// tried again: its condition stays as it is, and so do its events.
+func TestEventsAreNotRepeated(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "waiting")
+	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: "missing"}
+	create(t, b)
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "missing")
+
+	// The first retries follow each other within milliseconds.
+	time.Sleep(quietFor)
+
+	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+		t.Fatal(err)
+	}
+
+	version := b.ResourceVersion
+
+	time.Sleep(quietFor)
+
+	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+		t.Fatal(err)
+	}
+
+	if b.ResourceVersion != version {
+		t.Errorf("want the resource to be left alone, got %v", b.Status.Conditions)
+	}
+
+	events := &corev1.EventList{}
+	if err := kube.List(t.Context(), events, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+
+	warnings := int32(0)
+
+	for _, e := range events.Items {
+		if e.InvolvedObject.Name == b.Name && e.Type == corev1.EventTypeWarning {
+			warnings += e.Count
+		}
+	}
+
+	if warnings != 1 {
+		t.Errorf("want one warning, got %d", warnings)
+	}
+}
+
+// TestSecretIsWatched takes a User's Secret away, and spoils it: nobody has to
+// wait for the next poll.
+func TestSecretIsWatched(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "watched")
+	create(t, b)
+
+	u := newUser(ns, "watched", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	create(t, u)
+	waitAvailable(t, b)
+	waitAvailable(t, u)
+
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}}
+
+	for name, touch := range map[string]func(){
+		"Deleted": func() {
+			if err := kube.Delete(t.Context(), s.DeepCopy()); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"Edited": func() {
+			change(t, s, func(s *corev1.Secret) { s.Data[minio.ConnectionKeySecretAccessKey] = nil })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			touch()
+			eventually(t, "the key to work again", func() error {
+				_, err := list(t.Context(), keysOf(t, u), b.Name)
+				return err
+			})
+		})
+	}
+}
+
+// TestPaused wants a resource that is paused to be left alone.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "paused")
+	meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
+	create(t, b)
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
+
+	if b.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcilePaused {
+		t.Errorf("want it to say that it is paused, got %s", b.GetCondition(xpv1.TypeSynced).Reason)
+	}
+
+	wantBucket(t, b.Name, false)
+
+	change(t, b, func(b *minio.Bucket) {
+		b.Annotations[meta.AnnotationKeyReconciliationPaused] = "false"
+	})
+	waitAvailable(t, b)
+	wantBucket(t, b.Name, true)
+}
+
+// TestManagementPolicies wants a resource that may only look to change nothing,
+// and one that may not delete to leave its bucket.
+func TestManagementPolicies(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+
+	t.Run("ObserveOnly", func(t *testing.T) {
+		b := newBucket(ns, "observed")
+		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
+		meta.SetExternalName(b, b.Name)
+		create(t, b)
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
+		wantBucket(t, b.Name, false)
+
+		if err := admin.S3.MakeBucket(ctx, b.Name, minioMake); err != nil {
+			t.Fatal(err)
+		}
+
+		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningEnabled) })
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
+
+		if v, err := admin.S3.GetBucketVersioning(ctx, b.Name); err != nil || v.Status != "" {
+			t.Errorf("want versioning to be left alone, got %q, %v", v.Status, err)
+		}
+
+		deleteAndWait(t, b)
+		wantBucket(t, b.Name, true)
+		removeBucket(t, b.Name)
+	})
+
+	t.Run("NoDelete", func(t *testing.T) {
+		b := newBucket(ns, "kept")
+		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{
+			xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate, xpv1.ManagementActionLateInitialize,
+		}
+		create(t, b)
+		waitAvailable(t, b)
+		deleteAndWait(t, b)
+		wantBucket(t, b.Name, true)
+		removeBucket(t, b.Name)
+	})
+}
+
+func deleteAndWait(t *testing.T, mg resource.Managed) {
+	t.Helper()
+
+	if err := kube.Delete(t.Context(), mg); err != nil {
+		t.Fatal(err)
+	}
+
+	waitGone(t, mg)
+}
+
+func wantBucket(t *testing.T, name string, want bool) {
+	t.Helper()
+
+	if there, err := admin.S3.BucketExists(t.Context(), name); err != nil || there != want {
+		t.Errorf("bucket %s: want it to exist: %t, got %t, %v", name, want, there, err)
+	}
+}
+
+// removeBucket removes a bucket that no resource will.
+func removeBucket(t *testing.T, name string) {
+	t.Helper()
+
+	if err := admin.S3.RemoveBucket(t.Context(), name); err != nil {
+		t.Errorf("cannot remove bucket %s: %v", name, err)
+	}
+}
+
+// TestShutdown stops the provider: it must end in order, and another go on.
+func TestShutdown(t *testing.T) {
+	before := pod(t, "provider", "provider-minio")
+	began := time.Now()
+
+	mustKubectl(t, "", "--namespace", "crossplane-system", "delete", "pod", before.Name, "--wait=true", "--timeout=60s")
+
+	// A pod that does not stop by itself is killed after 30 seconds.
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("want the provider to stop by itself, it took %s", took)
+	}
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "after-shutdown")
+	create(t, b)
+	waitAvailable(t, b)
+	t.Logf("from the end of one provider to a bucket by the next: %s", time.Since(began).Round(time.Millisecond))
+}
