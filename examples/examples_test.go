@@ -21,6 +21,7 @@ func TestExamplesDecode(t *testing.T) {
 		tenant.BucketKind:               func() runtime.Object { return &tenant.Bucket{} },
 		minio.BucketKind:                func() runtime.Object { return &minio.Bucket{} },
 		minio.UserKind:                  func() runtime.Object { return &minio.User{} },
+		minio.PolicyKind:                func() runtime.Object { return &minio.Policy{} },
 		minio.ProviderConfigKind:        func() runtime.Object { return &minio.ProviderConfig{} },
 		minio.ClusterProviderConfigKind: func() runtime.Object { return &minio.ClusterProviderConfig{} },
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 
 	miniogo "github.com/minio/minio-go/v7"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -23,7 +22,7 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 		GVK:    v1alpha1.BucketKind,
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
-		Client: func(_ client.Client, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
+		Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
 			return &external{s3: srv.S3}
 		},
 	}

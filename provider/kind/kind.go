@@ -44,6 +44,14 @@ const (
 	jitterShare = 10
 )
 
+// Kube reads from Kubernetes: from a cache, which lags behind by moments, or live.
+type Kube struct {
+	client.Reader
+
+	// Live reads from the API server itself.
+	Live client.Reader
+}
+
 // Kind is what is particular to one kind of managed resource.
 type Kind[T resource.ModernManaged] struct {
 	// GVK of the kind.
@@ -53,7 +61,7 @@ type Kind[T resource.ModernManaged] struct {
 	// List is an empty list of the kind.
 	List resource.ManagedList
 	// Client returns the client that drives resources of the kind on a server.
-	Client func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[T]
+	Client func(kube Kube, srv *minio.Server) managed.TypedExternalClient[T]
 	// Next returns when a resource that is up to date has to be looked at before
 	// its next poll; the zero time if it can wait. It may be nil.
 	Next func(T) time.Time
@@ -108,7 +116,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 			return nil, err
 		}
 
-		return k.Client(mgr.GetClient(), srv), nil
+		return k.Client(Kube{Reader: mgr.GetClient(), Live: mgr.GetAPIReader()}, srv), nil
 	})
 
 	opts := []managed.ReconcilerOption{

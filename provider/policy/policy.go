@@ -7,7 +7,6 @@ import (
 
 	"github.com/minio/madmin-go/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -25,7 +24,7 @@ func Kind() kind.Kind[*v1alpha1.Policy] {
 		GVK:    v1alpha1.PolicyKind,
 		Object: &v1alpha1.Policy{},
 		List:   &v1alpha1.PolicyList{},
-		Client: func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Policy] {
+		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Policy] {
 			return &external{kube: kube, admin: srv.Admin}
 		},
 	}
@@ -43,7 +42,7 @@ type admin interface {
 
 // external drives one server's policies.
 type external struct {
-	kube  client.Reader
+	kube  kind.Kube
 	admin admin
 	// found is the policy as Observe found it.
 	found *madmin.PolicyInfo

@@ -16,6 +16,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/kind"
 )
 
 const (
@@ -83,7 +84,7 @@ func newExternal(t *testing.T, a *fakeAdmin) *external {
 	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "reader", Namespace: "team-a"}}
 	meta.SetExternalName(u, "CSTN1")
 
-	return &external{kube: fake.NewClientBuilder().WithScheme(s).WithObjects(u).Build(), admin: a}
+	return &external{kube: kind.Kube{Reader: fake.NewClientBuilder().WithScheme(s).WithObjects(u).Build()}, admin: a}
 }
 
 func TestReconcile(t *testing.T) {

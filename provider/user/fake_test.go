@@ -9,13 +9,16 @@ import (
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -39,7 +42,8 @@ type fakeServer struct {
 	fail   string
 	// elsewhere says that the public endpoint leads to another server.
 	elsewhere bool
-	located   int
+	// located and looked count the looks for a key and for the policy.
+	located, looked int
 }
 
 func (f *fakeServer) call(name string) error {
@@ -118,6 +122,8 @@ func (f *fakeServer) AddCannedPolicy(_ context.Context, _ string, document []byt
 }
 
 func (f *fakeServer) InfoCannedPolicyV2(context.Context, string) (*madmin.PolicyInfo, error) {
+	f.looked++
+
 	if f.policy == nil {
 		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
 	}
@@ -177,15 +183,43 @@ func newUser() *v1alpha1.User {
 func newBed(t *testing.T, objects ...client.Object) *bed {
 	t.Helper()
 
-	scheme := newScheme(t)
-
-	return &bed{
+	b := &bed{
 		fakeServer: &fakeServer{keys: map[string]string{}},
 		t:          t,
-		kube:       fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build(),
+		kube:       fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(newUser()).WithObjects(objects...).Build(),
 		proofs:     newProofs(),
 		now:        time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		user:       newUser(),
+	}
+
+	if err := b.kube.Create(t.Context(), b.user); err != nil {
+		t.Fatal(err)
+	}
+
+	return b
+}
+
+// store stores the user as it is, if that changes anything.
+func (b *bed) store() {
+	b.t.Helper()
+
+	ctx, stored := b.t.Context(), &v1alpha1.User{}
+	if err := b.kube.Get(ctx, client.ObjectKeyFromObject(b.user), stored); err != nil {
+		b.t.Fatal(err)
+	}
+
+	if equality.Semantic.DeepEqual(stored, b.user) {
+		return
+	}
+
+	status := b.user.Status
+	if err := b.kube.Update(ctx, b.user); err != nil {
+		b.t.Fatal(err)
+	}
+
+	b.user.Status = status
+	if err := b.kube.Status().Update(ctx, b.user); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -202,7 +236,7 @@ func newReadyBed(t *testing.T) *bed {
 
 func (b *bed) external() *external {
 	return &external{
-		kube: b.kube, admin: b.fakeServer, locate: b.locate, proofs: b.proofs, now: func() time.Time { return b.now },
+		kube: kind.Kube{Reader: b.kube, Live: b.kube}, admin: b.fakeServer, locate: b.locate, proofs: b.proofs, now: func() time.Time { return b.now },
 		inside: "https://minio:9000", endpoint: publicEndpoint, region: "eu-1",
 	}
 }
@@ -211,6 +245,7 @@ func (b *bed) external() *external {
 // done.
 func (b *bed) reconcile() (bool, error) {
 	b.t.Helper()
+	b.store()
 
 	ctx, e := b.t.Context(), b.external()
 
@@ -219,26 +254,29 @@ func (b *bed) reconcile() (bool, error) {
 		return false, err
 	}
 
+	details := o.ConnectionDetails
+
 	switch {
 	case !o.ResourceExists:
-		c, err := e.Create(ctx, b.user)
-		if err == nil {
-			b.publish(c.ConnectionDetails)
-		}
+		var c managed.ExternalCreation
 
-		return true, err
+		c, err = e.Create(ctx, b.user)
+		details = c.ConnectionDetails
 	case !o.ResourceUpToDate:
-		u, err := e.Update(ctx, b.user)
-		if err == nil {
-			b.publish(u.ConnectionDetails)
-		}
+		var u managed.ExternalUpdate
 
+		u, err = e.Update(ctx, b.user)
+		details = u.ConnectionDetails
+	}
+
+	if err != nil {
 		return true, err
 	}
 
-	b.publish(o.ConnectionDetails)
+	b.publish(details)
+	b.store()
 
-	return false, nil
+	return !o.ResourceExists || !o.ResourceUpToDate, nil
 }
 
 // settle reconciles until nothing is to be done.

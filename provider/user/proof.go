@@ -4,9 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -34,7 +32,7 @@ func (e *external) prove(ctx context.Context, u *v1alpha1.User, secretKey minio.
 		return err
 	}
 
-	e.proofs.add(u, e.found.info, hash(e.details(u, secretKey)))
+	e.proofs.add(u, hash(e.details(u, secretKey)))
 
 	return nil
 }
@@ -106,10 +104,6 @@ type proofs struct {
 type proof struct {
 	// hash of the connection details that were proven.
 	hash string
-	// updatedAt is the server's record of the user's last change: the user's own
-	// key cannot change without it.
-	updatedAt time.Time
-
 	// resourceVersion of the resource at the last look.
 	resourceVersion string
 	// keyNext says that the next look of a resource that has not changed is for
@@ -122,22 +116,18 @@ func newProofs() *proofs { return &proofs{m: make(map[types.UID]*proof)} }
 // look says what to look at, beside the user.
 type look struct{ policy, key bool }
 
-// turn returns what to look at this time. The user's own key needs no look: see
-// proof.updatedAt. A later key does, and takes turns with the policy while
-// nothing changes, so that a poll costs two calls.
+// turn returns what to look at this time. While nothing changes policy and key
+// take turns, so that a poll costs two calls.
 func (p *proofs) turn(u *v1alpha1.User) look {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	rotated := u.Status.AtProvider.Generation > 0
-
 	known := p.m[u.GetUID()]
-	if known == nil || !rotated {
-		return look{policy: true}
-	}
+	if known == nil || known.resourceVersion != u.GetResourceVersion() {
+		if known != nil {
+			known.resourceVersion = u.GetResourceVersion()
+		}
 
-	if known.resourceVersion != u.GetResourceVersion() {
-		known.resourceVersion = u.GetResourceVersion()
 		return look{policy: true, key: true}
 	}
 
@@ -147,22 +137,22 @@ func (p *proofs) turn(u *v1alpha1.User) look {
 }
 
 // lacking says that nothing is proven of these details.
-func (p *proofs) lacking(u *v1alpha1.User, info madmin.UserInfo, hash string) bool {
+func (p *proofs) lacking(u *v1alpha1.User, hash string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	known := p.m[u.GetUID()]
 
-	return known == nil || known.hash != hash || !known.updatedAt.Equal(info.UpdatedAt) ||
+	return known == nil || known.hash != hash ||
 		u.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue
 }
 
 // add remembers that details were proven.
-func (p *proofs) add(u *v1alpha1.User, info madmin.UserInfo, hash string) {
+func (p *proofs) add(u *v1alpha1.User, hash string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	p.m[u.GetUID()] = &proof{hash: hash, updatedAt: info.UpdatedAt, resourceVersion: u.GetResourceVersion()}
+	p.m[u.GetUID()] = &proof{hash: hash, resourceVersion: u.GetResourceVersion()}
 }
 
 // forget forgets a user that is gone.

@@ -189,25 +189,30 @@ func TestRotationSurvivesLostStatus(t *testing.T) {
 	b.wantKeys("after the overlap", 1)
 }
 
-// TestLaterKeyTakesTurns wants a user with a later key to cost one more call than
-// the user's own look, whichever turn it is, and a key that is gone to be found.
-func TestLaterKeyTakesTurns(t *testing.T) {
-	b := newReadyBed(t)
-	b.user.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now"}
-	b.settle()
-	b.settle()
+// TestPolicyAndKeyTakeTurns wants a user that does not change to cost one more
+// call than its own look, whichever turn it is, and a key that is gone to be
+// found.
+func TestPolicyAndKeyTakeTurns(t *testing.T) {
+	for name, rotation := range map[string]*v1alpha1.Rotation{"Own": nil, "Later": {Trigger: "now"}} {
+		t.Run(name, func(t *testing.T) {
+			b := newReadyBed(t)
+			b.user.Spec.ForProvider.Rotation = rotation
+			b.settle()
+			b.settle()
 
-	b.located = 0
-	for range 4 {
-		b.settle()
+			b.located, b.looked = 0, 0
+			for range 4 {
+				b.settle()
+			}
+
+			if b.located != 2 || b.looked != 2 {
+				t.Errorf("want every other of 4 looks to be for the key, got %d for the key and %d for the policy", b.located, b.looked)
+			}
+
+			delete(b.keys, b.user.Status.AtProvider.AccessKeyID)
+			b.settle()
+			b.settle()
+			b.wantWorkingKey("A key that was removed is made again.")
+		})
 	}
-
-	if b.located != 2 {
-		t.Errorf("want every other look to be for the key, got %d of 4", b.located)
-	}
-
-	delete(b.keys, accessKey(b.user, 1))
-	b.settle()
-	b.settle()
-	b.wantWorkingKey("A later key that was removed is made again.")
 }

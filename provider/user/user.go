@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/minio/madmin-go/v3"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
@@ -29,7 +31,7 @@ func Kind() kind.Kind[*v1alpha1.User] {
 		GVK:    v1alpha1.UserKind,
 		Object: &v1alpha1.User{},
 		List:   &v1alpha1.UserList{},
-		Client: func(kube client.Client, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
+		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
 			return &external{
 				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,
 				inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
@@ -67,7 +69,7 @@ type policyAdmin interface {
 
 // external drives one server's users.
 type external struct {
-	kube   client.Reader
+	kube   kind.Kube
 	admin  admin
 	locate func(ctx context.Context, endpoint, accessKey string, secretKey minio.Secret, bucket string) error
 	proofs *proofs
@@ -111,8 +113,7 @@ func (f findings) inOrder() bool {
 }
 
 // Observe costs two plain calls while nothing changes: one for the user, and one
-// that is for its policy or, every other time where the key is not the user's
-// own, for that key.
+// that is for its policy and for its key in turns.
 func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.ExternalObservation, error) {
 	name := Name(u)
 
@@ -140,6 +141,12 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 
 	if err := e.examine(ctx, u); err != nil {
 		return managed.ExternalObservation{}, err
+	}
+
+	if e.found.key {
+		if err := e.isCurrent(ctx, u); err != nil {
+			return managed.ExternalObservation{}, err
+		}
 	}
 
 	o := managed.ExternalObservation{
@@ -197,7 +204,7 @@ func (e *external) examine(ctx context.Context, u *v1alpha1.User) error {
 	}
 
 	switch {
-	case e.proofs.lacking(u, f.info, hash(e.details(u, secretKey))):
+	case e.proofs.lacking(u, hash(e.details(u, secretKey))):
 		err = e.prove(ctx, u, secretKey)
 	case look.key:
 		err = e.proveAllowed(ctx, u, secretKey)
@@ -208,6 +215,22 @@ func (e *external) examine(ctx context.Context, u *v1alpha1.User) error {
 	}
 
 	return err
+}
+
+// isCurrent returns a conflict if u is not the latest that Kubernetes knows. A
+// key that seems lost may only be later than a cache: replacing it would end one
+// that works.
+func (e *external) isCurrent(ctx context.Context, u *v1alpha1.User) error {
+	live := &v1alpha1.User{}
+	if err := e.kube.Live.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
+		return errors.Wrapf(err, "cannot read User %q", u.GetName())
+	}
+
+	if live.GetResourceVersion() != u.GetResourceVersion() {
+		return kerrors.NewConflict(schema.GroupResource{Group: v1alpha1.Group, Resource: "users"}, u.GetName(), errors.New("it has changed since"))
+	}
+
+	return nil
 }
 
 // Create writes the policy, makes the user, which may do nothing yet, and gives

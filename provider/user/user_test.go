@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -46,6 +47,10 @@ func TestCreateMakesOneEncryptedCall(t *testing.T) {
 
 	b.settle()
 	b.wantWorkingKey("A new user's key works.")
+
+	if b.located != 2 {
+		t.Errorf("want the key to be proven once, by two calls, got %d", b.located)
+	}
 
 	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, b.calls); diff != "" {
 		t.Errorf("Observe(...): -want calls, +got calls:\n%s", diff)
@@ -85,11 +90,8 @@ func TestHeals(t *testing.T) {
 		},
 		"KeyReplaced": {
 			reason: "A key that was replaced on the server no longer works.",
-			damage: func(b *bed) {
-				b.keys[key] = kept
-				b.fakeServer.user.UpdatedAt = b.now
-			},
-			calls: []string{"AddUser", "RevokeTokens"},
+			damage: func(b *bed) { b.keys[key] = kept },
+			calls:  []string{"AddUser", "RevokeTokens"},
 		},
 		"PolicyTakenAway": {
 			reason: "The user gets its policy back, and keeps its key.",
@@ -134,6 +136,8 @@ func TestHeals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newReadyBed(t)
 			tc.damage(b)
+			// Policy and key take turns.
+			b.settle()
 			b.settle()
 			b.wantWorkingKey(tc.reason)
 
@@ -163,6 +167,22 @@ func TestEndpointElsewhere(t *testing.T) {
 
 	if c := b.user.GetCondition(xpv1.TypeReady); c.Reason != v1alpha1.ReasonUnproven {
 		t.Errorf("want reason %s, got %s", v1alpha1.ReasonUnproven, c.Reason)
+	}
+}
+
+// TestStaleCache lets a key be published that the resource, as it was read, knows
+// nothing of: it is not replaced.
+func TestStaleCache(t *testing.T) {
+	b := newReadyBed(t)
+	stale := b.user.DeepCopy()
+
+	b.user.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now"}
+	b.settle()
+	b.calls = nil
+
+	_, err := b.external().Observe(t.Context(), stale)
+	if !kerrors.IsConflict(err) || len(b.calls) > 0 {
+		t.Errorf("Observe(...): want a conflict and no call, got %v, %v", err, b.calls)
 	}
 }
 

@@ -203,6 +203,23 @@ func list(ctx context.Context, s3 *miniogo.Client, bucket string) ([]string, err
 	return keys, nil
 }
 
+// empty deletes everything in a bucket, so that it can go.
+func empty(t testing.TB, bucket string) {
+	t.Helper()
+
+	ctx := context.Background()
+	for v := range admin.S3.ListObjects(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		if v.Err != nil {
+			t.Errorf("cannot list bucket %q: %v", bucket, v.Err)
+			return
+		}
+
+		if err := admin.S3.RemoveObject(ctx, bucket, v.Key, miniogo.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
+			t.Errorf("cannot empty bucket %q: %v", bucket, err)
+		}
+	}
+}
+
 func remove(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	return s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{})
 }

@@ -32,7 +32,21 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 
-	os.Exit(m.Run())
+	leaks, err := detectLeaks(plat)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+
+	code := m.Run()
+
+	if err := leaks.report(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: leaks:", err)
+
+		code = 1
+	}
+
+	os.Exit(code)
 }
 
 func connect() error {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,22 +21,12 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
 // newBucket returns a Bucket whose name nobody else has.
 func newBucket(ns, name string) *minio.Bucket {
 	return &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
-}
-
-// newUser returns a User that publishes its key under its own name.
-func newUser(ns, name string, grants ...minio.Grant) *minio.User {
-	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}}
-	u.Spec.ForProvider.Grants = grants
-	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: name}
-
-	return u
 }
 
 func create(t *testing.T, o client.Object) {
@@ -95,41 +83,13 @@ func look(t *testing.T, mg resource.Managed) {
 	})
 }
 
-// keysOf returns an S3 client with the keys that a User publishes, once they are
-// all there.
-func keysOf(t *testing.T, u *minio.User) *miniogo.Client {
-	t.Helper()
-
-	var s3 *miniogo.Client
-
-	eventually(t, "the connection Secret to be complete", func() error {
-		s := &corev1.Secret{}
-		if err := kube.Get(t.Context(), types.NamespacedName{Namespace: u.Namespace, Name: u.Name}, s); err != nil {
-			return err
-		}
-
-		for _, k := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_S3", "AWS_REGION"} {
-			if len(s.Data[k]) == 0 {
-				return errors.New("it has no " + k)
-			}
-		}
-
-		var err error
-		s3, err = clients.S3(plat, string(s.Data["AWS_ENDPOINT_URL_S3"]), string(s.Data["AWS_ACCESS_KEY_ID"]), string(s.Data["AWS_SECRET_ACCESS_KEY"]))
-
-		return err
-	})
-
-	return s3
-}
-
 // TestExamples applies the examples of managed resources as they are.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 
-	for _, f := range []string{"bucket.yaml", "user.yaml"} {
+	for _, f := range []string{"bucket.yaml", "policy.yaml", "user.yaml"} {
 		mustKubectl(t, "", "apply", "--namespace", ns, "-f", filepath.Join(repo, "examples", "minio", f))
 	}
 
@@ -265,62 +225,6 @@ func TestBucketIsNotTaken(t *testing.T) {
 	meta.SetExternalName(adopted, adopted.Name)
 	create(t, adopted)
 	waitAvailable(t, adopted)
-}
-
-// TestUserHeals damages a user in MinIO and in Kubernetes.
-func TestUserHeals(t *testing.T) {
-	t.Parallel()
-
-	ctx, ns := t.Context(), newNamespace(t)
-	b := newBucket(ns, "healing")
-	create(t, b)
-
-	u := newUser(ns, "healing", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
-	create(t, u)
-	waitAvailable(t, b)
-	waitAvailable(t, u)
-
-	key := u.Status.AtProvider.AccessKeyID
-
-	for name, damage := range map[string]func() error{
-		"Policy": func() error {
-			return admin.AddCannedPolicy(ctx, key, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`))
-		},
-		"PolicyOfUser": func() error { return attach(ctx, "consoleAdmin", key) },
-		"Disabled":     func() error { return admin.SetUserStatus(ctx, key, madmin.AccountDisabled) },
-		"Secret": func() error {
-			return kube.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
-		},
-		"User": func() error { return admin.RemoveUser(ctx, key) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := damage(); err != nil {
-				t.Fatal(err)
-			}
-
-			look(t, u)
-			eventually(t, "the key to work again, and for this bucket only", func() error {
-				s3 := keysOf(t, u)
-				if _, err := list(ctx, s3, b.Name); err != nil {
-					return err
-				}
-
-				if _, err := list(ctx, s3, "no-such-bucket-of-"+ns); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
-					return fmt.Errorf("another bucket: %w", err)
-				}
-
-				return nil
-			})
-			waitAvailable(t, u)
-		})
-	}
-}
-
-// attach lets a user hold one more policy.
-func attach(ctx context.Context, policy, user string) error {
-	_, err := admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{policy}, User: user})
-
-	return err
 }
 
 // TestProviderConfig uses a configuration of the tenant's own namespace, and

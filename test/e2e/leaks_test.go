@@ -1,0 +1,279 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// What is public: everybody who may look at a namespace's objects, or at the logs
+// of the platform's own pods, sees it.
+const crossplaneNamespace = "crossplane-system"
+
+var (
+	secretsResource = corev1.SchemeGroupVersion.WithResource("secrets")
+	podsResource    = corev1.SchemeGroupVersion.WithResource("pods")
+
+	publicResources = []schema.GroupVersionResource{
+		corev1.SchemeGroupVersion.WithResource("events"),
+		corev1.SchemeGroupVersion.WithResource("namespaces"),
+		minio.GroupVersion.WithResource("buckets"),
+		minio.GroupVersion.WithResource("users"),
+		minio.GroupVersion.WithResource("policies"),
+		minio.GroupVersion.WithResource("providerconfigs"),
+		minio.GroupVersion.WithResource("clusterproviderconfigs"),
+		minio.GroupVersion.WithResource("providerconfigusages"),
+		tenant.BucketKind.GroupVersion().WithResource("buckets"),
+	}
+)
+
+// A leakDetector watches a cluster while all tests run: it learns every secret
+// key that is issued, and records everything public. In the end no key may be
+// found in what is public.
+type leakDetector struct {
+	kube *kubernetes.Clientset
+	stop context.CancelFunc
+	logs sync.WaitGroup
+
+	mu     sync.Mutex
+	keys   map[string]bool
+	ids    map[string]bool
+	public map[string]*bytes.Buffer
+}
+
+// detectLeaks begins to watch.
+func detectLeaks(p *platform.Platform) (*leakDetector, error) {
+	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+
+	cfg.QPS, cfg.Burst = -1, -1
+
+	d := &leakDetector{keys: map[string]bool{}, ids: map[string]bool{}, public: map[string]*bytes.Buffer{}}
+	if d.kube, err = kubernetes.NewForConfig(cfg); err != nil {
+		return nil, err
+	}
+
+	dyn, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	informers := dynamicinformer.NewDynamicSharedInformerFactory(dyn, 0)
+
+	handlers := map[schema.GroupVersionResource]func(runtime.Object){
+		secretsResource: d.learn,
+		podsResource:    func(o runtime.Object) { d.follow(ctx, o) },
+	}
+	for _, r := range publicResources {
+		handlers[r] = func(o runtime.Object) { d.recordObject(r.Resource, o) }
+	}
+
+	for r, handle := range handlers {
+		on := func(o any) {
+			if obj, ok := o.(runtime.Object); ok {
+				handle(obj)
+			}
+		}
+		if _, err := informers.ForResource(r).Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: on, UpdateFunc: func(_, o any) { on(o) },
+		}); err != nil {
+			return nil, err
+		}
+	}
+
+	informers.Start(ctx.Done())
+
+	return d, nil
+}
+
+// learn takes the secret keys out of a Secret, in whatever shape it holds them.
+func (d *leakDetector) learn(o runtime.Object) {
+	s := &corev1.Secret{}
+	if err := convert(o, s); err != nil {
+		return
+	}
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	for _, k := range []string{minio.ConnectionKeySecretAccessKey, minio.CredentialsKeySecretKey} {
+		d.keys[string(s.Data[k])] = true
+	}
+
+	d.ids[string(s.Data[minio.ConnectionKeyAccessKeyID])] = true
+
+	info := tenant.BucketInfo{}
+	if json.Unmarshal(s.Data[tenant.BucketInfoKey], &info) == nil {
+		d.keys[info.Spec.SecretS3.AccessSecretKey] = true
+	}
+}
+
+func (d *leakDetector) recordObject(kind string, o runtime.Object) {
+	if b, err := json.Marshal(o); err == nil {
+		d.record(kind, b)
+	}
+}
+
+func (d *leakDetector) record(source string, b []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	if d.public[source] == nil {
+		d.public[source] = &bytes.Buffer{}
+	}
+
+	d.public[source].Write(b)
+}
+
+// follow records the logs of a pod of Crossplane's, its packages' among them.
+func (d *leakDetector) follow(ctx context.Context, o runtime.Object) {
+	p := &corev1.Pod{}
+	if err := convert(o, p); err != nil || p.Namespace != crossplaneNamespace || p.Status.Phase != corev1.PodRunning {
+		return
+	}
+
+	source := "logs of " + p.Name
+
+	d.mu.Lock()
+	_, known := d.public[source]
+	if !known {
+		d.public[source] = &bytes.Buffer{}
+	}
+	d.mu.Unlock()
+
+	if known {
+		return
+	}
+
+	d.logs.Go(func() {
+		r, err := d.kube.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Follow: true}).Stream(ctx)
+		if err != nil {
+			return
+		}
+
+		defer func() { _ = r.Close() }()
+
+		buf := make([]byte, 32<<10)
+
+		for {
+			n, err := r.Read(buf)
+			d.record(source, buf[:n])
+
+			if err != nil {
+				return
+			}
+		}
+	})
+}
+
+// metrics records the metrics of all pods of Crossplane's packages that serve
+// them.
+func (d *leakDetector) metrics(ctx context.Context) error {
+	pods, err := d.kube.CoreV1().Pods(crossplaneNamespace).List(ctx, metav1.ListOptions{LabelSelector: "pkg.crossplane.io/provider"})
+	if err != nil {
+		return err
+	}
+
+	for _, p := range pods.Items {
+		b, err := d.kube.CoreV1().RESTClient().Get().Namespace(p.Namespace).Resource("pods").
+			Name(p.Name + ":8080").SubResource("proxy").Suffix("metrics").DoRaw(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot read the metrics of pod %q: %w", p.Name, err)
+		}
+
+		d.record("metrics", b)
+	}
+
+	return nil
+}
+
+// report ends the watch and writes what was searched to out. It returns an error
+// if a key was found in anything public, or if too little was seen to tell.
+func (d *leakDetector) report(out io.Writer) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	if err := d.metrics(ctx); err != nil {
+		return err
+	}
+
+	// What was said last has to come in.
+	time.Sleep(time.Second)
+	d.stop()
+	d.logs.Wait()
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+
+	delete(d.keys, "")
+	delete(d.ids, "")
+
+	var found []error
+
+	size, seen := 0, false
+
+	for source, text := range d.public {
+		size += text.Len()
+
+		for key := range d.keys {
+			for _, form := range []string{key, base64.StdEncoding.EncodeToString([]byte(key)), url.QueryEscape(key)} {
+				if bytes.Contains(text.Bytes(), []byte(form)) {
+					found = append(found, fmt.Errorf("a secret key is in %s", source))
+				}
+			}
+		}
+
+		for id := range d.ids {
+			seen = seen || (strings.HasPrefix(source, "users") && bytes.Contains(text.Bytes(), []byte(id)))
+		}
+	}
+
+	sources := slices.Sorted(maps.Keys(d.public))
+	fmt.Fprintf(out, "Leaks: %d secret keys were issued; searched %d kB of %s\n", len(d.keys), size>>10, strings.Join(sources, ", "))
+
+	if len(d.ids) > 0 && (!seen || d.public["metrics"] == nil) {
+		found = append(found, errors.New("keys were issued, but what is public was not recorded"))
+	}
+
+	return errors.Join(found...)
+}
+
+// convert turns what an informer holds into a typed object.
+func convert(o runtime.Object, into any) error {
+	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		return err
+	}
+
+	return runtime.DefaultUnstructuredConverter.FromUnstructured(m, into)
+}

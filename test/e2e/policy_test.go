@@ -1,0 +1,128 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/minio/madmin-go/v3"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+const (
+	listPhotos = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket","s3:GetBucketLocation"],"Resource":["arn:aws:s3:::photos"]}]}`
+	readPhotos = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*"}]}`
+)
+
+// newPolicy returns a Policy whose name nobody else has.
+func newPolicy(ns, name, document string) *minio.Policy {
+	p := &minio.Policy{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
+	p.Spec.ForProvider.Document = document
+
+	return p
+}
+
+// waitGone waits until a resource is gone.
+func waitGone(t *testing.T, o client.Object) {
+	t.Helper()
+	eventually(t, o.GetName()+" to be gone", func() error {
+		err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o)
+		if err == nil {
+			return errors.New("it is there")
+		}
+
+		return client.IgnoreNotFound(err)
+	})
+}
+
+// wantDocument waits until the server's policy contains a text.
+func wantDocument(t *testing.T, name, text string) {
+	t.Helper()
+	eventually(t, "policy "+name+" to speak of "+text, func() error {
+		info, err := admin.InfoCannedPolicyV2(t.Context(), name)
+		if err == nil && !strings.Contains(string(info.Policy), text) {
+			err = errors.New(string(info.Policy))
+		}
+
+		return err
+	})
+}
+
+// TestPolicy sets, changes and deletes a policy, and lets it drift.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+	p := newPolicy(ns, "photos", listPhotos)
+	create(t, p)
+	waitAvailable(t, p)
+	wantDocument(t, p.Name, "s3:ListBucket")
+
+	change(t, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = readPhotos })
+	wantDocument(t, p.Name, "s3:GetObject")
+
+	if err := admin.AddCannedPolicy(ctx, p.Name, []byte(listPhotos)); err != nil {
+		t.Fatal(err)
+	}
+
+	look(t, p)
+	wantDocument(t, p.Name, "s3:GetObject")
+
+	for name, document := range map[string]string{
+		"NoJSON":        "Version: 2012-10-17",
+		"UnknownAction": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Fly"],"Resource":["arn:aws:s3:::photos"]}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			change(t, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = document })
+			waitCondition(t, p, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.document is no policy that MinIO takes")
+		})
+	}
+
+	if err := kube.Delete(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+
+	waitGone(t, p)
+
+	if _, err := admin.InfoCannedPolicyV2(ctx, p.Name); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
+		t.Errorf("the policy is there: %v", err)
+	}
+}
+
+// TestPolicyIsNotTaken lets a policy exist: it is left alone until somebody asks
+// to adopt it.
+func TestPolicyIsNotTaken(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+	p := newPolicy(ns, "taken", readPhotos)
+
+	if err := admin.AddCannedPolicy(ctx, p.Name, []byte(listPhotos)); err != nil {
+		t.Fatal(err)
+	}
+
+	create(t, p)
+	waitCondition(t, p, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
+
+	if err := kube.Delete(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+
+	waitGone(t, p)
+	wantDocument(t, p.Name, "s3:ListBucket")
+
+	adopted := newPolicy(ns, "taken", readPhotos)
+	meta.SetExternalName(adopted, adopted.Name)
+	create(t, adopted)
+	waitAvailable(t, adopted)
+	wantDocument(t, p.Name, "s3:GetObject")
+}
