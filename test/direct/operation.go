@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,13 +22,13 @@ type Call struct {
 	Server Server
 
 	// Operation names what was called, and nothing in particular. On MinIO it is
-	// the last part of an administration call's path, such as add-user, or an S3
-	// method with what it is about: PUT bucket, GET bucket?versioning, HEAD
-	// object. On Kubernetes it is the method with the resource: PUT users/status.
+	// a part of an administration call's path, such as add-user, or an S3 method
+	// with what it is about: PUT bucket, GET bucket?versioning, HEAD object. On
+	// Kubernetes it is the method with the resource: PUT users/status.
 	Operation string
 
-	// Object is what the call is about: a bucket on MinIO; namespace and name on
-	// Kubernetes. It may be empty.
+	// Object is what the call is about: a bucket, user or policy on MinIO;
+	// namespace and name on Kubernetes. It may be empty.
 	Object string
 
 	// Write says that the call's method is one that changes something.
@@ -65,7 +66,8 @@ func minioCall(method string, u *url.URL) Call {
 	c := Call{Server: MinIO, Write: method != http.MethodGet && method != http.MethodHead}
 
 	if admin, ok := strings.CutPrefix(u.Path, "/minio/"); ok {
-		c.Operation = admin[strings.LastIndex(admin, "/")+1:]
+		c.Operation = adminOperation(admin)
+		c.Object = cmp.Or(u.Query().Get("bucket"), u.Query().Get("accessKey"), u.Query().Get("name"), u.Query().Get("userOrGroup"))
 		c.Encrypted = slices.Contains(encrypted, c.Operation)
 
 		return c
@@ -91,6 +93,21 @@ func minioCall(method string, u *url.URL) Call {
 	}
 
 	return c
+}
+
+// adminOperation returns the name in a path such as admin/v3/add-user. Those of
+// identity providers come last, after which provider they are about.
+func adminOperation(path string) string {
+	parts := strings.Split(path, "/")
+	if len(parts) < 3 {
+		return path
+	}
+
+	if parts[2] == "idp" {
+		return parts[len(parts)-1]
+	}
+
+	return parts[2]
 }
 
 // kubernetesCall names a call of Kubernetes.

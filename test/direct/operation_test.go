@@ -19,17 +19,22 @@ func TestCall(t *testing.T) {
 		"Admin": {
 			reason: "An administration call is named by the end of its path.",
 			name:   minioCall, method: http.MethodGet, url: "/minio/admin/v3/user-info?accessKey=A",
-			want: Call{Server: MinIO, Operation: "user-info"},
+			want: Call{Server: MinIO, Operation: "user-info", Object: "A"},
 		},
 		"Encrypted": {
 			reason: "Those that are encrypted are known.",
 			name:   minioCall, method: http.MethodPut, url: "/minio/admin/v3/add-user?accessKey=A",
-			want: Call{Server: MinIO, Operation: "add-user", Write: true, Encrypted: true},
+			want: Call{Server: MinIO, Operation: "add-user", Object: "A", Write: true, Encrypted: true},
 		},
 		"EncryptedBelow": {
 			reason: "Some have longer paths.",
 			name:   minioCall, method: http.MethodPost, url: "/minio/admin/v3/idp/builtin/policy/attach",
 			want: Call{Server: MinIO, Operation: "attach", Write: true, Encrypted: true},
+		},
+		"Provider": {
+			reason: "In some the identity provider comes last.",
+			name:   minioCall, method: http.MethodPost, url: "/minio/admin/v3/revoke-tokens/builtin?user=A",
+			want: Call{Server: MinIO, Operation: "revoke-tokens", Write: true},
 		},
 		"Bucket": {
 			reason: "A bucket's name is no part of the operation's.",

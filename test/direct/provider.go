@@ -68,7 +68,7 @@ func (p *Provider) Kill() { p.kill() }
 func (p *Provider) Stop(within time.Duration) error { return p.terminate(within) }
 
 // Reconciles returns how many reconciles of a kind, such as user, the provider
-// has ended well.
+// has ended. It is an error if one of them failed.
 func (p *Provider) Reconciles(ctx context.Context, kind string) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", nil)
 	if err != nil {
