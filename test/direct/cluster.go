@@ -51,7 +51,10 @@ func (b *Bed) startCluster(ctx context.Context, kube, crds string) error {
 		return err
 	}
 
-	_, port, _ := net.SplitHostPort(b.cluster.host) //nolint:errcheck // The listener wrote it.
+	_, port, err := net.SplitHostPort(b.cluster.host)
+	if err != nil {
+		return fmt.Errorf("cannot use address %q: %w", b.cluster.host, err)
+	}
 
 	server, err := b.run("kube-apiserver", nil, kube, "kube-apiserver",
 		"--etcd-servers="+etcd,

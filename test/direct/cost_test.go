@@ -228,7 +228,7 @@ func newHome(t *testing.T) (namespace, bucket string) {
 // population returns resources of every kind: ten Buckets and Users and five
 // Policies. Every other User holds a Policy.
 func population(ns, home string) []resource.Managed {
-	var all []resource.Managed
+	all := make([]resource.Managed, 0, 25)
 
 	for i := range 10 {
 		b := newBucket(ns, fmt.Sprintf("steady-%d", i))

@@ -27,10 +27,7 @@ func TestShutdown(t *testing.T) {
 	before := inventory(t)
 	p := startProvider(t)
 
-	var (
-		all   []resource.Managed
-		users []*v1alpha1.User
-	)
+	all, users := make([]resource.Managed, 0, 2*each), make([]*v1alpha1.User, 0, each)
 
 	for i := range each {
 		u := newUser(ns, fmt.Sprintf("burst-%d", i), v1alpha1.Grant{BucketName: home, Access: v1alpha1.AccessReadWrite})
