@@ -90,6 +90,7 @@ func (c *cli) Run() error {
 
 	if c.TLSServerCertsDir != "" {
 		mgr.GetWebhookServer().Register(admission.ClaimPath, admission.Claim())
+		mgr.GetWebhookServer().Register(admission.DeletionPath, admission.Deletion(mgr.GetClient(), servers))
 	}
 
 	return errors.Wrap(mgr.Start(ctrl.SetupSignalHandler()), "cannot run the controllers")

@@ -1,4 +1,5 @@
-// Package admission mends what tenants hand in before the API server judges it.
+// Package admission mends what tenants hand in before the API server judges it,
+// and keeps them from deleting what is still in use.
 package admission
 
 import (

@@ -113,15 +113,7 @@ func TestExamples(t *testing.T) {
 	wantDenied(t, "delete", remove(ctx, s3, b.Name, "photo"))
 	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, b.Name, `{"Version":"2012-10-17","Statement":[]}`))
 
-	// While an object is left the bucket stays, and says why.
-	mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "bucket.minio.cistern.dev/"+b.Name)
-	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "is not empty")
-
-	for v := range admin.S3.ListObjects(ctx, b.Name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
-		if err := admin.S3.RemoveObject(ctx, b.Name, v.Key, miniogo.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	empty(t, admin.S3, b.Name)
 }
 
 // TestBucketVersioning sets, changes and unsets versioning, and lets it drift.

@@ -1,0 +1,125 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// TestNamespaceIsHeld deletes a namespace in which a bucket is not empty: the
+// namespace says why it stays, and goes by itself once the bucket is empty. Its
+// credentials and provider configuration go long before.
+func TestNamespaceIsHeld(t *testing.T) {
+	t.Parallel()
+
+	for name, bring := range map[string]func(t *testing.T, ns string) string{
+		"Claim": func(t *testing.T, ns string) string {
+			t.Helper()
+			claim(t, ns, "held")
+
+			return waitReady(t, ns, "held").Spec.BucketName
+		},
+		"OwnServer": func(t *testing.T, ns string) string {
+			t.Helper()
+
+			pc := ownServer(t, ns)
+			b := newBucket(ns, "held")
+			b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: pc}
+			create(t, b)
+			waitAvailable(t, b)
+
+			return b.Name
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			ctx := t.Context()
+			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-held-"}}
+			create(t, ns)
+
+			bucket := bring(t, ns.Name)
+			if err := put(ctx, admin.S3, bucket, "precious"); err != nil {
+				t.Fatal(err)
+			}
+
+			if err := kube.Delete(ctx, ns); err != nil {
+				t.Fatal(err)
+			}
+
+			eventually(t, "the namespace to say what holds it", func() error {
+				if err := kube.Get(ctx, client.ObjectKeyFromObject(ns), ns); err != nil {
+					return err
+				}
+
+				for _, c := range ns.Status.Conditions {
+					if c.Type == corev1.NamespaceDeletionContentFailure && c.Status == corev1.ConditionTrue {
+						if strings.Contains(c.Message, `bucket "`+bucket+`" still holds 1 object`) {
+							return nil
+						}
+
+						return errors.New(c.Message)
+					}
+				}
+
+				return errors.New("it does not")
+			})
+
+			secrets := &corev1.SecretList{}
+			if err := kube.List(ctx, secrets, client.InNamespace(ns.Name)); err != nil || len(secrets.Items) > 0 {
+				t.Fatalf("want all credentials of the namespace to be gone, got %d, %v", len(secrets.Items), err)
+			}
+
+			wantKept(t, ns.Name, "buckets.minio.cistern.dev/"+bucket, "still holds 1 object")
+			wantPrecious(t, bucket)
+
+			emptied := time.Now()
+
+			empty(t, admin.S3, bucket)
+
+			wantGone(t, ns)
+			t.Logf("the namespace was gone %s after its bucket was emptied", time.Since(emptied).Round(time.Second))
+
+			if there, err := admin.S3.BucketExists(ctx, bucket); err != nil || there {
+				t.Errorf("the bucket is left: %t, %v", there, err)
+			}
+		})
+	}
+}
+
+// ownServer makes a provider configuration in a namespace, with credentials
+// there, and returns its name.
+func ownServer(t *testing.T, ns string) string {
+	t.Helper()
+
+	const name = "own"
+
+	keys, ca := &corev1.Secret{}, &corev1.ConfigMap{}
+	if err := errors.Join(
+		kube.Get(t.Context(), types.NamespacedName{Namespace: "minio", Name: "minio-admin"}, keys),
+		kube.Get(t.Context(), types.NamespacedName{Namespace: "minio", Name: "minio-ca"}, ca)); err != nil {
+		t.Fatal(err)
+	}
+
+	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Data: keys.Data})
+	create(t, &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Spec: minio.ProviderConfigSpec{
+		Endpoint:    platform.MinIOInsideURL,
+		Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: name}},
+		CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
+	}})
+
+	return name
+}

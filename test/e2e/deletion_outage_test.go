@@ -1,0 +1,211 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/package/build"
+)
+
+// TestDeletionWhileMinIODown deletes while nobody can tell what is in a bucket:
+// that is refused, unless the bucket stays on the server.
+func TestDeletionWhileMinIODown(t *testing.T) {
+	ctx, ns := t.Context(), newNamespace(t)
+
+	claim(t, ns, "unknown")
+	info := waitReady(t, ns, "unknown")
+
+	b := newBucket(ns, "given-up")
+	create(t, b)
+	waitAvailable(t, b)
+
+	for _, bucket := range []string{info.Spec.BucketName, b.Name} {
+		if err := put(ctx, admin.S3, bucket, "precious"); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	scaleMinIO(t, "0")
+
+	back := false
+	t.Cleanup(func() {
+		if !back {
+			scaleMinIO(t, "1")
+		}
+
+		empty(t, admin.S3, info.Spec.BucketName)
+	})
+
+	wantKept(t, ns, "buckets.apps.cozystack.io/unknown",
+		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "spec.managementPolicies", "[Observe]")
+	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`)
+
+	change(t, b, func(b *minio.Bucket) {
+		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
+	})
+	mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
+	wantGone(t, b)
+
+	scaleMinIO(t, "1")
+
+	back = true
+
+	wantPrecious(t, info.Spec.BucketName)
+	wantPrecious(t, b.Name)
+	wantKept(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
+}
+
+// TestDeletionWhileProviderDown deletes while nobody serves the webhook: the API
+// server refuses what has to be judged, and nothing else.
+func TestDeletionWhileProviderDown(t *testing.T) {
+	ctx, ns := t.Context(), newNamespace(t)
+
+	claim(t, ns, "waiting")
+	info := waitReady(t, ns, "waiting")
+
+	if err := put(ctx, admin.S3, info.Spec.BucketName, "precious"); err != nil {
+		t.Fatal(err)
+	}
+
+	purge, orphan := newBucket(ns, "purge"), newBucket(ns, "orphan")
+	purge.Spec.ForProvider.WhenNotEmpty = minio.WhenNotEmptyPurge
+	orphan.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate}
+
+	for _, b := range []*minio.Bucket{purge, orphan} {
+		create(t, b)
+		waitAvailable(t, b)
+	}
+
+	t.Cleanup(func() { empty(t, admin.S3, info.Spec.BucketName) })
+	scaleProvider(t, "0")
+
+	wantKept(t, ns, "buckets.apps.cozystack.io/waiting", `failed calling webhook "deletion.buckets.apps.cozystack.io"`)
+	wantKept(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
+
+	for _, b := range []*minio.Bucket{purge, orphan} {
+		for range 2 { // The second time it is being deleted already.
+			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
+		}
+	}
+
+	// It comes back as two, of which one does nothing but judge.
+	scaleProvider(t, "2")
+	wantGone(t, purge)
+	wantGone(t, orphan)
+	wantPrecious(t, info.Spec.BucketName)
+	wantKept(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
+	wantJudges(t, ns, "waiting", 2)
+}
+
+// wantJudges wants each of the provider's pods to refuse to delete a claim.
+func wantJudges(t *testing.T, ns, claim string, pods int) {
+	t.Helper()
+
+	cfg, err := clientcmd.BuildConfigFromFlags("", plat.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	http, err := rest.HTTPClientFor(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	review := `{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "1", "operation": "DELETE", "dryRun": true,
+		"kind": {"group": "apps.cozystack.io", "version": "v1alpha1", "kind": "Bucket"},
+		"oldObject": ` + mustKubectl(t, "", "get", "--namespace", ns, "buckets.apps.cozystack.io/"+claim, "--output=json") + "}}"
+
+	names := strings.Fields(mustKubectl(t, "", "get", "pods", "--namespace=crossplane-system", "--output=jsonpath={.items[*].metadata.name}",
+		"--selector=pkg.crossplane.io/provider="+build.InstalledName(plat.Registry, "provider-minio")))
+	if len(names) != pods {
+		t.Fatalf("want %d pods, got %q", pods, names)
+	}
+
+	for _, name := range names {
+		url := cfg.Host + "/api/v1/namespaces/crossplane-system/pods/https:" + name + ":9443/proxy/validate-deletion-of-buckets"
+
+		rsp, err := http.Post(url, "application/json", strings.NewReader(review))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		got, err := io.ReadAll(rsp.Body)
+		if err := errors.Join(err, rsp.Body.Close()); err != nil {
+			t.Fatal(err)
+		}
+
+		if !strings.Contains(string(got), `"allowed":false`) || !strings.Contains(string(got), "still holds 1 object") {
+			t.Errorf("pod %s answers %s", name, got)
+		}
+	}
+}
+
+// scaleProvider sets how many pods the provider has, and waits until it has.
+// After the test it is as before.
+func scaleProvider(t *testing.T, replicas string) {
+	t.Helper()
+
+	const scaled = "e2e-scaled"
+
+	provider := build.InstalledName(plat.Registry, "provider-minio")
+	use := func(config string) {
+		mustKubectl(t, "", "patch", "providers.pkg.crossplane.io", provider, "--type=merge", `--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`)
+	}
+
+	mustKubectl(t, "{apiVersion: pkg.crossplane.io/v1beta1, kind: DeploymentRuntimeConfig, metadata: {name: "+scaled+"}, "+
+		"spec: {deploymentTemplate: {spec: {replicas: "+replicas+", selector: {}, template: {}}}}}", "apply", "-f", "-")
+	t.Cleanup(func() {
+		use("default")
+		waitProvider(t, provider, "1")
+		mustKubectl(t, "", "delete", "deploymentruntimeconfigs.pkg.crossplane.io", scaled, "--ignore-not-found")
+	})
+	use(scaled)
+	waitProvider(t, provider, replicas)
+}
+
+// waitProvider waits until the API server sends reviews to a number of pods, and
+// no pod more is there.
+func waitProvider(t *testing.T, provider, replicas string) {
+	t.Helper()
+
+	eventually(t, "the provider to have "+replicas+" pods", func() error {
+		slices, pods := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}
+		if err := errors.Join(
+			kube.List(context.Background(), slices, client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),
+			kube.List(context.Background(), pods, client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/provider": provider}),
+		); err != nil {
+			return err
+		}
+
+		ready := 0
+
+		for _, s := range slices.Items {
+			for _, e := range s.Endpoints {
+				if e.Conditions.Ready != nil && *e.Conditions.Ready {
+					ready++
+				}
+			}
+		}
+
+		if fmt.Sprint(ready) != replicas || fmt.Sprint(len(pods.Items)) != replicas {
+			return fmt.Errorf("it has %d, %d of them ready", len(pods.Items), ready)
+		}
+
+		return nil
+	})
+}
