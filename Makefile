@@ -63,8 +63,12 @@ down: dev ## Take the platform down; nothing stays behind.
 demo: dev ## Show the main job end to end: claim, use, delete.
 	@$(DEV) demo
 
+.PHONY: direct
+direct: ## Kill the provider at every write, count its calls. Needs no platform and no root.
+	@go test -tags=fips,e2e -count=1 -timeout=30m -v ./test/direct/...
+
 .PHONY: e2e
-e2e: dev ## Run the end-to-end tests, on the running platform or on one of their own.
+e2e: dev direct ## Run the end-to-end tests, on the running platform or on one of their own.
 	@$(DEV) run -- go test -tags=fips,e2e -count=1 -timeout=30m -v ./test/e2e/...
 
 .PHONY: test

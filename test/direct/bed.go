@@ -1,0 +1,230 @@
+// Package direct is a test bed for the provider alone: a real API server and a
+// real MinIO, the provider as a process of its own, and between them a wire that
+// knows every call and can end the provider at any. All are plain child
+// processes of the test, without root and without containers. There is no
+// Crossplane and no kubelet: what they do, package e2e tests.
+package direct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/platform/pki"
+	"github.com/cistern-dev/cistern/test/tools"
+)
+
+// poll is how often to look for what is about to happen.
+const poll = 20 * time.Millisecond
+
+// Bed is a running test bed.
+type Bed struct {
+	// Kube is an administrator of the API server. It does not use the wire.
+	Kube client.Client
+	// Server is MinIO. Its clients do not use the wire.
+	Server *Storage
+	// Wire is between the provider and both.
+	Wire *Wire
+	// Endpoint is MinIO's URL for the provider, on the wire.
+	Endpoint string
+
+	dir      string
+	binary   string
+	config   string
+	children *children
+	all      []*process
+	servers  []*http.Server
+	ca       *pki.CA
+	cluster  *cluster
+}
+
+// Start builds what is not in the cache and starts everything but the provider.
+// What it does is told to out.
+func Start(ctx context.Context, out io.Writer) (*Bed, error) {
+	repo, err := tools.RepoDir()
+	if err != nil {
+		return nil, err
+	}
+
+	programs, err := tools.Build(ctx, out, "kube", "minio")
+	if err != nil {
+		return nil, err
+	}
+
+	dir, err := os.MkdirTemp("", "cistern-direct-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a directory: %w", err)
+	}
+
+	b := &Bed{dir: dir, Wire: &Wire{}, children: newChildren(dir), binary: filepath.Join(repo, "_output", "bin", "provider-race")}
+
+	if err := b.start(ctx, repo, programs); err != nil {
+		b.Close()
+
+		return nil, err
+	}
+
+	return b, nil
+}
+
+func (b *Bed) start(ctx context.Context, repo string, programs map[string]string) error {
+	var err error
+	if b.ca, err = pki.NewCA("cistern-direct"); err != nil {
+		return err
+	}
+
+	g, gctx := errgroup.WithContext(ctx)
+
+	g.Go(func() error { return b.build(gctx, repo) })
+	g.Go(func() error { return b.startStorage(gctx, programs["minio"]) })
+	g.Go(func() error {
+		return b.startCluster(gctx, programs["kube"], filepath.Join(repo, "package", "provider", "crds"))
+	})
+
+	if err := g.Wait(); err != nil {
+		return err
+	}
+
+	if err := b.openWire(); err != nil {
+		return err
+	}
+
+	return b.configure(ctx)
+}
+
+// build builds the provider with Go's race detector in it.
+func (b *Bed) build(ctx context.Context, repo string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-race", "-tags=fips", "-o", b.binary, "./provider")
+	cmd.Dir = repo
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build the provider: %w\n%s", err, output)
+	}
+
+	return nil
+}
+
+// openWire puts the proxies between the provider and its servers: to MinIO with
+// a certificate that only the provider configuration vouches for, to Kubernetes
+// as a user of its own.
+func (b *Bed) openWire() error {
+	cert, err := serverCertificate(b.ca)
+	if err != nil {
+		return err
+	}
+
+	host, err := b.serve(b.Wire.proxy(b.Server.url, &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, minioCall), cert)
+	if err != nil {
+		return err
+	}
+
+	b.Endpoint = "https://" + host
+
+	transport, err := b.cluster.transport(b.ca)
+	if err != nil {
+		return err
+	}
+
+	host, err = b.serve(b.Wire.proxy(&url.URL{Scheme: "https", Host: b.cluster.host}, transport, kubernetesCall), nil)
+	if err != nil {
+		return err
+	}
+
+	b.config, err = writeKubeconfig(b.dir, "http://"+host)
+
+	return err
+}
+
+// configure makes the provider configuration that resources use by default.
+func (b *Bed) configure(ctx context.Context) error {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "minio-admin", Namespace: metav1.NamespaceDefault},
+		StringData: map[string]string{
+			v1alpha1.CredentialsKeyAccessKey: b.Server.accessKey,
+			v1alpha1.CredentialsKeySecretKey: b.Server.secretKey,
+		},
+	}
+	config := &v1alpha1.ClusterProviderConfig{
+		ObjectMeta: metav1.ObjectMeta{Name: "default"},
+		Spec: v1alpha1.ProviderConfigSpec{
+			Endpoint:    b.Endpoint,
+			Region:      region,
+			Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.ObjectReference{Name: secret.Name, Namespace: secret.Namespace}},
+			CABundle:    &v1alpha1.CABundle{Inline: string(b.ca.Cert)},
+		},
+	}
+
+	// The API server takes a moment to serve the kinds of new CRDs.
+	return until(ctx, "the API server to take the provider's configuration", func() error {
+		return errors.Join(
+			client.IgnoreAlreadyExists(b.Kube.Create(ctx, secret)),
+			client.IgnoreAlreadyExists(b.Kube.Create(ctx, config)))
+	})
+}
+
+// run starts a process that ends with the bed.
+func (b *Bed) run(name string, env []string, argv ...string) (*process, error) {
+	p, err := b.children.start(name, env, argv...)
+	if err == nil {
+		b.all = append(b.all, p)
+	}
+
+	return p, err
+}
+
+// Close ends everything and removes what it stored.
+func (b *Bed) Close() {
+	for _, p := range b.all {
+		p.kill()
+	}
+
+	for _, s := range b.servers {
+		_ = s.Close()
+	}
+
+	b.children.close()
+	_ = os.RemoveAll(b.dir)
+}
+
+// freeAddress returns an address on loopback that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("cannot find a free port: %w", err)
+	}
+	defer l.Close()
+
+	return l.Addr().String(), nil
+}
+
+// until tries until try returns no error, and returns the last one when ctx is
+// done.
+func until(ctx context.Context, what string, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited in vain for %s: %w", what, err)
+		case <-time.After(poll):
+		}
+	}
+}

@@ -1,0 +1,371 @@
+//go:build e2e
+
+package direct
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// kinds are the controllers whose reconciles the provider's metrics count.
+var kinds = []string{"bucket", "user", "policy"}
+
+// snapshot is how far everything is at a moment when the provider does nothing.
+type snapshot struct {
+	// call is the number of calls so far.
+	call int
+	// reconciles of each kind so far.
+	reconciles map[string]int
+}
+
+// whenIdle returns a snapshot. Every reconcile begins with a call, so while none
+// is made, and none was for a while, none runs: both numbers are of the same
+// moment.
+func whenIdle(t *testing.T, p *Provider) snapshot {
+	t.Helper()
+
+	// Longer than it takes to finish a reconcile after its last call.
+	const quiet = 40 * time.Millisecond
+
+	s := snapshot{reconciles: make(map[string]int)}
+
+	eventually(t, "the provider to be idle", func() error {
+		s.call = bed.Wire.Now()
+		time.Sleep(quiet)
+
+		for _, k := range kinds {
+			var err error
+			if s.reconciles[k], err = p.Reconciles(t.Context(), k); err != nil {
+				return err
+			}
+		}
+
+		if bed.Wire.Now() != s.call {
+			return errors.New("it makes calls")
+		}
+
+		return nil
+	})
+
+	return s
+}
+
+// TestCostOfSteadyState leaves many resources alone, with all that they can
+// have, and counts what the provider asks for meanwhile.
+func TestCostOfSteadyState(t *testing.T) {
+	const (
+		polls    = 5
+		interval = 2 * time.Second
+	)
+
+	p := startProvider(t, "--poll-interval="+interval.String())
+	ns, home := newHome(t)
+	all := population(ns, home)
+
+	for _, mg := range all {
+		create(t, mg)
+	}
+
+	awaitSettled(t, all)
+	rotateSome(t, all)
+
+	// The first poll after a change may look closer. With jitter, no poll is
+	// further away than this.
+	time.Sleep(interval * 5 / 4)
+
+	begin := whenIdle(t, p)
+
+	eventually(t, fmt.Sprintf("%d polls of each", polls), func() error {
+		for kind, n := range countKinds(all) {
+			now, err := p.Reconciles(t.Context(), kind)
+			if err != nil || now-begin.reconciles[kind] < polls*n {
+				return errors.Join(err, fmt.Errorf("%d of %s", now-begin.reconciles[kind], kind))
+			}
+		}
+
+		return nil
+	})
+
+	end := whenIdle(t, p)
+	calls, _ := bed.Wire.Calls(begin.call)
+	calls = calls[:end.call-begin.call]
+
+	t.Run("MinIO", func(t *testing.T) {
+		checkStorageCalls(t, all, calls, begin, end)
+	})
+
+	t.Run("Kubernetes", func(t *testing.T) {
+		writes, reads := make(map[string]int), make(map[string]int)
+
+		for _, c := range calls {
+			switch {
+			case c.Server != Kubernetes:
+			case c.Write:
+				writes[c.Operation]++
+			default:
+				reads[c.Operation]++
+			}
+		}
+
+		t.Logf("reads of the API server: %v", reads)
+
+		if len(writes) > 0 {
+			t.Errorf("writes to the API server, though nothing changed: %v", writes)
+		}
+	})
+
+	for _, mg := range all {
+		if err := bed.Kube.Delete(t.Context(), mg); err != nil {
+			t.Error(err)
+		}
+	}
+
+	for _, mg := range all {
+		eventually(t, mg.GetName()+" to be gone", func() error { return gone(t.Context(), mg) })
+	}
+}
+
+// checkStorageCalls wants polls to write nothing, to need nothing dear, and to
+// cost two calls at most.
+func checkStorageCalls(t *testing.T, all []resource.Managed, calls []Call, begin, end snapshot) {
+	t.Helper()
+
+	byKind, byOperation := make(map[string]int), make(map[string]int)
+
+	for _, c := range calls {
+		if c.Server != MinIO {
+			continue
+		}
+
+		if c.Write || c.Encrypted {
+			t.Errorf("%s of %s, though nothing changed", c.Operation, c.Object)
+		}
+
+		kind := kindOf(all, c)
+		byKind[kind]++
+		byOperation[kind+": "+c.Operation]++
+	}
+
+	for _, kind := range kinds {
+		polls := end.reconciles[kind] - begin.reconciles[kind]
+		t.Logf("%s: %d polls, %d calls of MinIO, %.2f each", kind, polls, byKind[kind], float64(byKind[kind])/float64(polls))
+
+		if byKind[kind] > 2*polls || byKind[kind] < polls {
+			t.Errorf("%s: want 1 or 2 calls for each of %d polls, got %d", kind, polls, byKind[kind])
+		}
+	}
+
+	t.Logf("calls of MinIO: %v", byOperation)
+}
+
+// kindOf returns the kind of the resource that a call of MinIO is for.
+func kindOf(all []resource.Managed, c Call) string {
+	for _, mg := range all {
+		if mg.GetName() != c.Object {
+			continue
+		}
+
+		switch mg.(type) {
+		case *v1alpha1.Bucket:
+			return "bucket"
+		case *v1alpha1.Policy:
+			return "policy"
+		}
+	}
+
+	if c.Object == "" {
+		return "provider configuration"
+	}
+
+	// Users and their policies have names of their own, and keys are proven on
+	// buckets of nobody here.
+	return "user"
+}
+
+func countKinds(all []resource.Managed) map[string]int {
+	n := make(map[string]int)
+
+	for _, mg := range all {
+		switch mg.(type) {
+		case *v1alpha1.Bucket:
+			n["bucket"]++
+		case *v1alpha1.User:
+			n["user"]++
+		case *v1alpha1.Policy:
+			n["policy"]++
+		}
+	}
+
+	return n
+}
+
+// newHome makes a namespace, and a bucket that no resource is about.
+func newHome(t *testing.T) (namespace, bucket string) {
+	t.Helper()
+
+	namespace = newNamespace(t)
+	bucket = namespace + "-home"
+
+	if err := bed.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	return namespace, bucket
+}
+
+// population returns resources of every kind: ten Buckets and Users and five
+// Policies. Every other User holds a Policy.
+func population(ns, home string) []resource.Managed {
+	all := make([]resource.Managed, 0, 25)
+
+	for i := range 10 {
+		b := newBucket(ns, fmt.Sprintf("steady-%d", i))
+		b.Spec.ForProvider = everySetting()
+		all = append(all, b)
+	}
+
+	for i := range 5 {
+		p := &v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: policyName(ns, i), Namespace: ns}}
+		p.Spec.ForProvider.Document = policyDocument("s3:GetObject")
+		all = append(all, p)
+	}
+
+	for i := range 10 {
+		u := newUser(ns, fmt.Sprintf("steady-%d", i), v1alpha1.Grant{BucketName: home, Access: v1alpha1.AccessReadWrite})
+		if i%2 == 0 {
+			u.Spec.ForProvider.Policies = []v1alpha1.PolicyAttachment{{PolicyName: policyName(ns, i/2)}}
+		}
+
+		all = append(all, u)
+	}
+
+	return all
+}
+
+func policyName(ns string, i int) string { return fmt.Sprintf("%s-policy-%d", ns, i) }
+
+// rotateSome gives every third User a new key, and waits until the old one is
+// gone.
+func rotateSome(t *testing.T, all []resource.Managed) {
+	t.Helper()
+
+	var rotated []*v1alpha1.User
+
+	for i, mg := range all {
+		if u, ok := mg.(*v1alpha1.User); ok && i%3 == 0 {
+			change(t, u, func(u *v1alpha1.User) {
+				u.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
+			})
+
+			rotated = append(rotated, u)
+		}
+	}
+
+	for _, u := range rotated {
+		eventually(t, u.Name+" to be rotated", func() error {
+			if err := settled(t.Context(), u); err != nil {
+				return err
+			}
+
+			if s := u.Status.AtProvider; s.Generation != 1 || len(s.RetiringKeys) > 0 || s.AccessKeyID == "" {
+				return fmt.Errorf("generation %d, retiring %v", s.Generation, s.RetiringKeys)
+			}
+
+			return nil
+		})
+	}
+}
+
+func awaitSettled(t *testing.T, all []resource.Managed) {
+	t.Helper()
+
+	for _, mg := range all {
+		eventually(t, mg.GetName()+" to be ready", func() error { return settled(t.Context(), mg) })
+	}
+}
+
+// TestCostOfCreation counts the calls of MinIO that it takes to make a resource,
+// until it is ready and known to be.
+func TestCostOfCreation(t *testing.T) {
+	ns, home := newHome(t)
+	p := startProvider(t)
+
+	cases := map[string]struct {
+		reason string
+		mg     resource.Managed
+		// most calls; look is how many of them are for the last look.
+		most, look int
+		encrypted  []string
+	}{
+		"Bucket": {
+			reason: "A bucket without settings is looked for, made, and looked at.",
+			mg:     newBucket(ns, "cheap"),
+			most:   3,
+			look:   1,
+		},
+		"User": {
+			reason:    "Of a user's calls only one is encrypted; the key is proven by two.",
+			mg:        newUser(ns, "cheap", v1alpha1.Grant{BucketName: home, Access: v1alpha1.AccessReadWrite}),
+			most:      8,
+			look:      4,
+			encrypted: []string{"add-user"},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			from := whenIdle(t, p).call
+
+			create(t, tc.mg)
+			awaitSettled(t, []resource.Managed{tc.mg})
+
+			var (
+				operations, encrypted []string
+				conflicts             int
+			)
+
+			to := whenIdle(t, p).call
+			calls, _ := bed.Wire.Calls(from)
+
+			for _, c := range calls[:to-from] {
+				switch {
+				case c.Server == MinIO:
+					operations = append(operations, c.Operation)
+				case c.Status == http.StatusConflict:
+					conflicts++
+				}
+
+				if c.Encrypted {
+					encrypted = append(encrypted, c.Operation)
+				}
+			}
+
+			t.Logf("%d calls of MinIO, %d conflicts: %s", len(operations), conflicts, strings.Join(operations, ", "))
+
+			// A look that began before the cache knew of the write before it cannot
+			// be recorded, and is repeated.
+			if len(operations) > tc.most+conflicts*tc.look || !slices.Equal(encrypted, tc.encrypted) {
+				t.Errorf("%s\nwant at most %d calls, and %d for each conflict; of them encrypted: want %v, got %v",
+					tc.reason, tc.most, tc.look, tc.encrypted, encrypted)
+			}
+
+			if err := bed.Kube.Delete(t.Context(), tc.mg); err != nil {
+				t.Fatal(err)
+			}
+
+			eventually(t, "it to be gone", func() error { return gone(t.Context(), tc.mg) })
+		})
+	}
+}
