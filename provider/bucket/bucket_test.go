@@ -390,3 +390,33 @@ func quotaJSON(t *testing.T, size int64) []byte {
 
 	return b
 }
+
+// TestUpdateGoesOn lets a server's bucket hold more than its quota allows.
+func TestUpdateGoesOn(t *testing.T) {
+	b := newBucket()
+	meta.SetExternalName(b, b.Name)
+	b.Status.AtProvider.ManagedSettings = []string{"tags"}
+	b.Spec.ForProvider = v1alpha1.BucketParameters{
+		Versioning:      new(v1alpha1.VersioningEnabled),
+		Quota:           new(resource.MustParse("1")),
+		AnonymousAccess: new(v1alpha1.AnonymousAccessNone),
+	}
+
+	f := &fakeServer{
+		has:     settings{filePolicy: []byte(downloadPolicy("photos")), fileTags: files()[fileTags]},
+		objects: []miniogo.ObjectInfo{{Key: "a"}}, size: 100,
+	}
+
+	err := reconcile(t, f, b)
+	if err == nil || !strings.Contains(err.Error(), "spec.forProvider.quota") {
+		t.Fatalf("reconcile(...): want the quota to be refused, got %v", err)
+	}
+
+	if diff := cmp.Diff([]string{"SetBucketVersioning", "RemoveBucketTagging", "SetBucketPolicy"}, f.calls); diff != "" {
+		t.Errorf("want the other settings to be written: -want, +got:\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]string{"anonymousAccess", "versioning"}, b.Status.AtProvider.ManagedSettings); diff != "" {
+		t.Errorf("want what was written, and only that, to be remembered: -want, +got:\n%s", diff)
+	}
+}
