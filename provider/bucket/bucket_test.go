@@ -135,12 +135,12 @@ func (f *fakeServer) SetBucketPolicy(context.Context, string, string) error {
 	return f.call("SetBucketPolicy")
 }
 
-func (f *fakeServer) ListObjectsV2(_, _, _, _, _ string, _ int) (miniogo.ListBucketV2Result, error) {
-	return miniogo.ListBucketV2Result{Contents: f.objects}, nil
-}
-
-func (f *fakeServer) ListObjectsIter(context.Context, string, miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo] {
+func (f *fakeServer) ListObjectsIter(_ context.Context, _ string, opts miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo] {
 	return func(yield func(miniogo.ObjectInfo) bool) {
+		if !opts.WithVersions {
+			return
+		}
+
 		for _, o := range append([]miniogo.ObjectInfo{}, f.objects...) {
 			if f.clock != nil {
 				*f.clock = f.clock.Add(f.slowness)
