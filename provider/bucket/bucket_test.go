@@ -70,8 +70,7 @@ func (f *fakeServer) AccountInfo(context.Context, madmin.AccountOpts) (madmin.Ac
 }
 
 func (f *fakeServer) SetBucketQuota(_ context.Context, _ string, q *madmin.BucketQuota) error {
-	b, _ := json.Marshal(q)
-	f.has[fileQuota] = b
+	f.has[fileQuota] = quotaJSON(f.t, int64(q.Size))
 
 	return f.call("SetBucketQuota")
 }

@@ -57,7 +57,7 @@ var quota = setting{
 // setQuota sets the quota, unless the bucket holds more already: nothing could
 // be written to it from then on, and nobody would know why.
 func setQuota(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
-	size := uint64(max(p.Quota.Value(), 0)) //nolint:gosec // Not negative.
+	size := uint64(max(p.Quota.Value(), 0))
 
 	holds, err := usage(ctx, c, bucket)
 	if err != nil {

@@ -54,7 +54,7 @@ func amissFields(t *testing.T, b *v1alpha1.Bucket, s settings) []string {
 		t.Fatalf("differences(...): %v", err)
 	}
 
-	var fields []string
+	fields := make([]string, 0, len(amiss))
 	for _, a := range amiss {
 		fields = append(fields, a.field)
 	}
@@ -216,7 +216,7 @@ func FuzzLifecycle(f *testing.F) {
 	f.Add("<&>\"'", int32(90), int32(30), "a b", int32(0), int32(1))
 
 	f.Fuzz(func(t *testing.T, prefixA string, expireA, noncurrentA int32, prefixB string, expireB, noncurrentB int32) {
-		var rules []v1alpha1.LifecycleRule
+		rules := make([]v1alpha1.LifecycleRule, 0, 2)
 
 		for _, r := range []struct {
 			prefix             string

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -149,7 +148,7 @@ func TestUserHeals(t *testing.T) {
 			}
 
 			s := publishedBy(t, u)
-			if !strings.Contains(string(s.Data["rclone.conf"]), string(s.Data["AWS_SECRET_ACCESS_KEY"])) {
+			if !bytes.Contains(s.Data["rclone.conf"], s.Data["AWS_SECRET_ACCESS_KEY"]) {
 				return errors.New("the shapes of the Secret are out of step")
 			}
 
