@@ -168,23 +168,35 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 	return managed.ExternalCreation{}, errors.Wrapf(err, "cannot make bucket %q", name)
 }
 
-// Update writes the settings that Observe found amiss, and no others. The next
-// look may be a poll away, so Update says itself that the bucket is in order.
+// Update writes the settings that Observe found amiss, and no others. One that
+// the server refuses keeps none of the others from being written, or from being
+// remembered as the resource's. The next look may be a poll away, so Update says
+// itself that the bucket is in order.
 func (e *external) Update(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
 	if !e.found.exists {
 		return managed.ExternalUpdate{}, kind.NotCreatable("bucket", Name(b))
 	}
 
+	var failed []error
+
 	c := clients{s3: e.s3, admin: e.admin}
+	fields := wanted(&b.Spec.ForProvider)
 
 	for _, s := range e.found.amiss {
 		if err := s.apply(ctx, c, b); err != nil {
-			return managed.ExternalUpdate{}, err
+			failed = append(failed, err)
+			fields = asBefore(fields, b.Status.AtProvider.ManagedSettings, s.field)
 		}
 	}
 
 	if err := abortUploads(ctx, e.s3, Name(b), e.found.stale); err != nil {
-		return managed.ExternalUpdate{}, err
+		failed = append(failed, err)
+	}
+
+	if len(failed) > 0 {
+		b.Status.AtProvider.ManagedSettings = fields
+
+		return managed.ExternalUpdate{}, errors.Join(failed...)
 	}
 
 	setAvailable(b)
