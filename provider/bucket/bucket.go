@@ -26,7 +26,7 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
 		Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
-			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, now: time.Now}
+			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, now: time.Now}
 		},
 	}
 }
@@ -44,7 +44,9 @@ type s3 interface {
 type external struct {
 	s3    s3
 	admin admin
-	now   func() time.Time
+	// server is asked for all settings of a bucket.
+	server exporter
+	now    func() time.Time
 
 	// found is what Observe found, for Update and Delete. A client lives for one
 	// reconcile.
@@ -86,7 +88,7 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 			name, err, meta.AnnotationKeyExternalName)
 	}
 
-	s, err := readSettings(ctx, e.admin, name)
+	s, err := readSettings(ctx, e.server, name)
 	if minio.IsNotFound(err) {
 		return managed.ExternalObservation{}, nil
 	}
@@ -220,8 +222,6 @@ func setAvailable(b *v1alpha1.Bucket) {
 
 // admin is what is needed of an administration client. None of it is encrypted.
 type admin interface {
-	exporter
-
 	AccountInfo(ctx context.Context, o madmin.AccountOpts) (madmin.AccountInfo, error)
 	SetBucketQuota(ctx context.Context, bucket string, q *madmin.BucketQuota) error
 }

@@ -196,7 +196,7 @@ func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
 	f.t = t
 
 	for range 5 {
-		e := &external{s3: f, admin: f, now: time.Now}
+		e := &external{s3: f, admin: f, server: f, now: time.Now}
 
 		o, err := e.Observe(t.Context(), b)
 
@@ -336,7 +336,7 @@ func TestDelete(t *testing.T) {
 			b.DeletionTimestamp = new(metav1.Now())
 			b.Spec.ForProvider.WhenNotEmpty = tc.policy
 
-			e := &external{s3: &f, admin: &f, now: func() time.Time { return clock }}
+			e := &external{s3: &f, admin: &f, server: &f, now: func() time.Time { return clock }}
 			if o, err := e.Observe(t.Context(), b); err != nil || !o.ResourceExists {
 				t.Fatalf("%s\nObserve(...): %+v, %v", tc.reason, o, err)
 			}
