@@ -108,7 +108,7 @@ func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
 	t.Helper()
 
 	// What is still to come after a phase is over comes at once.
-	const quiet = 300 * time.Millisecond
+	const quiet = 200 * time.Millisecond
 
 	eventually(t, p.name+" to be over, or the provider to die", func() error {
 		select {
