@@ -43,7 +43,7 @@ var (
 		"quota":      "1073741824",
 		"lifecycle":  "old/ 3 4",
 		"tags":       "map[team:a]",
-		"encryption": "aws:kms arn:aws:kms:" + kmsKey,
+		"encryption": "aws:kms " + kmsKey,
 		"policy":     "s3:GetObject",
 	}
 	noSettingServed = map[string]string{"versioning": "Enabled"}
