@@ -179,6 +179,7 @@ func settingsLife(t *testing.T) life {
 	}
 
 	settings := []string{
+		"PUT bucket", "PUT buckets", "PUT buckets/status",
 		"PUT bucket?object-lock", "set-bucket-quota", "PUT bucket?lifecycle", "PUT bucket?tagging", "PUT bucket?encryption", "PUT bucket?policy",
 	}
 	undone := []string{
@@ -190,7 +191,7 @@ func settingsLife(t *testing.T) life {
 			name:    "Create",
 			begin:   func(t *testing.T) { t.Helper(); create(t, b) },
 			over:    over(everySettingServed),
-			through: append(settings, "PUT bucket", "PUT buckets", "PUT buckets/status"),
+			through: settings,
 		},
 		{
 			name: "Undo",
