@@ -108,7 +108,9 @@ func TestLeastPrivilege(t *testing.T) {
 
 		return nil
 	})
-	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now", Overlap: &metav1.Duration{}} })
+	change(t, u, func(u *minio.User) {
+		u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
+	})
 	waitGeneration(t, u, 1)
 	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
