@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +141,11 @@ func (f *fakeServer) ListObjectsIter(_ context.Context, _ string, opts miniogo.L
 			return
 		}
 
-		for _, o := range append([]miniogo.ObjectInfo{}, f.objects...) {
+		for _, o := range slices.Clone(f.objects) {
+			if o.Key <= opts.StartAfter {
+				continue
+			}
+
 			if f.clock != nil {
 				*f.clock = f.clock.Add(f.slowness)
 			}
@@ -171,7 +176,7 @@ func (f *fakeServer) RemoveObjectsWithIter(_ context.Context, _ string, objects 
 			if f.locked[obj.Key] {
 				r.Err = miniogo.ErrorResponse{Code: "InvalidRequest"}
 			} else {
-				f.objects = f.objects[1:]
+				f.objects = slices.DeleteFunc(f.objects, func(o miniogo.ObjectInfo) bool { return o.Key == obj.Key })
 			}
 
 			if !yield(r) {
@@ -354,6 +359,38 @@ func TestDelete(t *testing.T) {
 				t.Errorf("%s\nwant the condition to say %q, got %q", tc.reason, tc.purging, c.Message)
 			}
 		})
+	}
+}
+
+// TestPurgeDoesNotStarve lets a step spend its time on objects that are locked:
+// what is behind them is deleted all the same, and in the end the lock is told.
+func TestPurgeDoesNotStarve(t *testing.T) {
+	f, b, clock := fakeServer{has: settings{fileLocking: files()[fileLocking]}, locked: map[string]bool{"a": true, "b": true}}, newBucket(), time.Now()
+	f.t, f.clock, f.slowness = t, &clock, purgeStep-time.Second
+
+	for _, key := range []string{"a", "b", "c", "d"} {
+		f.objects = append(f.objects, miniogo.ObjectInfo{Key: key, IsLatest: true})
+	}
+
+	meta.SetExternalName(b, b.Name)
+	b.DeletionTimestamp = new(metav1.Now())
+	b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge
+
+	var err error
+
+	for range 10 {
+		e := &external{s3: &f, admin: &f, server: &f, now: func() time.Time { return clock }}
+		if _, err = e.Observe(t.Context(), b); err == nil {
+			_, err = e.Delete(t.Context(), b)
+		}
+
+		if len(f.objects) == 2 {
+			f.slowness = 0
+		}
+	}
+
+	if len(f.objects) != 2 || err == nil || !strings.Contains(err.Error(), "2 objects or versions are locked") {
+		t.Errorf("want the locked objects to be left and told, got %d objects, %v", len(f.objects), err)
 	}
 }
 

@@ -114,14 +114,19 @@ func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
 		return err
 	}
 
-	done, err := e.removeVersions(ctx, name)
-	b.Status.AtProvider.Purged += done.removed
+	s := &b.Status.AtProvider
+	begin := s.PurgedUpTo
+
+	done, err := e.removeVersions(ctx, name, begin)
+	s.Purged += done.removed
+	s.PurgedUpTo = done.upTo
 
 	switch {
 	case err != nil:
 		return err
-	case !done.all:
-		b.SetConditions(v1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", b.Status.AtProvider.Purged)))
+	case done.upTo != "" || begin != "":
+		// After the end the next step begins anew, and sees what was locked.
+		b.SetConditions(v1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", s.Purged)))
 		return nil
 	case done.locked > 0:
 		text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", done.locked, done.example.Key, e.lock(ctx, name, done.example))
@@ -138,29 +143,35 @@ type progress struct {
 	removed, locked int64
 	// example is the first object that is locked.
 	example miniogo.ObjectInfo
-	// all says that the step saw everything.
-	all bool
+	// upTo is the object at which the step's time was over; empty if the step came
+	// to the end.
+	upTo string
 }
 
-// removeVersions deletes what is not locked until there is no more or the step's
-// time is over.
-func (e *external) removeVersions(ctx context.Context, name string) (progress, error) {
-	p := progress{all: true}
+// removeVersions deletes what is not locked, behind an object, until there is no
+// more or the step's time is over.
+func (e *external) removeVersions(ctx context.Context, name, after string) (progress, error) {
+	var (
+		p      progress
+		last   string
+		listed error
+	)
+
 	end := e.now().Add(purgeStep)
 
-	var listed error
-
 	versions := func(yield func(miniogo.ObjectInfo) bool) {
-		for v := range e.s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
+		for v := range e.s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, StartAfter: after}) {
 			if v.Err != nil {
 				listed = v.Err
 				return
 			}
 
-			if e.now().After(end) {
-				p.all = false
+			if e.now().After(end) && last != "" {
+				p.upTo = last
 				return
 			}
+
+			last = v.Key
 
 			if !yield(v) {
 				return
@@ -200,8 +211,12 @@ func (e *external) removeVersions(ctx context.Context, name string) (progress, e
 // lock says how an object is locked.
 func (e *external) lock(ctx context.Context, bucket string, o miniogo.ObjectInfo) string {
 	mode, until, err := e.s3.GetObjectRetention(ctx, bucket, o.Key, o.VersionID)
-	if err != nil || mode == nil || until == nil {
-		return "under a legal hold"
+
+	switch {
+	case minio.IsNotRetained(err):
+		return "(legal hold)"
+	case err != nil || mode == nil || until == nil:
+		return "(nobody can tell until when)"
 	}
 
 	return fmt.Sprintf("(%s until %s)", *mode, until.UTC().Format(time.RFC3339))

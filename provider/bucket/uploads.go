@@ -12,8 +12,8 @@ import (
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// maxUploads is how many incomplete uploads are listed at once, the most that S3
-// allows. Further ones are for the next look.
+// maxUploads is how many incomplete uploads are asked for, the most that S3
+// allows. MinIO answers with all that there are.
 const maxUploads = 1000
 
 // uploadsS3 is what is needed to give up incomplete uploads.

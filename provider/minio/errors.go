@@ -68,6 +68,9 @@ func IsWrongRegion(err error) bool {
 // locked.
 func IsLocked(err error) bool { return code(err) == "ObjectLocked" || code(err) == "InvalidRequest" }
 
+// IsNotRetained says that an object is not locked for a time.
+func IsNotRetained(err error) bool { return code(err) == "NoSuchObjectLockConfiguration" }
+
 // IsWithoutKMS says of a setting of encryption that the server has no KMS to
 // encrypt with.
 func IsWithoutKMS(err error) bool {

@@ -227,6 +227,11 @@ type BucketObservation struct {
 	// object locking since it was to be purged.
 	// +optional
 	Purged int64 `json:"purged,omitempty"`
+
+	// PurgedUpTo is the name of the object up to which the bucket was gone
+	// through when time was over; the next step goes on behind it.
+	// +optional
+	PurgedUpTo string `json:"purgedUpTo,omitempty"`
 }
 
 // BucketSpec is the desired state of a Bucket.
