@@ -69,7 +69,7 @@ direct: ## Kill the provider at every write, count its calls. Needs no platform 
 
 .PHONY: e2e
 e2e: dev direct ## Run the end-to-end tests, on the running platform or on one of their own.
-	@$(DEV) run -- go test -tags=fips,e2e -count=1 -timeout=30m -v ./test/e2e/...
+	@$(DEV) run -- go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
 
 .PHONY: test
 test: lint generated unit e2e ## Run all checks and tests: lint, generated files, unit, e2e.

@@ -48,6 +48,7 @@ func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
 	}})
 	create(t, &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "least"}, Spec: minio.ProviderConfigSpec{
 		Endpoint:    platform.MinIOInsideURL,
+		Region:      "us-east-1",
 		Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
 		CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
 	}})
