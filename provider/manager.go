@@ -9,6 +9,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -51,10 +52,14 @@ func (c *cli) manager() (ctrl.Manager, error) {
 		LeaderElectionNamespace:       c.LeaderElectionNS,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(kind.ShutdownTimeout),
-		HealthProbeBindAddress:        c.HealthAddress,
-		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddress},
-		WebhookServer:                 webhook.NewServer(webhook.Options{Port: c.WebhookPort, CertDir: c.TLSServerCertsDir}),
-		Cache:                         cache.Options{ByObject: kind.SecretCache()},
+		// The priority queue of controller-runtime v0.23 can block for ever when it
+		// is shut down under load, and the provider with it.
+		// Source: https://github.com/kubernetes-sigs/controller-runtime/issues/3538.
+		Controller:             config.Controller{UsePriorityQueue: new(false)},
+		HealthProbeBindAddress: c.HealthAddress,
+		Metrics:                metricsserver.Options{BindAddress: c.MetricsAddress},
+		WebhookServer:          webhook.NewServer(webhook.Options{Port: c.WebhookPort, CertDir: c.TLSServerCertsDir}),
+		Cache:                  cache.Options{ByObject: kind.SecretCache()},
 		Client: client.Options{Cache: &client.CacheOptions{
 			// A cache would hold every Secret and ConfigMap of the cluster.
 			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},

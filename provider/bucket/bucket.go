@@ -26,7 +26,7 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
 		Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
-			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, now: time.Now}
+			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, now: time.Now}
 		},
 	}
 }
@@ -44,7 +44,9 @@ type s3 interface {
 type external struct {
 	s3    s3
 	admin admin
-	now   func() time.Time
+	// server is asked for all settings of a bucket.
+	server exporter
+	now    func() time.Time
 
 	// found is what Observe found, for Update and Delete. A client lives for one
 	// reconcile.
@@ -86,7 +88,7 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 			name, err, meta.AnnotationKeyExternalName)
 	}
 
-	s, err := readSettings(ctx, e.admin, name)
+	s, err := readSettings(ctx, e.server, name)
 	if minio.IsNotFound(err) {
 		return managed.ExternalObservation{}, nil
 	}
@@ -168,23 +170,35 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 	return managed.ExternalCreation{}, errors.Wrapf(err, "cannot make bucket %q", name)
 }
 
-// Update writes the settings that Observe found amiss, and no others. The next
-// look may be a poll away, so Update says itself that the bucket is in order.
+// Update writes the settings that Observe found amiss, and no others. One that
+// the server refuses keeps none of the others from being written, or from being
+// remembered as the resource's. The next look may be a poll away, so Update says
+// itself that the bucket is in order.
 func (e *external) Update(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
 	if !e.found.exists {
 		return managed.ExternalUpdate{}, kind.NotCreatable("bucket", Name(b))
 	}
 
+	var failed []error
+
 	c := clients{s3: e.s3, admin: e.admin}
+	fields := wanted(&b.Spec.ForProvider)
 
 	for _, s := range e.found.amiss {
 		if err := s.apply(ctx, c, b); err != nil {
-			return managed.ExternalUpdate{}, err
+			failed = append(failed, err)
+			fields = asBefore(fields, b.Status.AtProvider.ManagedSettings, s.field)
 		}
 	}
 
 	if err := abortUploads(ctx, e.s3, Name(b), e.found.stale); err != nil {
-		return managed.ExternalUpdate{}, err
+		failed = append(failed, err)
+	}
+
+	if len(failed) > 0 {
+		b.Status.AtProvider.ManagedSettings = fields
+
+		return managed.ExternalUpdate{}, errors.Join(failed...)
 	}
 
 	setAvailable(b)
@@ -208,8 +222,6 @@ func setAvailable(b *v1alpha1.Bucket) {
 
 // admin is what is needed of an administration client. None of it is encrypted.
 type admin interface {
-	exporter
-
 	AccountInfo(ctx context.Context, o madmin.AccountOpts) (madmin.AccountInfo, error)
 	SetBucketQuota(ctx context.Context, bucket string, q *madmin.BucketQuota) error
 }

@@ -134,12 +134,12 @@ func (f *fakeServer) SetBucketPolicy(context.Context, string, string) error {
 	return f.call("SetBucketPolicy")
 }
 
-func (f *fakeServer) ListObjectsV2(_, _, _, _, _ string, _ int) (miniogo.ListBucketV2Result, error) {
-	return miniogo.ListBucketV2Result{Contents: f.objects}, nil
-}
-
-func (f *fakeServer) ListObjectsIter(context.Context, string, miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo] {
+func (f *fakeServer) ListObjectsIter(_ context.Context, _ string, opts miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo] {
 	return func(yield func(miniogo.ObjectInfo) bool) {
+		if !opts.WithVersions {
+			return
+		}
+
 		for _, o := range append([]miniogo.ObjectInfo{}, f.objects...) {
 			if f.clock != nil {
 				*f.clock = f.clock.Add(f.slowness)
@@ -196,7 +196,7 @@ func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
 	f.t = t
 
 	for range 5 {
-		e := &external{s3: f, admin: f, now: time.Now}
+		e := &external{s3: f, admin: f, server: f, now: time.Now}
 
 		o, err := e.Observe(t.Context(), b)
 
@@ -336,7 +336,7 @@ func TestDelete(t *testing.T) {
 			b.DeletionTimestamp = new(metav1.Now())
 			b.Spec.ForProvider.WhenNotEmpty = tc.policy
 
-			e := &external{s3: &f, admin: &f, now: func() time.Time { return clock }}
+			e := &external{s3: &f, admin: &f, server: &f, now: func() time.Time { return clock }}
 			if o, err := e.Observe(t.Context(), b); err != nil || !o.ResourceExists {
 				t.Fatalf("%s\nObserve(...): %+v, %v", tc.reason, o, err)
 			}
@@ -388,4 +388,34 @@ func quotaJSON(t *testing.T, size int64) []byte {
 	}
 
 	return b
+}
+
+// TestUpdateGoesOn lets a server's bucket hold more than its quota allows.
+func TestUpdateGoesOn(t *testing.T) {
+	b := newBucket()
+	meta.SetExternalName(b, b.Name)
+	b.Status.AtProvider.ManagedSettings = []string{"tags"}
+	b.Spec.ForProvider = v1alpha1.BucketParameters{
+		Versioning:      new(v1alpha1.VersioningEnabled),
+		Quota:           new(resource.MustParse("1")),
+		AnonymousAccess: new(v1alpha1.AnonymousAccessNone),
+	}
+
+	f := &fakeServer{
+		has:     settings{filePolicy: []byte(downloadPolicy("photos")), fileTags: files()[fileTags]},
+		objects: []miniogo.ObjectInfo{{Key: "a"}}, size: 100,
+	}
+
+	err := reconcile(t, f, b)
+	if err == nil || !strings.Contains(err.Error(), "spec.forProvider.quota") {
+		t.Fatalf("reconcile(...): want the quota to be refused, got %v", err)
+	}
+
+	if diff := cmp.Diff([]string{"SetBucketVersioning", "RemoveBucketTagging", "SetBucketPolicy"}, f.calls); diff != "" {
+		t.Errorf("want the other settings to be written: -want, +got:\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]string{"anonymousAccess", "versioning"}, b.Status.AtProvider.ManagedSettings); diff != "" {
+		t.Errorf("want what was written, and only that, to be remembered: -want, +got:\n%s", diff)
+	}
 }

@@ -3,6 +3,7 @@ package bucket
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"strconv"
 
 	"github.com/minio/madmin-go/v3"
@@ -15,7 +16,7 @@ import (
 )
 
 type quotaS3 interface {
-	ListObjectsV2(bucket, prefix, startAfter, token, delimiter string, maxKeys int) (miniogo.ListBucketV2Result, error)
+	ListObjectsIter(ctx context.Context, bucket string, o miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo]
 }
 
 // quota means a number of bytes.
@@ -73,13 +74,21 @@ func setQuota(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketP
 
 // usage returns how many bytes a bucket holds, as the server counted last. Asking
 // costs the more the more buckets there are, so an empty one is not asked for.
+// Versions count too: without them a bucket of deleted objects would seem empty.
 func usage(ctx context.Context, c clients, bucket string) (uint64, error) {
-	first, err := c.s3.ListObjectsV2(bucket, "", "", "", "", 1)
-	if err != nil {
-		return 0, errors.Wrap(err, "cannot look into it")
+	empty := true
+
+	for o := range c.s3.ListObjectsIter(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: 1}) {
+		if o.Err != nil {
+			return 0, errors.Wrap(o.Err, "cannot look into it")
+		}
+
+		empty = false
+
+		break
 	}
 
-	if len(first.Contents) == 0 {
+	if empty {
 		return 0, nil
 	}
 

@@ -71,6 +71,18 @@ func wanted(p *v1alpha1.BucketParameters) []string {
 	return fields
 }
 
+// asBefore returns fields, with field among them only if it was before.
+func asBefore(fields, before []string, field string) []string {
+	fields = slices.DeleteFunc(fields, func(f string) bool { return f == field })
+	if slices.Contains(before, field) {
+		fields = append(fields, field)
+	}
+
+	slices.Sort(fields)
+
+	return fields
+}
+
 // differences returns the settings in which a bucket is not as it should be: those
 // that are set and mean something else on the server, and those that the resource
 // has set once, no longer does, and that are still there. Any other is left alone.

@@ -182,6 +182,10 @@ func TestParseExport(t *testing.T) {
 		t.Errorf("parseExport(...): want another bucket's settings to be passed over, got %v, %v", got, err)
 	}
 
+	if got, err := parseExport(export(t, "photos", settings{"other.xml": []byte("a")}), "photos"); err != nil || len(got) > 0 {
+		t.Errorf("parseExport(...): want what is no setting to be passed over, got %v, %v", got, err)
+	}
+
 	if _, err := parseExport([]byte("nonsense"), "photos"); err == nil {
 		t.Error("parseExport(...): want an error")
 	}

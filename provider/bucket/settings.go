@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -53,8 +54,14 @@ func readSettings(ctx context.Context, e exporter, bucket string) (settings, err
 	return parseExport(b, bucket)
 }
 
+// isSetting says whether a file is one of those that are looked at.
+func isSetting(file string) bool {
+	return slices.ContainsFunc(allSettings(), func(s setting) bool { return s.file == file })
+}
+
 // parseExport reads the archive that a server answers with. Its files lie in a
-// directory that is named after the bucket.
+// directory that is named after the bucket. Those that no setting is kept in are
+// not unpacked: a small archive can hold any number of large ones.
 func parseExport(b []byte, bucket string) (settings, error) {
 	archive, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
@@ -65,7 +72,7 @@ func parseExport(b []byte, bucket string) (settings, error) {
 
 	for _, f := range archive.File {
 		name, found := strings.CutPrefix(f.Name, bucket+"/")
-		if !found {
+		if !found || !isSetting(name) {
 			continue
 		}
 

@@ -354,10 +354,11 @@ func TestCostOfCreation(t *testing.T) {
 
 			t.Logf("%d calls of MinIO, %d conflicts: %s", len(operations), conflicts, strings.Join(operations, ", "))
 
-			// A look that began before the cache knew of the write before it cannot
-			// be recorded, and is repeated.
-			if len(operations) > tc.most+conflicts*tc.look || !slices.Equal(encrypted, tc.encrypted) {
-				t.Errorf("%s\nwant at most %d calls, and %d for each conflict; of them encrypted: want %v, got %v",
+			// The last look may come twice: the record of the creation wakes the
+			// reconciler as well. One that began before the cache knew of the write
+			// before it cannot be recorded, and is repeated.
+			if len(operations) > tc.most+(1+conflicts)*tc.look || !slices.Equal(encrypted, tc.encrypted) {
+				t.Errorf("%s\nwant at most %d calls, and %d for another look and each conflict; of them encrypted: want %v, got %v",
 					tc.reason, tc.most, tc.look, tc.encrypted, encrypted)
 			}
 

@@ -3,6 +3,7 @@
 package direct
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,6 +76,9 @@ func liveThrough(t *testing.T, l life, n int, deaths map[string][]string) (crash
 			continue
 		}
 
+		// What the phase before still has to write is not of this one.
+		awaitQuiet(t)
+
 		died := bed.Wire.Arm(Fault{At: changesSomething, After: max(n, 1), Before: n == 0})
 
 		p.begin(t)
@@ -108,7 +112,7 @@ func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
 	t.Helper()
 
 	// What is still to come after a phase is over comes at once.
-	const quiet = 300 * time.Millisecond
+	const quiet = 200 * time.Millisecond
 
 	eventually(t, p.name+" to be over, or the provider to die", func() error {
 		select {
@@ -137,6 +141,22 @@ func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
 	default:
 		return call, false
 	}
+}
+
+// awaitQuiet waits until the provider makes no calls.
+func awaitQuiet(t *testing.T) {
+	t.Helper()
+
+	eventually(t, "the provider to be quiet", func() error {
+		from := bed.Wire.Now()
+		time.Sleep(100 * time.Millisecond)
+
+		if bed.Wire.Now() != from {
+			return errors.New("it makes calls")
+		}
+
+		return nil
+	})
 }
 
 // changesSomething says that a call changes what a resource, or the server, is

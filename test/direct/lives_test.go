@@ -20,9 +20,10 @@ import (
 
 // lives are all that TestCrash goes through. Each call makes a new resource.
 var lives = map[string]func(t *testing.T) life{
-	"Bucket": bucketLife,
-	"User":   userLife,
-	"Policy": policyLife,
+	"Bucket":             bucketLife,
+	"BucketWithSettings": settingsLife,
+	"User":               userLife,
+	"Policy":             policyLife,
 }
 
 // gained returns an error unless the server has more than before exactly this

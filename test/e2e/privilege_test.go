@@ -1,0 +1,141 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+// adminWith makes an administrator of MinIO with the policy of examples/platform,
+// and a ProviderConfig of the namespace that uses it. It returns its keys.
+func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
+	t.Helper()
+
+	ctx := t.Context()
+	accessKey, secretKey = "provider-"+ns, "not-root-but-good-enough"
+
+	document, err := os.ReadFile(filepath.Join(repo, "examples", "platform", "minio-admin-policy.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	ca := &corev1.ConfigMap{}
+	if err := errors.Join(
+		kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-ca"}, ca),
+		admin.AddCannedPolicy(ctx, accessKey, document),
+		admin.AddUser(ctx, accessKey, secretKey),
+		attach(ctx, accessKey, accessKey)); err != nil {
+		t.Fatal(err)
+	}
+
+	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "admin"}, Data: map[string][]byte{
+		"accessKey": []byte(accessKey), "secretKey": []byte(secretKey),
+	}})
+	create(t, &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "least"}, Spec: minio.ProviderConfigSpec{
+		Endpoint:    platform.MinIOInsideURL,
+		Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
+		CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
+	}})
+
+	return accessKey, secretKey
+}
+
+// TestLeastPrivilege lets the provider do all that it does with no more rights
+// than the example gives it.
+func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+	accessKey, secretKey := adminWith(t, ns)
+	config := &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: "least"}
+
+	plain, locked := newBucket(ns, "plain"), newBucket(ns, "locked")
+	plain.Spec.ForProvider = minio.BucketParameters{
+		Versioning:      new(minio.VersioningEnabled),
+		Quota:           new(resource.MustParse("1Gi")),
+		Lifecycle:       []minio.LifecycleRule{{ExpireAfterDays: new(int32(1)), AbortIncompleteUploadsAfterDays: new(int32(1))}},
+		Tags:            map[string]string{"a": "b"},
+		Encryption:      &minio.Encryption{Type: minio.EncryptionSSES3},
+		AnonymousAccess: new(minio.AnonymousAccessDownload),
+		WhenNotEmpty:    minio.WhenNotEmptyPurge,
+	}
+	locked.Spec.ForProvider = minio.BucketParameters{
+		ObjectLocking: true,
+		Retention:     &minio.Retention{Mode: minio.RetentionGovernance, Days: new(int32(1))},
+		WhenNotEmpty:  minio.WhenNotEmptyPurge,
+	}
+
+	p := newPolicy(ns, "least", listPhotos)
+	u := newUser(ns, "least", minio.Grant{BucketName: plain.Name})
+	u.Spec.ForProvider.Policies = []minio.PolicyAttachment{{PolicyRef: &xpv1.NamespacedReference{Name: p.Name}}}
+
+	plain.Spec.ProviderConfigReference, locked.Spec.ProviderConfigReference = config, config
+	p.Spec.ProviderConfigReference, u.Spec.ProviderConfigReference = config, config
+
+	create(t, plain)
+	create(t, locked)
+	create(t, p)
+	create(t, u)
+	waitAvailable(t, plain)
+	waitAvailable(t, locked)
+	waitAvailable(t, p)
+	waitAvailable(t, u)
+
+	// Settings are undone, a key is rotated, a user switched off and on.
+	change(t, plain, func(b *minio.Bucket) {
+		b.Spec.ForProvider = minio.BucketParameters{WhenNotEmpty: minio.WhenNotEmptyPurge}
+	})
+	eventually(t, "the settings to be undone", func() error {
+		if managed := plain.Status.AtProvider.ManagedSettings; len(managed) > 0 {
+			waitCondition(t, plain, xpv1.TypeSynced, corev1.ConditionTrue, "")
+			return errors.New(strings.Join(managed, ", "))
+		}
+
+		return nil
+	})
+	change(t, u, func(u *minio.User) {
+		u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
+	})
+	waitGeneration(t, u, 1)
+	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
+	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
+	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
+	waitAvailable(t, u)
+
+	if err := put(ctx, keysOf(t, u), plain.Name, "a"); err != nil {
+		t.Fatal(err)
+	}
+
+	// The provider need not be able to read what tenants store.
+	s3, err := clients.S3(plat, platform.MinIOInsideURL, accessKey, secretKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = s3.StatObject(ctx, plain.Name, "a", minioStat)
+	wantDenied(t, "read", err)
+
+	if err := errors.Join(kube.Delete(ctx, plain), kube.Delete(ctx, locked), kube.Delete(ctx, u), kube.Delete(ctx, p)); err != nil {
+		t.Fatal(err)
+	}
+
+	waitGone(t, plain)
+	waitGone(t, locked)
+	waitGone(t, u)
+	waitGone(t, p)
+}
