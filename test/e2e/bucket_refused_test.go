@@ -167,7 +167,7 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		fill(t, b.Name, 2<<20)
 
 		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
-		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "quota")
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.quota of 1Mi")
 		bucketSettings["Quota"].want(t, b.Name, "0")
 
 		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
@@ -181,12 +181,29 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		b := newBucket(newNamespace(t), "unknown-key")
 		b.Spec.ForProvider.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
 		create(t, b)
-		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "encryption")
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
 
 		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
 		waitAvailable(t, b)
 		bucketSettings["EncryptionWithKMS"].want(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
 	})
+}
+
+// TestBucketSettingIsUndoneAfterAnotherFailed sets tags beside an encryption that
+// fails: the tags were set nevertheless, and are undone with it.
+func TestBucketSettingIsUndoneAfterAnotherFailed(t *testing.T) {
+	t.Parallel()
+
+	b := newBucket(newNamespace(t), "half-set")
+	b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"}
+	b.Spec.ForProvider.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
+	create(t, b)
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
+	bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
+
+	change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
+	waitAvailable(t, b)
+	bucketSettings["Tags"].want(t, b.Name, "")
 }
 
 // fill puts an object of a size into a bucket, and waits until the server has

@@ -90,11 +90,11 @@ var bucketSettings = map[string]bucketSetting{
 		reason: "Tags that were set elsewhere are removed.",
 		field:  "tags",
 		set:    func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "gallery", "empty": ""} },
-		change: func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "archive & more"} },
+		change: func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "archive + more"} },
 		remove: func(p *minio.BucketParameters) { p.Tags = nil },
 		get:    getTags,
 		drift: func(ctx context.Context, bucket string) error {
-			ts, err := tags.NewTags(map[string]string{"team": "archive & more", "by": "hand"}, false)
+			ts, err := tags.NewTags(map[string]string{"team": "archive + more", "by": "hand"}, false)
 			if err != nil {
 				return err
 			}
@@ -102,8 +102,8 @@ var bucketSettings = map[string]bucketSetting{
 			return admin.S3.SetBucketTagging(ctx, bucket, ts)
 		},
 		isSet:      "map[empty: team:gallery]",
-		isChanged:  "map[team:archive & more]",
-		hasDrifted: "map[by:hand team:archive & more]",
+		isChanged:  "map[team:archive + more]",
+		hasDrifted: "map[by:hand team:archive + more]",
 	},
 	"EncryptionWithKMS": {
 		reason: "Encryption goes from the server's default key to one by name.",
