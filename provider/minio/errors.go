@@ -2,7 +2,6 @@ package minio
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
@@ -77,8 +76,11 @@ func IsWithoutKMS(err error) bool {
 	return code(err) == "KMSNotConfigured" || code(err) == miniogo.NotImplemented
 }
 
-// IsNoSuchKMSKey says that the server's KMS does not have a key.
-func IsNoSuchKMSKey(err error) bool { return strings.HasPrefix(code(err), "KMS.NotFound") }
+// IsNoSuchKMSKey says that the server's KMS does not have a key. The first code is
+// the KMS's own, handed through, the second that of the S3 API.
+func IsNoSuchKMSKey(err error) bool {
+	return code(err) == "kms:KeyNotFound" || code(err) == "KMS.NotFoundException"
+}
 
 // answered says that the error is MinIO's own answer.
 func answered(err error) bool {
