@@ -154,12 +154,13 @@ func (d *deletion) left(ctx context.Context, b *v1alpha1.Bucket) (bucket.Left, e
 
 // harmless reports whether deleting b cannot take anything along that it must
 // not, whatever is in the bucket: because it is to be purged, because it stays
-// on the server, or because b goes already. The webhook configuration's
-// matchConditions keep most of these away.
+// on the server, because none can have its name, or because b goes already. The
+// webhook configuration's matchConditions keep most of these away.
 func harmless(b *v1alpha1.Bucket) bool {
 	return meta.WasDeleted(b) ||
 		b.Spec.ForProvider.WhenNotEmpty == v1alpha1.WhenNotEmptyPurge ||
 		!managed.NewManagementPoliciesResolver(true, b.GetManagementPolicies()).ShouldDelete() ||
+		bucket.CheckName(bucket.Name(b)) != nil ||
 		!kind.Owns(b)
 }
 

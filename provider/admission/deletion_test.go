@@ -162,6 +162,12 @@ func TestDeletionOfBucket(t *testing.T) {
 			look:   look,
 			want:   allowed,
 		},
+		"NoName": {
+			reason: "No bucket can have such a name, so there is nothing to lose.",
+			bucket: newBucket("UPPER"),
+			look:   noLook,
+			want:   allowed,
+		},
 		"Purge": {
 			reason: "Whoever asks for a purge wants it all to go.",
 			bucket: newBucket(full, func(b *v1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge }),

@@ -73,13 +73,16 @@ func Name(b *v1alpha1.Bucket) string {
 	return b.GetName()
 }
 
+// CheckName returns what is wrong with the name of a bucket: the server would take
+// some such names for those of files.
+func CheckName(name string) error { return s3utils.CheckValidBucketNameStrict(name) }
+
 // Observe costs one call, which answers for existence and all settings, and a
 // second one for a bucket whose incomplete uploads are to be given up.
 func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalObservation, error) {
 	name := Name(b)
 
-	// The server would take some such names for those of files.
-	if err := s3utils.CheckValidBucketNameStrict(name); err != nil {
+	if err := CheckName(name); err != nil {
 		if meta.WasDeleted(b) {
 			return managed.ExternalObservation{}, nil
 		}
