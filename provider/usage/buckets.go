@@ -153,13 +153,14 @@ func (b *Buckets) ask(ctx context.Context) {
 }
 
 // wakeChanged has those Buckets looked at about which an answer says something
-// else than the one before, or nothing any more.
+// else than the one before, or nothing: what was answered before a restart is not
+// known.
 func (b *Buckets) wakeChanged(ctx context.Context, on []*v1alpha1.Bucket, before, after map[string]string) {
 	for _, o := range on {
 		name := meta.GetExternalName(o)
 
 		was, known := before[name]
-		if is, found := after[name]; !known || (found && is == was) {
+		if is, found := after[name]; found && (!known || is == was) {
 			continue
 		}
 

@@ -157,6 +157,26 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 	}
 }
 
+// TestBucketsVanishedBefore wants a bucket to be looked at that was gone when the
+// provider asked first.
+func TestBucketsVanishedBefore(t *testing.T) {
+	s := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+
+	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films")).Build()
+	calls := 0
+	srv := newServer(t, &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "films"}}}, &calls)
+	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) { return srv, nil }, logging.NewNopLogger())
+
+	b.ask(t.Context())
+
+	if len(b.wake) != 1 || (<-b.Changed()).Object.GetName() != "photos" {
+		t.Error("want the Bucket whose bucket is not in the answer to be looked at")
+	}
+}
+
 // TestBucketsGo wants nothing to be kept of Buckets that are gone.
 func TestBucketsGo(t *testing.T) {
 	s := runtime.NewScheme()

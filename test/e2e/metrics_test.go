@@ -87,7 +87,7 @@ func TestMetrics(t *testing.T) {
 		return bytes, objects, found
 	}
 
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(4 * time.Minute)
 	for bytes, objects, _ := seen(); bytes != float64(len("some text")) || objects != 1; bytes, objects, _ = seen() {
 		if time.Now().After(deadline) {
 			t.Fatalf("want the size of %s to be told, got %g bytes, %g objects", b.Name, bytes, objects)
@@ -108,7 +108,7 @@ func TestDriftIsNoticed(t *testing.T) {
 	waitAvailable(t, b)
 
 	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
-	deadline := time.Now().Add(3 * time.Minute)
+	deadline := time.Now().Add(4 * time.Minute)
 
 	until := func(what string, done func() bool) {
 		t.Helper()
