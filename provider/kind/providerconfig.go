@@ -1,12 +1,14 @@
 package kind
 
 import (
+	"context"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -74,7 +76,7 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 
 	// The runtime writes the configuration and its status whenever a use of it
 	// comes or goes, hundreds of times while hundreds of claims are made.
-	quiet := newQuietClient[T](mgr.GetClient(), record.forget)
+	quiet := newQuietClient[T](ownUses{Client: mgr.GetClient()}, record.forget)
 	quiet.updates = true
 
 	r := providerconfig.NewReconciler(quietManager{Manager: mgr, client: quiet}, kinds,
@@ -86,7 +88,34 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 		WithOptions(o.ForControllerRuntime()).
 		For(config).
 		Watches(&v1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
-		Complete(ratelimiter.NewReconciler(name, errors.WithSilentRequeueOnConflict(r), o.GlobalRateLimiter))
+		Complete(ratelimiter.NewReconciler(name, inNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter))
 
 	return errors.Wrapf(err, "cannot set up the controller of %s", gvk.Kind)
+}
+
+// inNamespace tells ownUses the namespace of the configuration that is reconciled.
+type inNamespace struct {
+	reconcile.Reconciler
+}
+
+// Reconcile reconciles one configuration.
+func (r inNamespace) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	return r.Reconciler.Reconcile(context.WithValue(ctx, namespaceKey{}, req.Namespace), req)
+}
+
+type namespaceKey struct{}
+
+// ownUses lists what is in the namespace of the configuration that is
+// reconciled, and everything for one of the whole cluster. The runtime counts
+// uses by the configuration's name only: one of the same name in another
+// namespace would keep this one from being deleted, for ever.
+type ownUses struct {
+	client.Client
+}
+
+// List lists objects.
+func (c ownUses) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	namespace, _ := ctx.Value(namespaceKey{}).(string)
+
+	return c.Client.List(ctx, list, append(opts, client.InNamespace(namespace))...)
 }

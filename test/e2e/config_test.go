@@ -214,9 +214,17 @@ func TestProviderConfigCredentials(t *testing.T) {
 	waitReason(t, pc, minio.ReasonServerUsable)
 }
 
-// TestProviderConfigInUse wants a configuration to stay while it is used.
+// TestProviderConfigInUse wants a configuration to stay while it is used, and to
+// go then, whatever one of its name in another namespace is used for.
 func TestProviderConfigInUse(t *testing.T) {
 	t.Parallel()
+
+	other := newConfig(t, newNamespace(t))
+	create(t, other)
+
+	neighbour := newBucketOn(other)
+	create(t, neighbour)
+	waitAvailable(t, neighbour)
 
 	ns := newNamespace(t)
 	pc := newConfig(t, ns)
