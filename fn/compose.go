@@ -47,7 +47,7 @@ func server(o *observation, pool input.Pool) xpv1.ProviderConfigReference {
 		}
 	}
 
-	return pool.ProviderConfigRef
+	return xpv1.ProviderConfigReference{Kind: pool.ProviderConfigRef.Kind, Name: pool.ProviderConfigRef.Name}
 }
 
 func newManaged(kind, name string, server xpv1.ProviderConfigReference, forProvider map[string]any) *composed.Unstructured {

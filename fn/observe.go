@@ -97,7 +97,7 @@ func (o *observation) owns(obj metav1.Object) bool {
 
 func (o *observation) bucketName() string { return "bucket-" + string(o.uid) }
 
-func (o *observation) secretName() string { return tenant.SecretNameFor(o.name) }
+func (o *observation) secretName() string { return tenant.SecretNameFor(o.name, "") }
 
 // providerConfigRef returns the provider configuration that a resource was made
 // with. It decides which server the resource is on.

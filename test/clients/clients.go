@@ -60,7 +60,7 @@ func BucketInfo(ctx context.Context, kube client.Client, namespace, claim string
 	var info tenant.BucketInfo
 
 	s := &corev1.Secret{}
-	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenant.SecretNameFor(claim)}, s); err != nil {
+	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenant.SecretNameFor(claim, "")}, s); err != nil {
 		return info, fmt.Errorf("cannot get the tenant's Secret: %w", err)
 	}
 

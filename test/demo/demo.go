@@ -276,7 +276,7 @@ func (d *demo) giveBack(ctx context.Context, info tenant.BucketInfo) error {
 			return !there, err
 		}},
 		{"Secret", func() (bool, error) {
-			err := d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: tenant.SecretNameFor(claim)}, &corev1.Secret{})
+			err := d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: tenant.SecretNameFor(claim, "")}, &corev1.Secret{})
 			return err != nil, client.IgnoreNotFound(err)
 		}},
 	} {

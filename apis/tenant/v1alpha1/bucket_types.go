@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -12,9 +13,9 @@ var BucketKind = schema.GroupVersionKind{Group: "apps.cozystack.io", Version: "v
 
 // Condition of a claim, beside Crossplane's own Ready and Synced.
 const (
-	// ConditionProvisioned is True once bucket, credentials and Secret are
-	// there. While it is False its reason and message say what the claim waits
-	// for.
+	// ConditionProvisioned is True once bucket, credentials and Secrets are
+	// there as the claim asks for them. While it is False its reason and message
+	// say what the claim waits for.
 	ConditionProvisioned = "Provisioned"
 
 	// ReasonProvisioned says that everything is there.
@@ -22,31 +23,215 @@ const (
 	// ReasonInvalidClaim says that the claim asks for something that the
 	// platform does not have. Nothing is made or changed.
 	ReasonInvalidClaim = "InvalidClaim"
+	// ReasonRuleBroken says that the claim breaks a rule of the platform. The
+	// message is the rule's. Nothing is made or changed.
+	ReasonRuleBroken = "RuleBroken"
+	// ReasonRuleFailed says that a rule of the platform could not be judged; the
+	// platform team must mend it. Nothing is made or changed.
+	ReasonRuleFailed = "RuleFailed"
 	// ReasonInvalidInput says that the Composition's input cannot be used; the
 	// platform team must mend it. Nothing is made or changed.
 	ReasonInvalidInput = "InvalidInput"
 	// ReasonWaitingForBucket says that the bucket is not ready yet.
 	ReasonWaitingForBucket = "WaitingForBucket"
-	// ReasonWaitingForUser says that the user with its access key is not ready
+	// ReasonWaitingForUser says that a user with its access key is not ready
 	// yet.
 	ReasonWaitingForUser = "WaitingForUser"
-	// ReasonSecretConflict says that the Secret's name is taken by a Secret
-	// that is not the claim's. It stays untouched; once it is gone the claim
-	// goes on.
+	// ReasonSecretConflict says that a Secret's name is taken by a Secret that
+	// is not the claim's. It stays untouched; once it is gone the claim goes on.
 	ReasonSecretConflict = "SecretConflict"
 )
 
+// DeletionPolicy says what becomes of a bucket when its claim is deleted.
+// +kubebuilder:validation:Enum=Retain;DeleteIfEmpty;Delete
+type DeletionPolicy string
+
+// What becomes of a bucket when its claim is deleted. Its credentials go in any
+// case.
+const (
+	// DeletionPolicyRetain leaves the bucket on the server with all that is in it.
+	DeletionPolicyRetain DeletionPolicy = "Retain"
+	// DeletionPolicyDeleteIfEmpty deletes the bucket, and refuses to delete the
+	// claim while anything is in it.
+	DeletionPolicyDeleteIfEmpty DeletionPolicy = "DeleteIfEmpty"
+	// DeletionPolicyDelete deletes the bucket with all that is in it.
+	DeletionPolicyDelete DeletionPolicy = "Delete"
+)
+
+// BucketUser is a further user of a bucket.
+type BucketUser struct {
+	// Readonly users may list and read objects, and nothing else. Others may
+	// also write and delete them.
+	// +optional
+	// +kubebuilder:default=false
+	Readonly bool `json:"readonly"`
+}
+
+// LifecycleRule deletes what has become old.
+// +kubebuilder:validation:XValidation:rule="has(self.expireAfterDays) || has(self.expireNoncurrentAfterDays) || has(self.abortIncompleteUploadsAfterDays)",message="a lifecycle rule needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays"
+type LifecycleRule struct {
+	// Prefix of the names of the objects that the rule is for. The default is
+	// all objects.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Prefix string `json:"prefix,omitempty"`
+
+	// ExpireAfterDays is how many days after its upload an object is deleted. In
+	// a versioned bucket it becomes a noncurrent version.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	ExpireAfterDays *int32 `json:"expireAfterDays,omitempty"`
+
+	// ExpireNoncurrentAfterDays is how many days after it was replaced or
+	// deleted a version is deleted for good.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	ExpireNoncurrentAfterDays *int32 `json:"expireNoncurrentAfterDays,omitempty"`
+
+	// AbortIncompleteUploadsAfterDays is how many days after it was begun a
+	// multipart upload is given up.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=36500
+	AbortIncompleteUploadsAfterDays *int32 `json:"abortIncompleteUploadsAfterDays,omitempty"`
+}
+
+// Rotation replaces all access keys of a claim by new ones.
+// +kubebuilder:validation:XValidation:rule="!has(self.interval) || !has(self.overlap) || duration(self.overlap) <= duration(self.interval)",message="overlap, 24h unless it is set, cannot be longer than interval"
+type Rotation struct {
+	// Interval from one key to the next, such as 720h. The default is never.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="interval must be at least 1m"
+	Interval *metav1.Duration `json:"interval,omitempty"`
+
+	// Overlap is how long an old key works beside the new one. Pods that take
+	// keys from the environment must restart within it.
+	// +optional
+	// +kubebuilder:default="24h"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="overlap cannot be negative"
+	Overlap *metav1.Duration `json:"overlap,omitempty"`
+
+	// Trigger is any text. Changing it replaces the keys at once.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Trigger string `json:"trigger,omitempty"`
+}
+
 // BucketSpec is what a tenant may ask for. All of it is optional.
 // +kubebuilder:validation:XValidation:rule="has(self.storagePool) == has(oldSelf.storagePool) && (!has(self.storagePool) || self.storagePool == oldSelf.storagePool)",message="storagePool is fixed at creation"
+// +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.versioning) || self.versioning",message="locking needs versioning: leave versioning out, or true"
+// +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.deletionPolicy) || self.deletionPolicy != 'Delete'",message="a bucket with locking is always retained: deletionPolicy cannot be Delete"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionUpdatePolicy) || self.crossplane.compositionUpdatePolicy == 'Automatic'",message="the platform chooses the composition revision: leave spec.crossplane.compositionUpdatePolicy out"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionRevisionSelector)",message="the platform chooses the composition revision: leave spec.crossplane.compositionRevisionSelector out"
 type BucketSpec struct {
+	// Locking keeps each object for the time that the pool says: nobody can
+	// delete or overwrite it before (S3 Object Lock). Such a bucket is always
+	// versioned, and always retained when the claim is deleted. Fixed at
+	// creation.
+	// +optional
+	// +kubebuilder:default=false
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="locking is fixed at creation"
+	Locking bool `json:"locking"`
+
 	// StoragePool is the platform's pool to take the bucket from. The default
 	// is the platform's default pool. Fixed at creation.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	StoragePool string `json:"storagePool,omitempty"`
+
+	// Users are further users of the bucket by name, at most 20, each with
+	// access keys of its own in the Secrets bucket-<claim>-<user> and
+	// bucket-<claim>-<user>-credentials. A user that is removed from here loses
+	// its keys at once. Names are made of lower-case letters, digits and hyphens,
+	// 63 at most, and cannot end in "credentials" as a word of its own.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=20
+	// +kubebuilder:validation:XValidation:rule="self.all(name, size(name) <= 63 && name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",message="the name of a user is made of at most 63 lower-case letters, digits and hyphens, and begins and ends with a letter or digit"
+	// +kubebuilder:validation:XValidation:rule="self.all(name, name != 'credentials' && !name.endsWith('-credentials'))",message="the name of a user cannot be credentials or end in -credentials: Secrets have such names"
+	Users map[string]BucketUser `json:"users,omitempty"`
+
+	// Quota is the most that the bucket may hold, all versions of its objects
+	// together, such as 10Gi, in whole bytes. The server counts from time to
+	// time, so a bucket may outgrow its quota for some minutes.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger()",message="quota must be whole bytes"
+	Quota *resource.Quantity `json:"quota,omitempty"`
+
+	// Versioning keeps the earlier versions of objects that are overwritten or
+	// deleted. Once it was true it can be suspended, not undone: versions that
+	// are there stay. The default is true with locking and otherwise the pool's.
+	// +optional
+	Versioning *bool `json:"versioning,omitempty"`
+
+	// Lifecycle deletes what has become old.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Lifecycle []LifecycleRule `json:"lifecycle,omitempty"`
+
+	// DeletionPolicy says what becomes of the bucket when the claim is deleted.
+	// A bucket with locking is always retained.
+	// +optional
+	// +kubebuilder:default=DeleteIfEmpty
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
+	// Rotation replaces the access keys of the claim and of all its users.
+	// +optional
+	Rotation *Rotation `json:"rotation,omitempty"`
+
+	// PublicRead lets everybody read objects whose names they know, without any
+	// key. It needs a pool that allows it.
+	// +optional
+	// +kubebuilder:default=false
+	PublicRead bool `json:"publicRead"`
+}
+
+// Access is what a user may do in the bucket.
+type Access string
+
+// Kinds of access.
+const (
+	// AccessReadWrite allows to list, read, write and delete objects.
+	AccessReadWrite Access = "ReadWrite"
+	// AccessReadOnly allows to list and read objects.
+	AccessReadOnly Access = "ReadOnly"
+)
+
+// CredentialsStatus says where the credentials of one user are, and how old.
+type CredentialsStatus struct {
+	// User is the name in spec.users. The claim's own credentials have none.
+	// +optional
+	User string `json:"user,omitempty"`
+
+	// Access is what these credentials allow.
+	// +optional
+	Access Access `json:"access,omitempty"`
+
+	// SecretName is the name of the Secret, in the claim's namespace, whose key
+	// BucketInfo holds endpoint and credentials.
+	// +optional
+	SecretName string `json:"secretName,omitempty"`
+
+	// CredentialsSecretName is the name of the Secret that holds the same in the
+	// shapes that applications read, for envFrom and as files.
+	// +optional
+	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`
+
+	// AccessKeyID is the ID of the current access key. It is no secret.
+	// +optional
+	AccessKeyID string `json:"accessKeyID,omitempty"`
+
+	// RotatedAt is when the current key was made.
+	// +optional
+	RotatedAt *metav1.Time `json:"rotatedAt,omitempty"`
+
+	// NextRotationAt is when the next key is due by spec.rotation.interval.
+	// +optional
+	NextRotationAt *metav1.Time `json:"nextRotationAt,omitempty"`
 }
 
 // BucketStatus is what the tenant needs to know of its bucket.
@@ -61,21 +246,34 @@ type BucketStatus struct {
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 
+	// Region of the server. It may be empty.
+	// +optional
+	Region string `json:"region,omitempty"`
+
 	// SecretName is the name of the Secret, in the claim's namespace, whose key
 	// BucketInfo holds endpoint and credentials.
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
+
+	// Credentials says which Secrets there are for whom: those of the claim
+	// first, then those of its users by name.
+	// +optional
+	// +listType=atomic
+	Credentials []CredentialsStatus `json:"credentials,omitempty"`
 }
 
 // Bucket is an S3 bucket of its own for a tenant, with credentials for it in
-// the Secret bucket-<name>.
+// the Secrets bucket-<name> and bucket-<name>-credentials.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced
+// +kubebuilder:printcolumn:name="STATE",type="string",JSONPath=".status.conditions[?(@.type=='Provisioned')].reason"
 // +kubebuilder:printcolumn:name="BUCKET",type="string",JSONPath=".status.bucketName"
 // +kubebuilder:printcolumn:name="ENDPOINT",type="string",JSONPath=".status.endpoint"
 // +kubebuilder:printcolumn:name="SECRET",type="string",JSONPath=".status.secretName"
+// +kubebuilder:printcolumn:name="ACCESS-KEY",type="string",JSONPath=".status.credentials[0].accessKeyID",priority=1
+// +kubebuilder:printcolumn:name="NEXT-ROTATION",type="string",JSONPath=".status.credentials[0].nextRotationAt",priority=1
 type Bucket struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -9,9 +9,21 @@ import (
 // BucketInfo document.
 const BucketInfoKey = "BucketInfo"
 
-// SecretNameFor returns the name of the Secret that a claim's credentials are
-// published in.
-func SecretNameFor(claim string) string { return "bucket-" + claim }
+// SecretNameFor returns the name of the Secret that holds the BucketInfo of a
+// claim's user. The claim's own credentials have an empty user.
+func SecretNameFor(claim, user string) string {
+	if user == "" {
+		return "bucket-" + claim
+	}
+
+	return "bucket-" + claim + "-" + user
+}
+
+// CredentialsSecretNameFor returns the name of the Secret that holds the
+// credentials of a claim's user in the shapes that applications read.
+func CredentialsSecretNameFor(claim, user string) string {
+	return SecretNameFor(claim, user) + "-credentials"
+}
 
 // BucketInfo is the document through which applications learn of their bucket:
 // version v1alpha1 of the BucketInfo of the Container Object Storage Interface
