@@ -45,8 +45,12 @@ const bucketResource = "buckets.minio.cistern.dev"
 // controller removes a bucket only if it is empty, whatever happens in between.
 //
 // A deletion that cannot be judged, because the server does not answer or cannot
-// be found, is refused too. The Buckets of a claim are read through kube; the
-// claim itself is in the review.
+// be found, is refused too. So is that of a claim whose deletionPolicy is
+// stricter than what is in force. Who deletes a claim whose bucket stays on the
+// server is told under which name.
+//
+// The Buckets of a claim are read through kube; the claim itself is in the
+// review.
 func Deletion(kube client.Reader, servers *kind.Servers) *webhook.Admission {
 	d := &deletion{kube: kube, server: servers.For, look: bucket.Look}
 
@@ -64,50 +68,82 @@ func (d *deletion) judge(ctx context.Context, req admission.Request) admission.R
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
-	buckets, err := d.buckets(ctx, req)
+	if req.Kind.Group == tenant.BucketKind.Group {
+		return d.judgeClaim(ctx, req)
+	}
+
+	b := &v1alpha1.Bucket{}
+	if err := json.Unmarshal(req.OldObject.Raw, b); err != nil {
+		return unknown(errors.Wrap(err, "cannot decode the Bucket, so nothing was deleted"))
+	}
+
+	return d.judgeBucket(ctx, b, emptyIt+"; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too")
+}
+
+// judgeClaim judges the Buckets that the claim to delete controls.
+func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admission.Response {
+	claim := &tenant.Bucket{}
+	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
+		return unknown(errors.Wrap(err, "cannot decode the claim, so nothing was deleted"))
+	}
+
+	if meta.WasDeleted(claim) {
+		return admission.Allowed("")
+	}
+
+	buckets, err := d.bucketsOf(ctx, claim)
 	if err != nil {
 		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so nothing was; try again later"))
 	}
 
+	var warnings []string
+
 	for i := range buckets {
 		b := &buckets[i]
-		if harmless(b) {
-			continue
+
+		if !meta.WasDeleted(b) && strictness(deletionPolicyOf(b)) < strictness(wantedDeletionPolicy(claim)) {
+			return admission.Denied(fmt.Sprintf("the deletion policy of bucket %q is to be %s and still is %s, so nothing was deleted: try again in a moment; "+
+				"if that does not help, see what the claim's condition %s says", bucket.Name(b), wantedDeletionPolicy(claim), deletionPolicyOf(b), tenant.ConditionProvisioned))
 		}
 
-		left, err := d.left(ctx, b)
-		if err != nil {
-			return unknown(errors.Errorf("cannot tell whether bucket %q is empty, so nothing was deleted: %v; try again later, or have an administrator "+
-				"set spec.managementPolicies of %s %q to [Observe], which leaves the bucket on the server", bucket.Name(b), err, bucketResource, b.GetName()))
+		// A tenant may not change the Bucket that its claim brought.
+		if r := d.judgeBucket(ctx, b, emptyIt+"; or set spec.deletionPolicy of the claim to Delete, which deletes them too, or to Retain, which leaves the bucket on the server"); !r.Allowed {
+			return r
 		}
 
-		if !left.Empty() {
-			return admission.Denied(fmt.Sprintf("bucket %q still holds %s, so nothing was deleted: %s", bucket.Name(b), left, wayOut(req, b)))
+		if !meta.WasDeleted(b) && deletionPolicyOf(b) == tenant.DeletionPolicyRetain {
+			warnings = append(warnings, fmt.Sprintf("bucket %q stays on the server with all that is in it; its access keys go", bucket.Name(b)))
 		}
+	}
+
+	return admission.Allowed("").WithWarnings(warnings...)
+}
+
+// emptyIt is what can be done about a bucket that is not empty.
+const emptyIt = "delete its objects with all their versions, and abort its incomplete uploads"
+
+// judgeBucket judges the deletion of one Bucket. The way out is told if the
+// bucket is not empty.
+func (d *deletion) judgeBucket(ctx context.Context, b *v1alpha1.Bucket, wayOut string) admission.Response {
+	if harmless(b) {
+		return admission.Allowed("")
+	}
+
+	left, err := d.left(ctx, b)
+	if err != nil {
+		return unknown(errors.Errorf("cannot tell whether bucket %q is empty, so nothing was deleted: %v; try again later, or have an administrator "+
+			"set spec.managementPolicies of %s %q to [Observe], which leaves the bucket on the server", bucket.Name(b), err, bucketResource, b.GetName()))
+	}
+
+	if !left.Empty() {
+		return admission.Denied(fmt.Sprintf("bucket %q still holds %s, so nothing was deleted: %s", bucket.Name(b), left, wayOut))
 	}
 
 	return admission.Allowed("")
 }
 
-// buckets returns the Buckets that the deletion is about: the one to delete, or
-// those that the claim to delete controls.
-func (d *deletion) buckets(ctx context.Context, req admission.Request) ([]v1alpha1.Bucket, error) {
-	if !ofClaim(req) {
-		b := v1alpha1.Bucket{}
-		err := json.Unmarshal(req.OldObject.Raw, &b)
-
-		return []v1alpha1.Bucket{b}, errors.Wrap(err, "cannot decode the Bucket")
-	}
-
-	claim := &metav1.PartialObjectMetadata{}
-	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
-		return nil, errors.Wrap(err, "cannot decode the claim")
-	}
-
-	if meta.WasDeleted(claim) {
-		return nil, nil
-	}
-
+// bucketsOf returns the Buckets that a claim controls.
+func (d *deletion) bucketsOf(ctx context.Context, claim *tenant.Bucket) ([]v1alpha1.Bucket, error) {
 	all := &v1alpha1.BucketList{}
 
 	// Nothing that is listed is changed, so it need not be copied.
@@ -128,6 +164,36 @@ func (d *deletion) buckets(ctx context.Context, req admission.Request) ([]v1alph
 	}
 
 	return slices.DeleteFunc(slices.Clone(all.Items), func(b v1alpha1.Bucket) bool { return !mine(b) }), nil
+}
+
+// wantedDeletionPolicy returns what a claim says is to become of its bucket.
+func wantedDeletionPolicy(claim *tenant.Bucket) tenant.DeletionPolicy {
+	switch {
+	case claim.Spec.Locking:
+		return tenant.DeletionPolicyRetain
+	case claim.Spec.DeletionPolicy == "":
+		return tenant.DeletionPolicyDeleteIfEmpty
+	}
+
+	return claim.Spec.DeletionPolicy
+}
+
+// deletionPolicyOf returns what would become of a Bucket's bucket, in the words
+// of the claim.
+func deletionPolicyOf(b *v1alpha1.Bucket) tenant.DeletionPolicy {
+	switch {
+	case !deletes(b):
+		return tenant.DeletionPolicyRetain
+	case b.Spec.ForProvider.WhenNotEmpty == v1alpha1.WhenNotEmptyPurge:
+		return tenant.DeletionPolicyDelete
+	}
+
+	return tenant.DeletionPolicyDeleteIfEmpty
+}
+
+// strictness orders what may become of a bucket: the higher, the less is lost.
+func strictness(p tenant.DeletionPolicy) int {
+	return slices.Index([]tenant.DeletionPolicy{tenant.DeletionPolicyDelete, tenant.DeletionPolicyDeleteIfEmpty, tenant.DeletionPolicyRetain}, p)
 }
 
 // left returns what is left in b's bucket. In one that does not exist there is
@@ -159,25 +225,15 @@ func (d *deletion) left(ctx context.Context, b *v1alpha1.Bucket) (bucket.Left, e
 func harmless(b *v1alpha1.Bucket) bool {
 	return meta.WasDeleted(b) ||
 		b.Spec.ForProvider.WhenNotEmpty == v1alpha1.WhenNotEmptyPurge ||
-		!managed.NewManagementPoliciesResolver(true, b.GetManagementPolicies()).ShouldDelete() ||
+		!deletes(b) ||
 		bucket.CheckName(bucket.Name(b)) != nil ||
 		!kind.Owns(b)
 }
 
-// wayOut says what to do about a bucket that is not empty. A tenant may not
-// change the Bucket that its claim brought.
-func wayOut(req admission.Request, b *v1alpha1.Bucket) string {
-	const empty = "delete its objects with all their versions, and abort its incomplete uploads"
-
-	if ofClaim(req) {
-		return fmt.Sprintf("%s; or have an administrator set spec.forProvider.whenNotEmpty of %s %q to Purge, which deletes them too", empty, bucketResource, b.GetName())
-	}
-
-	return empty + "; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too"
+// deletes reports whether the bucket goes with the resource at all.
+func deletes(b *v1alpha1.Bucket) bool {
+	return managed.NewManagementPoliciesResolver(true, b.GetManagementPolicies()).ShouldDelete()
 }
-
-// ofClaim reports whether a claim is to be deleted, and not a Bucket.
-func ofClaim(req admission.Request) bool { return req.Kind.Group == tenant.BucketKind.Group }
 
 // unknown refuses a deletion that could not be judged.
 func unknown(err error) admission.Response {

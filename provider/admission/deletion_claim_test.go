@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
@@ -25,8 +27,27 @@ func controlledBy(uid types.UID) func(*v1alpha1.Bucket) {
 	}
 }
 
+func purged(b *v1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge }
+
+func retained(b *v1alpha1.Bucket) {
+	b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate}
+}
+
+func newClaim(p tenant.DeletionPolicy, change ...func(*tenant.Bucket)) *tenant.Bucket {
+	c := &tenant.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: "team-a", UID: "mine"}}
+	c.Spec.DeletionPolicy = p
+
+	for _, f := range change {
+		f(c)
+	}
+
+	return c
+}
+
 func TestDeletionOfClaim(t *testing.T) {
-	claim := &tenant.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: "team-a", UID: "mine"}}
+	// The claim of an API server that knows no defaults.
+	claim := newClaim("")
+	warned := verdict{Allowed: true, Code: http.StatusOK, Warnings: []string{`bucket "full" stays on the server with all that is in it; its access keys go`}}
 	elsewhere := newBucket(full, controlledBy("mine"))
 	elsewhere.Namespace = "team-b"
 
@@ -42,7 +63,7 @@ func TestDeletionOfClaim(t *testing.T) {
 			objects: []client.Object{newBucket(hollow, controlledBy("mine")), newBucket(full, controlledBy("mine"))},
 			want: verdict{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
 				`delete its objects with all their versions, and abort its incomplete uploads; ` +
-				`or have an administrator set spec.forProvider.whenNotEmpty of buckets.minio.cistern.dev "photos-full" to Purge, which deletes them too`},
+				`or set spec.deletionPolicy of the claim to Delete, which deletes them too, or to Retain, which leaves the bucket on the server`},
 		},
 		"Empty": {
 			reason:  "There is nothing to lose.",
@@ -54,12 +75,42 @@ func TestDeletionOfClaim(t *testing.T) {
 			objects: []client.Object{newBucket(full, controlledBy("others")), newBucket(strange), elsewhere},
 			want:    allowed,
 		},
-		"Purge": {
-			reason: "The Bucket decides, as if it were deleted itself.",
-			objects: []client.Object{newBucket(full, controlledBy("mine"), func(b *v1alpha1.Bucket) {
-				b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge
-			})},
-			want: allowed,
+		"Delete": {
+			reason:  "Whoever says Delete wants all to go.",
+			claim:   newClaim(tenant.DeletionPolicyDelete),
+			objects: []client.Object{newBucket(full, controlledBy("mine"), purged)},
+			want:    allowed,
+		},
+		"DeleteNoMore": {
+			reason:  "What was to be deleted a moment ago is lost if the change is not waited for.",
+			objects: []client.Object{newBucket(full, controlledBy("mine"), purged)},
+			want: verdict{Code: http.StatusForbidden, Message: `the deletion policy of bucket "full" is to be DeleteIfEmpty and still is Delete, ` +
+				`so nothing was deleted: try again in a moment; if that does not help, see what the claim's condition Provisioned says`},
+		},
+		"Retain": {
+			reason:  "Nothing is lost, and the tenant learns what its bucket is called.",
+			claim:   newClaim(tenant.DeletionPolicyRetain),
+			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
+			want:    warned,
+		},
+		"RetainSoon": {
+			reason:  "Also an empty bucket is to stay.",
+			claim:   newClaim(tenant.DeletionPolicyRetain),
+			objects: []client.Object{newBucket(hollow, controlledBy("mine"))},
+			want: verdict{Code: http.StatusForbidden, Message: `the deletion policy of bucket "empty" is to be Retain and still is DeleteIfEmpty, ` +
+				`so nothing was deleted: try again in a moment; if that does not help, see what the claim's condition Provisioned says`},
+		},
+		"RetainNoMore": {
+			reason:  "Until the change is in force the bucket stays, and nothing is lost.",
+			claim:   newClaim(tenant.DeletionPolicyDelete),
+			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
+			want:    warned,
+		},
+		"Locking": {
+			reason:  "A bucket with locking is always retained.",
+			claim:   newClaim(tenant.DeletionPolicyDeleteIfEmpty, func(c *tenant.Bucket) { c.Spec.Locking = true }),
+			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
+			want:    warned,
 		},
 		"AlreadyDeleted": {
 			reason: "There is nothing to refuse any more.",

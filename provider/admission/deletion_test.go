@@ -115,13 +115,14 @@ func someServer(context.Context, resource.ModernManaged) (*minio.Server, error) 
 
 // verdict is a response as whoever deletes sees it.
 type verdict struct {
-	Allowed bool
-	Code    int32
-	Message string
+	Allowed  bool
+	Code     int32
+	Message  string
+	Warnings []string
 }
 
 func verdictOf(r admission.Response) verdict {
-	return verdict{Allowed: r.Allowed, Code: r.Result.Code, Message: r.Result.Message}
+	return verdict{Allowed: r.Allowed, Code: r.Result.Code, Message: r.Result.Message, Warnings: r.Warnings}
 }
 
 var allowed = verdict{Allowed: true, Code: http.StatusOK}
