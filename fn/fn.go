@@ -2,49 +2,46 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/crossplane/function-sdk-go/errors"
 	"github.com/crossplane/function-sdk-go/logging"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
-	"github.com/crossplane/function-sdk-go/request"
-	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/response"
 
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/fn/policy"
 )
 
 // ttl is how long a response holds. Crossplane watches everything that could
 // change it, so the next run is a safety net, not a poll.
 const ttl = time.Hour
 
-// Names of the composed resources, as Crossplane keeps them apart.
-const (
-	resourceBucket resource.Name = "bucket"
-	resourceUser   resource.Name = "user"
-	resourceSecret resource.Name = "secret"
-)
-
-// Function turns claims into managed resources and Secrets. It keeps no state.
+// Function turns claims into managed resources and Secrets. It keeps no state
+// but inputs that it has read before.
 type Function struct {
 	fnv1.UnimplementedFunctionRunnerServiceServer
 
-	log logging.Logger
+	log      logging.Logger
+	policies *policy.Cache
+}
+
+// NewFunction returns a Function.
+func NewFunction(log logging.Logger) *Function {
+	return &Function{log: log, policies: policy.NewCache()}
 }
 
 // RunFunction composes the resources of one claim: in the first pass bucket and
-// user, and once both are ready the Secret. What it cannot judge it leaves as
-// it is; a refusal is a fatal result, upon which Crossplane changes nothing.
-func (f *Function) RunFunction(_ context.Context, req *fnv1.RunFunctionRequest) (*fnv1.RunFunctionResponse, error) {
+// users, and once these are ready the Secrets. A claim that the platform refuses
+// is kept as it is: nothing is made, changed or deleted but Secrets, which follow
+// their keys.
+func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest) (*fnv1.RunFunctionResponse, error) {
 	f.log.Debug("Running", "tag", req.GetMeta().GetTag())
 
 	rsp := response.To(req, ttl)
-
-	in, err := decodeInput(req.GetInput())
-	if err != nil {
-		refuse(rsp, tenant.ReasonInvalidInput, errors.Wrap(err, "the Composition's input cannot be used; please tell the platform team"))
-		return rsp, nil
-	}
 
 	o, err := observe(req)
 	if err != nil {
@@ -52,47 +49,117 @@ func (f *Function) RunFunction(_ context.Context, req *fnv1.RunFunctionRequest) 
 		return rsp, nil
 	}
 
-	pool, err := choosePool(in, o.storagePool)
-	if err != nil {
-		refuse(rsp, tenant.ReasonInvalidClaim, err)
-		return rsp, nil
+	c, refusal := f.plan(ctx, req, rsp, o)
+	if refusal != nil {
+		response.Warning(rsp, errors.New(refusal.message)).TargetComposite().WithReason(refusal.reason)
 	}
 
-	desired, err := request.GetDesiredComposedResources(req)
-	if err != nil {
-		response.Fatal(rsp, errors.Wrap(err, "cannot read the resources of earlier steps"))
-		return rsp, nil
-	}
-
-	desired[resourceBucket] = composeBucket(o, pool)
-	desired[resourceUser] = composeUser(o, pool)
-
-	secret, err := composeSecret(o)
+	s, err := composeSecrets(o, c)
 	if err != nil {
 		response.Fatal(rsp, err)
 		return rsp, nil
 	}
 
-	if secret != nil {
-		desired[resourceSecret] = secret
+	requireSecrets(rsp, o, s.asking)
+
+	all := c.resources()
+	for name, secret := range s.composed {
+		all[name] = secret
 	}
 
-	requireSecret(rsp, o)
-
-	if err := response.SetDesiredComposedResources(rsp, desired); err != nil {
+	if err := response.SetDesiredComposedResources(rsp, all); err != nil {
 		response.Fatal(rsp, errors.Wrap(err, "cannot return the composed resources"))
 		return rsp, nil
 	}
 
-	if err := setStatus(rsp, req, o, secret); err != nil {
+	if err := setStatus(rsp, req, o, c, s, refusal); err != nil {
 		response.Fatal(rsp, err)
 	}
 
 	return rsp, nil
 }
 
-// refuse says on the claim why it is refused.
-func refuse(rsp *fnv1.RunFunctionResponse, reason string, err error) {
-	response.ConditionFalse(rsp, tenant.ConditionProvisioned, reason).WithMessage(err.Error()).TargetComposite()
-	response.Fatal(rsp, err)
+// refusal says why a claim is kept as it is.
+type refusal struct{ reason, message string }
+
+// plan returns what is to become of the claim: what it asks for, or, with a
+// refusal, what there is.
+func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse, o *observation) (composition, *refusal) {
+	p, err := f.policies.Read(req.GetInput())
+	if err != nil {
+		return keepAll(o), &refusal{tenant.ReasonInvalidInput, "the Composition's input cannot be used; please tell the platform team: " + err.Error()}
+	}
+
+	if p.NeedsNamespace() {
+		requireNamespace(rsp, o)
+	}
+
+	asWritten := &tenant.BucketSpec{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.spec(), asWritten); err != nil {
+		return keepAll(o), &refusal{tenant.ReasonInvalidClaim, "cannot read the claim's spec: " + err.Error()}
+	}
+
+	pool, err := p.Pool(asWritten.StoragePool)
+	if err != nil {
+		return keepAll(o), &refusal{tenant.ReasonInvalidClaim, err.Error()}
+	}
+
+	spec := pool.WithDefaults(o.spec())
+	c := compose(o, pool, spec)
+
+	if err := pool.Check(asWritten); err != nil {
+		return keepAll(o), refuse(o, c, tenant.ReasonInvalidClaim, err.Error())
+	}
+
+	namespace, asked := o.requiredNamespace()
+	if p.NeedsNamespace() && namespace == nil {
+		message := "waiting for the namespace, which a rule asks about"
+		if asked {
+			message = "Crossplane cannot read namespace \"" + o.namespace + "\", which a rule asks about; please tell the platform team"
+		}
+
+		return keepAll(o), &refusal{tenant.ReasonRuleFailed, message}
+	}
+
+	old, _ := o.claim["status"].(map[string]any)
+
+	broken, err := p.Judge(ctx, policy.Facts{
+		Claim:     map[string]any{"metadata": o.claim["metadata"], "spec": spec},
+		Namespace: namespace,
+		Pool:      pool,
+		Old:       old,
+	})
+	if err != nil {
+		return keepAll(o), refuse(o, c, tenant.ReasonRuleFailed, err.Error()+"; please tell the platform team")
+	}
+
+	if len(broken) > 0 {
+		messages := make([]string, 0, len(broken))
+		for _, b := range broken {
+			messages = append(messages, b.Message)
+		}
+
+		return keepAll(o), refuse(o, c, tenant.ReasonRuleBroken, strings.Join(messages, "; "))
+	}
+
+	return c, nil
+}
+
+// refuse returns a refusal of what was to become of a claim, which says what of
+// it is not applied.
+func refuse(o *observation, c composition, reason, message string) *refusal {
+	if fields := c.notApplied(o); len(fields) > 0 {
+		message += " (not applied: " + strings.Join(fields, ", ") + ")"
+	}
+
+	return &refusal{reason, message}
+}
+
+// requireNamespace asks Crossplane for the claim's namespace.
+func requireNamespace(rsp *fnv1.RunFunctionResponse, o *observation) {
+	requireResource(rsp, requirementNamespace, &fnv1.ResourceSelector{
+		ApiVersion: "v1",
+		Kind:       "Namespace",
+		Match:      &fnv1.ResourceSelector_MatchName{MatchName: o.namespace},
+	})
 }

@@ -71,7 +71,7 @@ func TestRunFunctionIsDeterministic(t *testing.T) {
 func runCase(t *testing.T, path string) []byte {
 	t.Helper()
 
-	f := &Function{log: logging.NewNopLogger()}
+	f := NewFunction(logging.NewNopLogger())
 
 	rsp, err := f.RunFunction(context.Background(), readRequest(t, path))
 	if err != nil {
@@ -116,4 +116,19 @@ func toYAML(t *testing.T, m proto.Message) []byte {
 	}
 
 	return b
+}
+
+// BenchmarkRunFunction runs the function for a claim in its steady state: ready,
+// with three users and five rules.
+func BenchmarkRunFunction(b *testing.B) {
+	f := NewFunction(logging.NewNopLogger())
+	req := readRequest(b, "testdata/ready-users/request.yaml")
+
+	b.ReportAllocs()
+
+	for b.Loop() {
+		if _, err := f.RunFunction(b.Context(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -29,7 +29,7 @@ func (c *cli) Run() error {
 		return err
 	}
 
-	return function.Serve(&Function{log: log},
+	return function.Serve(NewFunction(log),
 		function.Listen("tcp", c.Address),
 		function.MTLSCertificates(c.TLSCertsDir),
 		function.Insecure(c.Insecure))

@@ -1,52 +1,38 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/function-sdk-go/errors"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/request"
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
-
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// requirementSecret is the name under which Crossplane is asked for whatever
-// Secret has the name that the tenant's Secret is to have.
-const requirementSecret = "secret"
+// requirementNamespace is the name under which Crossplane is asked for the
+// claim's namespace. Secrets are asked for under the names of their composed
+// resources.
+const requirementNamespace = "namespace"
 
-// observation is what one run is told of a claim. It is read by field path, so
-// that resources of a neighbouring version of the API can be read as well.
+// observation is what one run is told of a claim. Resources are read by field
+// path, so that those of a neighbouring version of the API can be read as well.
 type observation struct {
-	name        string
-	namespace   string
-	uid         types.UID
-	storagePool string
-	// endpoint that the claim's status holds from an earlier run.
-	endpoint string
+	name, namespace, uid string
 
-	bucket managedResource
-	user   managedResource
-
-	// secret is the tenant's Secret if it exists and is the claim's own.
-	secret *composed.Unstructured
-	// conflict says that a Secret of that name exists which is not.
-	conflict bool
-	// asked says that Crossplane has been asked for the Secret; until then
-	// nothing is known of a conflict.
-	asked bool
-}
-
-// managedResource is what is observed of a composed managed resource. Nothing
-// is observed of it before Crossplane has made it.
-type managedResource struct {
-	resource.ObservedComposed
+	// claim as the tenant wrote it, with its status of an earlier run.
+	claim map[string]any
+	// resources that were composed and are the claim's own.
+	resources map[resource.Name]resource.ObservedComposed
+	// required holds what Crossplane was asked for, and found or not.
+	required map[string][]resource.Required
 }
 
 func observe(req *fnv1.RunFunctionRequest) (*observation, error) {
@@ -55,80 +41,184 @@ func observe(req *fnv1.RunFunctionRequest) (*observation, error) {
 		return nil, errors.Wrap(err, "cannot read the claim")
 	}
 
-	composedResources, err := request.GetObservedComposedResources(req)
-	if err != nil {
-		return nil, errors.Wrap(err, "cannot read the composed resources")
-	}
-
 	o := &observation{
 		name:      xr.Resource.GetName(),
 		namespace: xr.Resource.GetNamespace(),
-		uid:       xr.Resource.GetUID(),
-		bucket:    managedResource{composedResources[resourceBucket]},
-		user:      managedResource{composedResources[resourceUser]},
-	}
-	// A field that is not set reads as empty, and that is what it means.
-	o.storagePool, _ = xr.Resource.GetString("spec.storagePool")
-	o.endpoint, _ = xr.Resource.GetString("status.endpoint")
-
-	if s := composedResources[resourceSecret].Resource; s != nil && o.owns(s) {
-		o.secret = s
+		uid:       string(xr.Resource.GetUID()),
+		claim:     xr.Resource.UnstructuredContent(),
 	}
 
-	found, asked, err := request.GetRequiredResource(req, requirementSecret)
-	if err != nil {
-		return nil, errors.Wrap(err, "cannot read the required Secret")
+	if o.resources, err = request.GetObservedComposedResources(req); err != nil {
+		return nil, errors.Wrap(err, "cannot read the composed resources")
 	}
 
-	o.asked = asked
-	for _, s := range found {
-		o.conflict = o.conflict || !o.owns(s.Resource)
+	if o.required, err = request.GetRequiredResources(req); err != nil {
+		return nil, errors.Wrap(err, "cannot read the required resources")
 	}
 
 	return o, nil
+}
+
+// spec returns the claim's spec as the tenant wrote it.
+func (o *observation) spec() map[string]any {
+	spec, _ := o.claim["spec"].(map[string]any)
+
+	return spec
+}
+
+// status returns a text of the claim's status of an earlier run.
+func (o *observation) status(field string) string {
+	s, _, _ := unstructured.NestedString(o.claim, "status", field) //nolint:errcheck // What is no text says nothing.
+
+	return s
 }
 
 // owns reports whether the claim controls an object.
 func (o *observation) owns(obj metav1.Object) bool {
 	c := metav1.GetControllerOf(obj)
 
-	return c != nil && c.UID == o.uid
+	return c != nil && string(c.UID) == o.uid
 }
 
-func (o *observation) bucketName() string { return "bucket-" + string(o.uid) }
+// resourceName is the name of the claim's Bucket, and of the bucket unless the
+// platform team had the Bucket adopt another one. It is made from the claim's
+// UID: the same name may be claimed again at once.
+func (o *observation) resourceName() string { return "bucket-" + o.uid }
 
-func (o *observation) secretName() string { return tenant.SecretNameFor(o.name, "") }
-
-// providerConfigRef returns the provider configuration that a resource was made
-// with. It decides which server the resource is on.
-func (m managedResource) providerConfigRef() (xpv1.ProviderConfigReference, bool) {
-	var ref xpv1.ProviderConfigReference
-	if !m.exists() {
-		return ref, false
+// bucketName is the name of the claim's bucket on the server.
+func (o *observation) bucketName() string {
+	if b := o.bucket(); b.exists() {
+		if n := meta.GetExternalName(b.Resource); n != "" {
+			return n
+		}
 	}
 
-	err := m.Resource.GetValueInto("spec.providerConfigRef", &ref)
+	return o.resourceName()
+}
 
-	return ref, err == nil && ref.Kind != "" && ref.Name != ""
+func (o *observation) bucket() managedResource { return managedResource{o.resources[resourceBucket]} }
+
+func (o *observation) user(i identity) managedResource {
+	return managedResource{o.resources[i.resource()]}
+}
+
+// users returns whose User resources exist: the claim's own, then the others by
+// name.
+func (o *observation) users() []identity {
+	var all []identity
+
+	for name := range o.resources {
+		if i, ok := identityOf(name); ok {
+			all = append(all, i)
+		}
+	}
+
+	slices.Sort(all)
+
+	return all
+}
+
+// secret returns a Secret that was composed before, or nil.
+func (o *observation) secret(name resource.Name) *composed.Unstructured {
+	if s := o.resources[name].Resource; s != nil && o.owns(s) {
+		return s
+	}
+
+	return nil
+}
+
+// free says whether nobody has a Secret of the name that one is to be composed
+// under, and whether that is known at all.
+func (o *observation) free(name resource.Name) (free, known bool) {
+	found, asked := o.required[string(name)]
+
+	return !slices.ContainsFunc(found, func(r resource.Required) bool { return !o.owns(r.Resource) }), asked
+}
+
+// managedResource is what is observed of a composed managed resource. Nothing
+// is observed of it before Crossplane has made it.
+type managedResource struct {
+	resource.ObservedComposed
 }
 
 func (m managedResource) exists() bool { return m.Resource != nil }
 
+// providerConfigRef returns the provider configuration that a resource was made
+// with. It decides which server the resource is on.
+func (m managedResource) providerConfigRef() (xpv1.ProviderConfigReference, bool) {
+	kind, _ := m.field("spec", "providerConfigRef", "kind").(string)
+	name, _ := m.field("spec", "providerConfigRef", "name").(string)
+
+	return xpv1.ProviderConfigReference{Kind: kind, Name: name}, kind != "" && name != ""
+}
+
+// ready reports whether the resource is as its spec says, and says so of the
+// spec that it has now.
 func (m managedResource) ready() bool {
-	return m.exists() &&
-		m.Resource.GetCondition(xpv1.TypeReady).Status == corev1.ConditionTrue &&
-		m.Resource.GetCondition(xpv1.TypeSynced).Status == corev1.ConditionTrue
+	return m.isTrue(xpv1.TypeReady) && m.isTrue(xpv1.TypeSynced)
+}
+
+func (m managedResource) isTrue(t xpv1.ConditionType) bool {
+	c := m.condition(t)
+	if c["status"] != string(corev1.ConditionTrue) {
+		return false
+	}
+
+	// Not every condition says of which generation it is true.
+	of, told := c["observedGeneration"].(float64)
+
+	return !told || of >= float64(m.Resource.GetGeneration())
 }
 
 // trouble returns what keeps a resource from being ready, as far as it says.
 func (m managedResource) trouble() string {
+	c := m.condition(xpv1.TypeSynced)
+	if c["status"] != string(corev1.ConditionFalse) {
+		c = m.condition(xpv1.TypeReady)
+	}
+
+	message, _ := c["message"].(string)
+
+	return strings.TrimSpace(message)
+}
+
+// condition returns a condition of the resource, nil if it has none of the type.
+func (m managedResource) condition(t xpv1.ConditionType) map[string]any {
+	conditions, _ := m.field("status", "conditions").([]any)
+
+	for _, c := range conditions {
+		if c, ok := c.(map[string]any); ok && c["type"] == string(t) {
+			return c
+		}
+	}
+
+	return nil
+}
+
+// field returns a field of the resource, nil if it is not set.
+func (m managedResource) field(path ...string) any {
 	if !m.exists() {
-		return ""
+		return nil
 	}
 
-	if c := m.Resource.GetCondition(xpv1.TypeSynced); c.Status == corev1.ConditionFalse {
-		return strings.TrimSpace(c.Message)
+	return field(m.Resource.Object, path...)
+}
+
+func field(obj map[string]any, path ...string) any {
+	v, _, _ := unstructured.NestedFieldNoCopy(obj, path...) //nolint:errcheck // What cannot be reached is not set.
+
+	return v
+}
+
+// requiredNamespace returns the claim's namespace, nil if Crossplane did not
+// find it, and whether it was asked for it.
+func (o *observation) requiredNamespace() (namespace map[string]any, asked bool) {
+	found, asked := o.required[requirementNamespace]
+	for _, r := range found {
+		if r.Resource.GetName() == o.namespace {
+			return r.Resource.Object, asked
+		}
 	}
 
-	return strings.TrimSpace(m.Resource.GetCondition(xpv1.TypeReady).Message)
+	return nil, asked
 }

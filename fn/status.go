@@ -1,6 +1,10 @@
 package main
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/crossplane/function-sdk-go/errors"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/request"
@@ -12,69 +16,131 @@ import (
 
 // setStatus tells the tenant what there is, and if it is not everything yet
 // then what the claim waits for.
-func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *observation, secret *resource.DesiredComposed) error {
+func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *observation, c composition, s *secrets, r *refusal) error {
 	xr, err := request.GetDesiredCompositeResource(req)
 	if err != nil {
 		return errors.Wrap(err, "cannot read the claim's status of earlier steps")
 	}
 
-	endpoint := o.endpoint
-	if s3, complete := o.credentials(); complete {
-		endpoint = s3.Endpoint
+	status := statusOf(o, c, s)
+	if earlier, ok := xr.Resource.Object["status"].(map[string]any); ok {
+		maps.Copy(earlier, status)
+	} else if len(status) > 0 {
+		xr.Resource.Object["status"] = status
 	}
 
-	status := map[string]string{"bucketName": o.bucketName()}
-	if endpoint != "" {
-		status["endpoint"] = endpoint
+	if r == nil {
+		r = c.waitsFor(s)
 	}
 
-	if secret != nil {
-		status["secretName"] = secret.Resource.GetName()
-	}
+	xr.Ready = ready(r == nil)
 
-	for field, value := range status {
-		if err := xr.Resource.SetString("status."+field, value); err != nil {
-			return errors.Wrapf(err, "cannot set status.%s of the claim", field)
-		}
-	}
-
-	xr.Ready = resource.ReadyTrue
-
-	reason, message := waitsFor(o)
-	if reason == "" {
+	if r == nil {
 		response.ConditionTrue(rsp, tenant.ConditionProvisioned, tenant.ReasonProvisioned).TargetComposite()
 	} else {
-		response.ConditionFalse(rsp, tenant.ConditionProvisioned, reason).WithMessage(message).TargetComposite()
-
-		xr.Ready = resource.ReadyFalse
+		response.ConditionFalse(rsp, tenant.ConditionProvisioned, r.reason).WithMessage(r.message).TargetComposite()
 	}
 
 	return errors.Wrap(response.SetDesiredCompositeResource(rsp, xr), "cannot return the claim's status")
 }
 
-// waitsFor returns reason and message of the first thing that the claim waits
-// for; an empty reason if there is none.
-func waitsFor(o *observation) (reason, message string) {
-	_, complete := o.credentials()
+// statusOf returns the fields of the claim's status. What was known once is told
+// while it cannot be seen.
+func statusOf(o *observation, c composition, s *secrets) map[string]any {
+	status := map[string]any{}
 
-	switch {
-	case o.conflict:
-		return tenant.ReasonSecretConflict, "Secret \"" + o.secretName() + "\" exists and is not this claim's: delete or rename it, or claim the bucket under another name"
-	case !o.bucket.ready():
-		return tenant.ReasonWaitingForBucket, because("waiting for the bucket", o.bucket.trouble())
-	case !o.user.ready():
-		return tenant.ReasonWaitingForUser, because("waiting for the access key", o.user.trouble())
-	case !complete:
-		return tenant.ReasonWaitingForUser, "waiting for the access key to be published"
+	if c.bucket != nil {
+		status["bucketName"] = o.bucketName()
 	}
 
-	return "", ""
+	endpoint, region := o.status("endpoint"), o.status("region")
+	if s3, complete := o.credentials(claimItself); complete {
+		endpoint, region = s3.Endpoint, s3.Region
+	}
+
+	for field, value := range map[string]string{"endpoint": endpoint, "region": region, "secretName": s.nameOf(resourceSecret)} {
+		if value != "" {
+			status[field] = value
+		}
+	}
+
+	var credentials []any
+
+	for _, i := range c.identities() {
+		if u := o.user(i); u.exists() {
+			credentials = append(credentials, credentialsStatus(u, i, s))
+		}
+	}
+
+	if len(credentials) > 0 {
+		status["credentials"] = credentials
+	}
+
+	return status
 }
 
-func because(what, why string) string {
-	if why == "" {
-		return what
+// credentialsStatus tells of one identity's credentials.
+func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any {
+	all := map[string]any{
+		"user":                  string(i),
+		"secretName":            s.nameOf(i.of(resourceSecret)),
+		"credentialsSecretName": s.nameOf(i.of(resourceCredentials)),
+		"accessKeyID":           u.field("status", "atProvider", "accessKeyID"),
+		"rotatedAt":             u.field("status", "atProvider", "rotatedAt"),
+		"nextRotationAt":        u.field("status", "atProvider", "nextRotationAt"),
 	}
 
-	return what + ": " + why
+	if grants, ok := u.field("spec", "forProvider", "grants").([]any); ok && len(grants) == 1 {
+		if g, ok := grants[0].(map[string]any); ok {
+			all["access"] = g["access"]
+		}
+	}
+
+	for k, v := range all {
+		if v == nil || v == "" {
+			delete(all, k)
+		}
+	}
+
+	return all
+}
+
+// nameOf returns the name of a Secret that is composed, or nothing.
+func (s *secrets) nameOf(name resource.Name) string {
+	if d := s.composed[name]; d != nil {
+		return d.Resource.GetName()
+	}
+
+	return ""
+}
+
+// waitsFor returns the first thing that the claim waits for; nil if there is
+// none.
+func (c composition) waitsFor(s *secrets) *refusal {
+	if len(s.taken) > 0 {
+		taken := slices.Sorted(slices.Values(s.taken))
+
+		return &refusal{tenant.ReasonSecretConflict, "Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
+			"; delete or rename them, or claim the bucket under another name"}
+	}
+
+	if why := c.waits[resourceBucket]; why != "" {
+		return &refusal{tenant.ReasonWaitingForBucket, why}
+	}
+
+	for _, i := range c.identities() {
+		if why := c.waits[i.resource()]; why != "" {
+			return &refusal{tenant.ReasonWaitingForUser, why}
+		}
+	}
+
+	if len(s.incomplete) > 0 {
+		return &refusal{tenant.ReasonWaitingForUser, "waiting for " + s.incomplete[0].what() + " to be published"}
+	}
+
+	if s.unknown {
+		return &refusal{tenant.ReasonWaitingForUser, "waiting to learn whether the names of the Secrets are free"}
+	}
+
+	return nil
 }
