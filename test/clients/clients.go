@@ -55,12 +55,13 @@ func Kubernetes(p *platform.Platform) (client.Client, error) {
 	return client.New(cfg, client.Options{Scheme: s})
 }
 
-// BucketInfo reads the document that a tenant's Secret holds.
-func BucketInfo(ctx context.Context, kube client.Client, namespace, claim string) (tenant.BucketInfo, error) {
+// BucketInfo reads the document that the Secret of a claim's user holds. The
+// claim's own has an empty user.
+func BucketInfo(ctx context.Context, kube client.Client, namespace, claim, user string) (tenant.BucketInfo, error) {
 	var info tenant.BucketInfo
 
 	s := &corev1.Secret{}
-	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenant.SecretNameFor(claim, "")}, s); err != nil {
+	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenant.SecretNameFor(claim, user)}, s); err != nil {
 		return info, fmt.Errorf("cannot get the tenant's Secret: %w", err)
 	}
 

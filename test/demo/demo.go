@@ -1,5 +1,6 @@
 // Package demo shows the main job end to end, to a person: a tenant claims a
-// bucket, gets a Secret, uses what is in it, and gives the bucket back.
+// bucket, gets a Secret, uses what is in it, lets a colleague read, has the keys
+// replaced, meets the platform's policy, and gives the bucket back.
 package demo
 
 import (
@@ -28,6 +29,8 @@ const (
 	claim = "backup-prod"
 
 	manifest = "examples/claim/bucket.yaml"
+
+	key, text = "reports/2026.txt", "Water is kept in a cistern."
 )
 
 const (
@@ -104,11 +107,15 @@ func (d *demo) play(ctx context.Context) error {
 		return err
 	}
 
-	if err := d.otherTenant(ctx, info); err != nil {
-		return err
+	for _, next := range []func(context.Context, tenant.BucketInfo) error{
+		d.otherTenant, d.colleague, d.rotate, d.policy, d.giveBack,
+	} {
+		if err := next(ctx, info); err != nil {
+			return err
+		}
 	}
 
-	return d.giveBack(ctx, info)
+	return nil
 }
 
 func (d *demo) claim(ctx context.Context) (tenant.BucketInfo, error) {
@@ -142,7 +149,7 @@ func (d *demo) claim(ctx context.Context) (tenant.BucketInfo, error) {
 		return tenant.BucketInfo{}, err
 	}
 
-	return clients.BucketInfo(ctx, d.kube, d.tenantA, claim)
+	return clients.BucketInfo(ctx, d.kube, d.tenantA, claim, "")
 }
 
 func (d *demo) secret(ctx context.Context) error {
@@ -170,18 +177,13 @@ func (d *demo) use(ctx context.Context, info tenant.BucketInfo) error {
 		return err
 	}
 
-	const key, text = "reports/2026.txt", "Water is kept in a cistern."
-
 	bucket := info.Spec.BucketName
 
 	for _, s := range []struct {
 		what string
 		do   func() error
 	}{
-		{"write the object " + key, func() error {
-			_, err := s3.PutObject(ctx, bucket, key, bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
-			return err
-		}},
+		{"write the object " + key, func() error { return write(ctx, s3, bucket) }},
 		{"read it back", func() error { return wantObject(ctx, s3, bucket, key, text) }},
 		{"list the bucket: 1 object", func() error { return wantKeys(ctx, s3, bucket, key) }},
 		{"delete the object", func() error { return s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{}) }},
@@ -212,7 +214,7 @@ func (d *demo) otherTenant(ctx context.Context, info tenant.BucketInfo) error {
 
 	d.donef(start, "its bucket is there")
 
-	other, err := clients.BucketInfo(ctx, d.kube, d.tenantB, claim)
+	other, err := clients.BucketInfo(ctx, d.kube, d.tenantB, claim, "")
 	if err != nil {
 		return err
 	}
@@ -229,10 +231,7 @@ func (d *demo) otherTenant(ctx context.Context, info tenant.BucketInfo) error {
 		err  error
 	}{
 		{"read", wantKeys(ctx, s3, info.Spec.BucketName)},
-		{"write to", func() error {
-			_, err := s3.PutObject(ctx, info.Spec.BucketName, "x", bytes.NewReader(nil), 0, miniogo.PutObjectOptions{})
-			return err
-		}()},
+		{"write to", write(ctx, s3, info.Spec.BucketName)},
 	} {
 		if code := miniogo.ToErrorResponse(try.err).Code; code != miniogo.AccessDenied {
 			return fmt.Errorf("the other tenant may %s the first one's bucket: want AccessDenied, got %w", try.what, try.err)
@@ -244,52 +243,6 @@ func (d *demo) otherTenant(ctx context.Context, info tenant.BucketInfo) error {
 	return nil
 }
 
-func (d *demo) giveBack(ctx context.Context, info tenant.BucketInfo) error {
-	d.step("The tenant gives the bucket back")
-
-	start := time.Now()
-
-	if _, err := d.run(ctx, "kubectl delete bucket.apps.cozystack.io "+claim); err != nil {
-		return err
-	}
-
-	user := info.Spec.SecretS3.AccessKeyID
-
-	for _, gone := range []struct {
-		what string
-		is   func() (bool, error)
-	}{
-		{"bucket", func() (bool, error) {
-			there, err := d.admin.S3.BucketExists(ctx, info.Spec.BucketName)
-			return !there, err
-		}},
-		{"user", func() (bool, error) {
-			users, err := d.admin.ListUsers(ctx)
-			_, there := users[user]
-
-			return !there, err
-		}},
-		{"policy", func() (bool, error) {
-			policies, err := d.admin.ListCannedPolicies(ctx)
-			_, there := policies[user]
-
-			return !there, err
-		}},
-		{"Secret", func() (bool, error) {
-			err := d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: tenant.SecretNameFor(claim, "")}, &corev1.Secret{})
-			return err != nil, client.IgnoreNotFound(err)
-		}},
-	} {
-		if err := wait(ctx, "the "+gone.what+" to be gone", gone.is); err != nil {
-			return err
-		}
-
-		d.donef(start, "%s gone", gone.what)
-	}
-
-	return nil
-}
-
 // waitReady waits until a tenant's claim is ready, and says what it waits for if
 // it does not become so.
 func (d *demo) waitReady(ctx context.Context, ns string) error {
@@ -297,7 +250,10 @@ func (d *demo) waitReady(ctx context.Context, ns string) error {
 
 	err := wait(ctx, "the claim to be ready", func() (bool, error) {
 		err := d.kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: claim}, b)
-		return b.Status.GetCondition("Ready").Status == corev1.ConditionTrue, err
+		c := b.Status.GetCondition("Ready")
+
+		// Ready as it is now, not as it was before a change.
+		return c.Status == corev1.ConditionTrue && c.ObservedGeneration == b.Generation, err
 	})
 
 	return errorf(err, "%s", b.Status.GetCondition(tenant.ConditionProvisioned).Message)

@@ -302,7 +302,7 @@ func TestRecreate(t *testing.T) {
 
 	// The Secret of before may still be there for a moment.
 	eventually(t, "a Secret of the new claim", func() error {
-		info, err := clients.BucketInfo(t.Context(), kube, ns, "again")
+		info, err := clients.BucketInfo(t.Context(), kube, ns, "again", "")
 		if err == nil && info.Spec.BucketName == before.Spec.BucketName {
 			err = errors.New("it is the one of before")
 		}
@@ -331,7 +331,7 @@ func TestSecretIsRestored(t *testing.T) {
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
 	eventually(t, "the Secret to come back", func() error {
-		after, err := clients.BucketInfo(ctx, kube, ns, "careless")
+		after, err := clients.BucketInfo(ctx, kube, ns, "careless", "")
 		if err == nil && !cmp.Equal(before, after) {
 			err = errors.New("it holds something else")
 		}
@@ -355,7 +355,7 @@ func TestKeyIsReplaced(t *testing.T) {
 	look(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
 
 	eventually(t, "the claim's Secret to hold the new key", func() error {
-		after, err := clients.BucketInfo(ctx, kube, ns, "lost")
+		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")
 		if err == nil && after.Spec.SecretS3.AccessSecretKey == before.Spec.SecretS3.AccessSecretKey {
 			err = errors.New("it holds the old one")
 		}

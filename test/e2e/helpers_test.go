@@ -118,7 +118,7 @@ func waitReady(t testing.TB, namespace, name string) tenant.BucketInfo {
 		return nil
 	})
 
-	info, err := clients.BucketInfo(context.Background(), kube, namespace, name)
+	info, err := clients.BucketInfo(context.Background(), kube, namespace, name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
