@@ -47,6 +47,9 @@ type Options struct {
 	// Version of the packages, a semantic version; default DefaultVersion. One
 	// that ends in -dev is followed by a hash of the package's content.
 	Version string
+	// Composition is the file of the Composition that the Configuration carries;
+	// default its own, package/configuration/composition.yaml.
+	Composition string
 	// Progress is where to tell of each package.
 	Progress io.Writer
 }
@@ -73,8 +76,8 @@ type source struct {
 	tags string
 }
 
-// sources in the order in which they must be built: the Configuration names the
-// others.
+// sources in the order in which they are to be upgraded. The Configuration, which
+// depends on the others, is the last.
 var sources = []source{
 	// fips makes madmin encrypt requests with PBKDF2, not with Argon2 under one
 	// lock: a tenth of the time, and no queue.
@@ -86,6 +89,21 @@ var sources = []source{
 // Packages builds all packages, pushes them if a registry is given, and returns
 // them in the order in which they are to be upgraded.
 func Packages(ctx context.Context, o Options) ([]Package, error) {
+	return packages(ctx, o, sources)
+}
+
+// Configuration builds the Configuration only, as Packages does: with another
+// Composition there is nothing else to build.
+func Configuration(ctx context.Context, o Options) (Package, error) {
+	pkgs, err := packages(ctx, o, sources[len(sources)-1:])
+	if err != nil {
+		return Package{}, err
+	}
+
+	return pkgs[0], nil
+}
+
+func packages(ctx context.Context, o Options, which []source) ([]Package, error) {
 	if o.Registry == "" {
 		o.Registry = DefaultRegistry
 	}
@@ -99,12 +117,12 @@ func Packages(ctx context.Context, o Options) ([]Package, error) {
 		return nil, err
 	}
 
-	built := make([]Package, 0, len(sources))
+	built := make([]Package, 0, len(which))
 
-	for _, s := range sources {
+	for _, s := range which {
 		start := time.Now()
 
-		p, err := build(ctx, paths["xpkg"], s, o, built)
+		p, err := build(ctx, paths["xpkg"], s, o)
 		if err != nil {
 			return nil, fmt.Errorf("cannot build %s: %w", s.name, err)
 		}
@@ -117,14 +135,14 @@ func Packages(ctx context.Context, o Options) ([]Package, error) {
 	return built, nil
 }
 
-func build(ctx context.Context, xpkg string, s source, o Options, dependencies []Package) (Package, error) {
+func build(ctx context.Context, xpkg string, s source, o Options) (Package, error) {
 	p := Package{
 		Name: s.name,
 		Kind: s.kind,
 		File: filepath.Join(o.Output, s.name+".xpkg"),
 	}
 
-	root, err := stage(s, o, dependencies)
+	root, err := stage(s, o)
 	if err != nil {
 		return p, err
 	}
@@ -195,7 +213,7 @@ func runtimeImage(program, name, dir string) (string, error) {
 
 // stage copies a package's manifests and puts in where its dependencies are, and
 // for a release which version of them is the least to do.
-func stage(s source, o Options, dependencies []Package) (string, error) {
+func stage(s source, o Options) (string, error) {
 	from, to := filepath.Join(o.Repo, s.dir), filepath.Join(o.Output, "stage", s.name)
 	if err := os.RemoveAll(to); err != nil {
 		return "", err
@@ -206,8 +224,8 @@ func stage(s source, o Options, dependencies []Package) (string, error) {
 		replace = append(replace, `">=v0.1.0-0"`, `">=`+o.Version+`"`)
 	}
 
-	for _, d := range dependencies {
-		replace = append(replace, "name: "+InstalledName(DefaultRegistry, d.Name), "name: "+InstalledName(o.Registry, d.Name))
+	for _, d := range sources {
+		replace = append(replace, "name: "+InstalledName(DefaultRegistry, d.name), "name: "+InstalledName(o.Registry, d.name))
 	}
 
 	replacer := strings.NewReplacer(replace...)
@@ -217,12 +235,16 @@ func stage(s source, o Options, dependencies []Package) (string, error) {
 			return err
 		}
 
-		b, err := os.ReadFile(path)
+		rel, err := filepath.Rel(from, path)
 		if err != nil {
 			return err
 		}
 
-		rel, err := filepath.Rel(from, path)
+		if rel == "composition.yaml" && o.Composition != "" {
+			path = o.Composition
+		}
+
+		b, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}

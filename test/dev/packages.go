@@ -44,6 +44,7 @@ type packagesCmd struct {
 
 	Registry     string `env:"REGISTRY" help:"Where clusters pull the packages from, such as ghcr.io. Without it they are built, but not pushed."`
 	PushRegistry string `env:"PUSH_REGISTRY" help:"The same registry as this machine reaches it, if that is another address."`
+	Composition  string `env:"COMPOSITION" type:"existingfile" help:"File of the Composition that configuration-bucket is to carry, such as one of examples/platform. Without it, its own."`
 }
 
 // Run builds the packages and prints what to install.
@@ -59,7 +60,7 @@ func (c *packagesCmd) Run(ctx context.Context) error {
 	}
 
 	pkgs, err := build.Packages(ctx, build.Options{
-		Repo: repo, Output: output, Registry: c.Registry, PushRegistry: push, Version: c.Version, Progress: os.Stderr,
+		Repo: repo, Output: output, Registry: c.Registry, PushRegistry: push, Version: c.Version, Composition: c.Composition, Progress: os.Stderr,
 	})
 	if err != nil {
 		return err

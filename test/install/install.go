@@ -49,6 +49,25 @@ func Packages(ctx context.Context, p *platform.Platform, repo, output, version s
 	return provideServer(ctx, p, repo)
 }
 
+// Composition builds the Configuration with another Composition and upgrades the
+// one that is installed to it, as a platform team changes its policy.
+func Composition(ctx context.Context, p *platform.Platform, repo, output, version, file string) error {
+	pkg, err := build.Configuration(ctx, build.Options{
+		Repo:         repo,
+		Output:       output,
+		Registry:     p.Registry,
+		PushRegistry: p.PushRegistry,
+		Version:      version,
+		Composition:  file,
+		Progress:     io.Discard,
+	})
+	if err != nil {
+		return err
+	}
+
+	return settle(ctx, p, "configuration.pkg.crossplane.io/"+pkg.Name, pkg.Reference)
+}
+
 // apply installs the Configuration and waits for it and its dependencies.
 // Crossplane chooses the versions of dependencies itself, and never another one
 // once they are there, so each is set to the one that was just built.
@@ -111,7 +130,7 @@ func settle(ctx context.Context, p *platform.Platform, resource, reference strin
 // waits until a claim without a spec would be accepted: then the tenants' API is
 // there, and so is the webhook that mends such a claim.
 func provideServer(ctx context.Context, p *platform.Platform, repo string) error {
-	for _, name := range []string{"tenant-role.yaml", "clusterproviderconfig.yaml"} {
+	for _, name := range []string{"tenant-role.yaml", "crossplane-role.yaml", "clusterproviderconfig.yaml"} {
 		file := filepath.Join(repo, "examples", "platform", name)
 		if err := until(ctx, func() error {
 			_, err := p.Kubectl(ctx, "", "apply", "-f", file)
