@@ -134,10 +134,15 @@ type Rule struct {
 	//
 	//   - claim: the claim's metadata (name, namespace, labels, annotations) and
 	//     spec, with the pool's defaults filled in;
-	//   - namespace: metadata (name, labels, annotations) of the claim's
+	//   - namespaceObject: metadata (name, labels, annotations) of the claim's
 	//     namespace. Crossplane needs the right to read namespaces for it;
 	//   - pool: the pool of the claim, as it stands here;
 	//   - old: the claim's status before; empty for a claim that is new.
+	//
+	// Labels and annotations are always there, if only empty; for other fields
+	// that are optional, ask has(claim.spec.quota) first. Quotas are text:
+	// quantity(claim.spec.quota). The list of lists.range cannot be longer than
+	// 1000, and its length must stand there as a number.
 	//
 	// Source: https://kubernetes.io/docs/reference/using-api/cel/.
 	// +kubebuilder:validation:MinLength=1
