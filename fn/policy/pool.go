@@ -20,7 +20,7 @@ type Pool struct {
 
 	// defaults are fields of a claim's spec.
 	defaults map[string]any
-	// quota is that of claims for which nobody chose one, or "".
+	// quota is the largest, as the input has it, or "".
 	quota string
 	// val is the pool as rules see it.
 	val ref.Val
@@ -82,9 +82,9 @@ func (p *Pool) Check(spec *tenant.BucketSpec) error {
 	}
 
 	if p.Limits != nil && p.Limits.Quota != nil && spec.Quota != nil {
-		// Comparing may change the inside of a quantity.
+		// Comparing and printing change the inside of a quantity.
 		if quota := spec.Quota.DeepCopy(); quota.Cmp(*p.Limits.Quota) > 0 {
-			problems = append(problems, fmt.Sprintf("quota of %s is more than storage pool %q allows (%s)", spec.Quota, p.Name, p.Limits.Quota))
+			problems = append(problems, fmt.Sprintf("quota of %s is more than storage pool %q allows (%s)", &quota, p.Name, p.quota))
 		}
 	}
 

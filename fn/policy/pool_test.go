@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"maps"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -151,9 +152,9 @@ func TestPoolCheck(t *testing.T) {
 		},
 		"HugeQuota": {
 			reason: "A quota that is more than 63 bits should be compared too.",
-			pool:   `limits: {quota: 7Ei}`,
-			spec:   `{quota: 1000E}`,
-			want:   `quota of 1e21 is more than storage pool "gold" allows (7Ei)`,
+			pool:   `limits: {quota: 1Gi}`,
+			spec:   `{quota: "1e21"}`,
+			want:   `quota of 1e21 is more than storage pool "gold" allows (1Gi)`,
 		},
 	}
 
@@ -167,6 +168,30 @@ func TestPoolCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPoolTogether checks claims at the same time; the race detector looks on.
+func TestPoolTogether(t *testing.T) {
+	pool := poolOf(t, `{limits: {quota: 1024Mi}, defaults: {quota: 512Mi}}`)
+	spec := specOf(t, `{quota: 2048Mi}`)
+
+	var wg sync.WaitGroup
+
+	for range 4 {
+		wg.Go(func() {
+			const want = `quota of 2Gi is more than storage pool "gold" allows (1024Mi)`
+
+			if got := message(pool.Check(spec)); got != want {
+				t.Errorf("pool.Check(...): want %s, got %s", want, got)
+			}
+
+			if got := pool.WithDefaults(nil)["quota"]; got != "512Mi" {
+				t.Errorf("pool.WithDefaults(...): want quota 512Mi, got %v", got)
+			}
+		})
+	}
+
+	wg.Wait()
 }
 
 // poolOf returns a pool with these fields beside those it must have.

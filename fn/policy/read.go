@@ -94,10 +94,9 @@ func decode(s *structpb.Struct) (map[string]any, error) {
 
 // check sets defaults in the input and returns what is wrong with it, sorted.
 func (a *apis) check(obj map[string]any) []string {
-	var problems []string
-
-	for _, path := range pruning.PruneWithOptions(obj, a.input, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}) {
-		problems = append(problems, path+": there is no such field")
+	problems := pruning.PruneWithOptions(obj, a.input, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	for i, path := range problems {
+		problems[i] = path + ": there is no such field"
 	}
 
 	defaulting.PruneNonNullableNullsWithoutDefaults(obj, a.input)
@@ -169,4 +168,3 @@ func (p *Policy) addPools(l *language, in *input.Input, obj map[string]any) {
 		p.pools = append(p.pools, newPool(l, in.Pools[i], m))
 	}
 }
-

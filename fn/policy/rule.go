@@ -162,4 +162,3 @@ func literal(e ast.Expr) (types.Int, bool) {
 
 	return n, ok
 }
-
