@@ -54,10 +54,6 @@ func (p *Policy) Judge(ctx context.Context, f Facts) ([]Broken, error) {
 
 	for _, r := range p.rules {
 		holds, _, err := r.holds.ContextEval(ctx, vars)
-		if err == nil {
-			err = ctx.Err()
-		}
-
 		if err != nil {
 			return nil, errors.Wrapf(err, "cannot judge rule %q", r.name)
 		}
@@ -67,6 +63,11 @@ func (p *Policy) Judge(ctx context.Context, f Facts) ([]Broken, error) {
 		}
 
 		broken = append(broken, Broken{Rule: r.name, Message: r.say(ctx, vars)})
+	}
+
+	// Short expressions do not notice, nor does a message that fails for it.
+	if err := ctx.Err(); err != nil {
+		return nil, errors.Wrap(err, "cannot judge the rules")
 	}
 
 	return broken, nil

@@ -242,15 +242,37 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeEnds cancels a judgement that would go on.
+// TestJudgeEnds judges when nobody waits for it any more.
 func TestJudgeEnds(t *testing.T) {
-	p := mustRead(t, rules(map[string]string{"a": "lists.range(1000).all(i, i >= 0)"}))
+	cases := map[string]struct {
+		reason     string
+		expression string
+		want       string
+	}{
+		"Long": {
+			reason:     "An expression that would go on should be interrupted.",
+			expression: "lists.range(1000).all(i, i >= 0)",
+			want:       `cannot judge rule "a": operation interrupted`,
+		},
+		"Short": {
+			reason:     "A rule that is broken should not count, as its message may be another one.",
+			expression: "false",
+			want:       "cannot judge the rules: context canceled",
+		},
+	}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := mustRead(t, rules(map[string]string{"a": tc.expression}))
 
-	if broken, err := p.Judge(ctx, judgedFacts(t, p)); err == nil || broken != nil {
-		t.Errorf("p.Judge(...) with a context that ended: want an error, got %v", broken)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+
+			broken, err := p.Judge(ctx, judgedFacts(t, p))
+			if diff := cmp.Diff(tc.want, message(err)); diff != "" || broken != nil {
+				t.Errorf("\n%s\np.Judge(...): %v, -want error, +got error:\n%s", tc.reason, broken, diff)
+			}
+		})
 	}
 }
 
