@@ -1,0 +1,170 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/structpb"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"github.com/crossplane/function-sdk-go/errors"
+
+	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+)
+
+// Read reads the Composition's input. Nobody applies an Input to an API server,
+// so Read does what one would do by the definition: it refuses fields that are
+// not defined, sets defaults, validates, and compiles the rules. The error tells
+// all that is wrong, by field or rule.
+func Read(s *structpb.Struct) (*Policy, error) {
+	if s == nil {
+		return nil, errors.New("there is none")
+	}
+
+	l, err := loadLanguage()
+	if err != nil {
+		return nil, err
+	}
+
+	a, err := loadAPIs()
+	if err != nil {
+		return nil, err
+	}
+
+	obj, err := decode(s)
+	if err != nil {
+		return nil, err
+	}
+
+	problems := a.check(obj)
+	p := &Policy{}
+	problems = append(problems, p.addRules(l, obj, problems)...)
+
+	in := &input.Input{}
+	if len(problems) == 0 {
+		// Only metadata can hold fields now that are not known.
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(obj, in, true); err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+
+	if len(problems) > 0 {
+		return nil, errors.New(strings.Join(problems, "; "))
+	}
+
+	p.defaultPool = in.DefaultPool
+	p.addPools(l, in, obj)
+
+	return p, nil
+}
+
+// decode returns the input as an API server would decode it, with integers as
+// int64.
+func decode(s *structpb.Struct) (map[string]any, error) {
+	b, err := s.MarshalJSON()
+	if err != nil {
+		return nil, errors.Wrap(err, "cannot encode it")
+	}
+
+	obj := map[string]any{}
+	if err := json.Unmarshal(b, &obj); err != nil {
+		return nil, errors.Wrap(err, "cannot decode it")
+	}
+
+	apiVersion, _ := obj["apiVersion"].(string)
+	kind, _ := obj["kind"].(string)
+
+	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != input.InputKind {
+		return nil, errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, input.InputKind.GroupVersion(), input.InputKind.Kind)
+	}
+
+	return obj, nil
+}
+
+// check sets defaults in the input and returns what is wrong with it, sorted.
+func (a *apis) check(obj map[string]any) []string {
+	problems := pruning.PruneWithOptions(obj, a.input, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	for i, path := range problems {
+		problems[i] = path + ": there is no such field"
+	}
+
+	defaulting.PruneNonNullableNullsWithoutDefaults(obj, a.input)
+	defaulting.Default(obj, a.input)
+
+	errs := validation.ValidateCustomResource(nil, obj, a.fieldsOf)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, a.input, obj)...)
+
+	// They take for granted that fields have the right types.
+	if len(errs) == 0 {
+		errs, _ = a.rulesOf.Validate(context.Background(), nil, a.input, obj, nil, celconfig.RuntimeCELCostBudget)
+	}
+
+	for _, err := range errs {
+		problems = append(problems, problem(err))
+	}
+
+	slices.Sort(problems)
+
+	return slices.Compact(problems)
+}
+
+// problem returns an error of the validation. That repeats the name of the
+// field at times, and has strange names for the root.
+func problem(err *field.Error) string {
+	if root := (*field.Path)(nil); err.Field == root.String() {
+		return err.Detail
+	}
+
+	return err.Field + ": " + strings.ReplaceAll(err.ErrorBody(), err.Field+" in body ", "")
+}
+
+// addRules compiles the rules of the input, but for the texts that are wrong by
+// the definition, such as those that are too long.
+func (p *Policy) addRules(l *language, obj map[string]any, wrong []string) []string {
+	var problems []string
+
+	items, _ := obj["rules"].([]any)
+	for i, item := range items {
+		prefix := fmt.Sprintf("rules[%d]", i)
+		if slices.ContainsFunc(wrong, func(problem string) bool {
+			return strings.HasPrefix(problem, prefix+":") || strings.HasPrefix(problem, prefix+".expression") || strings.HasPrefix(problem, prefix+".messageExpression")
+		}) {
+			continue
+		}
+
+		m, _ := item.(map[string]any)
+		r := input.Rule{}
+		r.Name, _ = m["name"].(string)
+		r.Expression, _ = m["expression"].(string)
+		r.Message, _ = m["message"].(string)
+		r.MessageExpression, _ = m["messageExpression"].(string)
+
+		compiled, namespace, wrong := l.compile(r)
+		problems = append(problems, wrong...)
+
+		p.rules = append(p.rules, compiled)
+		p.namespace = p.namespace || namespace
+	}
+
+	return problems
+}
+
+// addPools takes the pools of an input that was checked.
+func (p *Policy) addPools(l *language, in *input.Input, obj map[string]any) {
+	items, _ := obj["pools"].([]any)
+	for i, item := range items {
+		m, _ := item.(map[string]any)
+		p.pools = append(p.pools, newPool(l, in.Pools[i], m))
+	}
+}
