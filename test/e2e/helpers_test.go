@@ -105,13 +105,14 @@ func getClaim(t testing.TB, namespace, name string) *tenant.Bucket {
 	return b
 }
 
-// waitReady waits until a claim is ready and returns its credentials.
+// waitReady waits until a claim is ready as it is now, not as it was before its
+// last change, and returns its credentials.
 func waitReady(t testing.TB, namespace, name string) tenant.BucketInfo {
 	t.Helper()
 
 	eventually(t, "the claim to be ready", func() error {
 		b := getClaim(t, namespace, name)
-		if b.Status.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
+		if c := b.Status.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue || c.ObservedGeneration != b.Generation {
 			return errors.New(b.Status.GetCondition(tenant.ConditionProvisioned).Message)
 		}
 
