@@ -67,8 +67,12 @@ demo: dev ## Show the main job end to end: claim, use, delete.
 direct: ## Kill the provider at every write, count its calls. Needs no platform and no root.
 	@go test -tags=fips,e2e -count=1 -timeout=30m -v ./test/direct/...
 
+.PHONY: render
+render: ## Run the function's cases through Crossplane's own composition code. Needs no platform and no root.
+	@go test -tags=fips,e2e -count=1 -timeout=30m ./test/render/...
+
 .PHONY: e2e
-e2e: dev direct ## Run the end-to-end tests, on the running platform or on one of their own.
+e2e: dev direct render ## Run the end-to-end tests, on the running platform or on one of their own.
 	@$(DEV) run -- go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
 
 .PHONY: test

@@ -9,21 +9,26 @@ import (
 )
 
 type cli struct {
+	Serve serve `cmd:"" default:"withargs" help:"Serve Crossplane. This is the default."`
+	Try   try   `cmd:"" help:"Show what would become of a new claim, without a cluster: the resources, or why it is refused."`
+}
+
+type serve struct {
 	Debug bool `help:"Log every run." short:"d"`
 
-	Address     string `default:":9443" help:"Address of the gRPC server."`
-	TLSCertsDir string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the caller's ca.crt."`
-	Insecure    bool   `help:"Serve without TLS, for trials on one machine. Ignores --tls-certs-dir."`
+	Address        string `default:":9443" help:"Address of the gRPC server."`
+	MetricsAddress string `default:":8080" help:"Address of the metrics; none if it is empty."`
+	TLSCertsDir    string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the caller's ca.crt."`
+	Insecure       bool   `help:"Serve without TLS, for trials on one machine. Ignores --tls-certs-dir."`
 }
 
 func main() {
-	c := &cli{}
-	k := kong.Parse(c, kong.Description("Crossplane composition function: a tenant's Bucket claim becomes a bucket on MinIO and a Secret."))
-	k.FatalIfErrorf(c.Run())
+	k := kong.Parse(&cli{}, kong.Description("Crossplane composition function: a tenant's Bucket claim becomes a bucket on MinIO and Secrets."))
+	k.FatalIfErrorf(k.Run())
 }
 
 // Run serves the function until the process is told to stop.
-func (c *cli) Run() error {
+func (c *serve) Run() error {
 	log, err := function.NewLogger(c.Debug)
 	if err != nil {
 		return err
@@ -31,6 +36,7 @@ func (c *cli) Run() error {
 
 	return function.Serve(NewFunction(log),
 		function.Listen("tcp", c.Address),
+		function.WithMetricsServer(c.MetricsAddress),
 		function.MTLSCertificates(c.TLSCertsDir),
 		function.Insecure(c.Insecure))
 }

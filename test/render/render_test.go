@@ -1,0 +1,392 @@
+//go:build e2e
+
+package render
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
+
+	"github.com/cistern-dev/cistern/test/tools"
+)
+
+const (
+	// nameAnnotation is how Crossplane knows a composed resource.
+	nameAnnotation = "crossplane.io/composition-resource-name"
+
+	functionRef = "function-bucket"
+)
+
+// What all cases share.
+var (
+	repo, crossplane, address string
+
+	definition map[string]any
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	// Crossplane takes many minutes to build where it is not in the cache yet.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+
+	stop, err := start(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "render:", err)
+		return 1
+	}
+	defer stop()
+
+	return m.Run()
+}
+
+// start builds Crossplane and the function, and starts the latter.
+func start(ctx context.Context) (stop func(), err error) {
+	if repo, err = tools.RepoDir(); err != nil {
+		return nil, err
+	}
+
+	paths, err := tools.Build(ctx, os.Stderr, "crossplane")
+	if err != nil {
+		return nil, err
+	}
+
+	crossplane = paths["crossplane"]
+
+	b, err := os.ReadFile(filepath.Join(repo, "package", "configuration", "definition.yaml"))
+	if err != nil {
+		return nil, err
+	}
+
+	if err := yaml.Unmarshal(b, &definition); err != nil {
+		return nil, err
+	}
+
+	dir, err := os.MkdirTemp("", "cistern-render-")
+	if err != nil {
+		return nil, err
+	}
+
+	program := filepath.Join(dir, functionRef)
+
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./fn")
+	build.Dir, build.Stderr = repo, os.Stderr
+
+	if err := build.Run(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+
+	// A port that is free; the function listens a moment later.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+
+	address = l.Addr().String()
+	_ = l.Close()
+
+	function := exec.Command(program, "--insecure", "--address", address, "--metrics-address", "")
+	function.Stderr = os.Stderr
+
+	if err := function.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+
+	return func() {
+		_ = function.Process.Kill()
+		_ = function.Wait()
+		_ = os.RemoveAll(dir)
+	}, nil
+}
+
+// TestCases has Crossplane compose each case of the function: what it applies,
+// deletes and says on the claim must be what the function's golden files say.
+func TestCases(t *testing.T) {
+	cases, err := filepath.Glob(filepath.Join(repo, "fn", "testdata", "*"))
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+
+	for _, dir := range cases {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+
+			req, rsp := &fnv1.RunFunctionRequest{}, &fnv1.RunFunctionResponse{}
+			read(t, filepath.Join(dir, "request.yaml"), req)
+			read(t, filepath.Join(dir, "response.yaml"), rsp)
+
+			if req.GetDesired() != nil {
+				t.Skip("needs an earlier step of the pipeline")
+			}
+
+			out, err := Render(t.Context(), crossplane, input(req))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if !answered(req, rsp) {
+				// Crossplane answers what the function asks for and calls it
+				// again, so that this is more than the golden file has.
+				wantNothingLost(t, rsp, out)
+				return
+			}
+
+			wantComposed(t, rsp, out)
+			wantDeleted(t, req, rsp, out)
+			wantStatus(t, rsp, out)
+		})
+	}
+}
+
+func read(t *testing.T, path string, into proto.Message) {
+	t.Helper()
+
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if b, err = yaml.YAMLToJSON(b); err == nil {
+		err = protojson.Unmarshal(b, into)
+	}
+
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// input returns the cluster that a request of the function was made from.
+func input(req *fnv1.RunFunctionRequest) Input {
+	claim := req.GetObserved().GetComposite().GetResource().AsMap()
+	step := map[string]any{"step": "bucket", "functionRef": map[string]any{"name": functionRef}}
+
+	if req.GetInput() != nil {
+		step["input"] = req.GetInput().AsMap()
+	}
+
+	in := Input{
+		Claim:      claim,
+		Definition: definition,
+		Composition: map[string]any{
+			"apiVersion": "apiextensions.crossplane.io/v1",
+			"kind":       "Composition",
+			"metadata":   map[string]any{"name": "buckets"},
+			"spec": map[string]any{
+				"compositeTypeRef": map[string]any{"apiVersion": claim["apiVersion"], "kind": claim["kind"]},
+				"mode":             "Pipeline",
+				"pipeline":         []any{step},
+			},
+		},
+		Functions: map[string]string{functionRef: address},
+	}
+
+	known := map[string]bool{}
+
+	for name, r := range req.GetObserved().GetResources() {
+		u := &unstructured.Unstructured{Object: r.GetResource().AsMap()}
+		annotations := u.GetAnnotations()
+
+		if annotations == nil {
+			annotations = map[string]string{}
+		}
+
+		annotations[nameAnnotation] = name
+		u.SetAnnotations(annotations)
+
+		in.Observed = append(in.Observed, u.Object)
+		known[u.GetKind()+"/"+u.GetName()] = true
+
+		if len(r.GetConnectionDetails()) > 0 {
+			in.Secrets = append(in.Secrets, connectionSecret(u, r.GetConnectionDetails()))
+		}
+	}
+
+	for _, required := range req.GetRequiredResources() {
+		for _, r := range required.GetItems() {
+			u := &unstructured.Unstructured{Object: r.GetResource().AsMap()}
+			if !known[u.GetKind()+"/"+u.GetName()] {
+				in.Others = append(in.Others, u.Object)
+			}
+		}
+	}
+
+	return in
+}
+
+// connectionSecret returns the Secret that Crossplane reads a resource's
+// connection details from.
+func connectionSecret(u *unstructured.Unstructured, details map[string][]byte) map[string]any {
+	name, _, _ := unstructured.NestedString(u.Object, "spec", "writeConnectionSecretToRef", "name")
+	data := map[string]any{}
+
+	for k, v := range details {
+		data[k] = base64.StdEncoding.EncodeToString(v)
+	}
+
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Secret",
+		"metadata": map[string]any{"name": name, "namespace": u.GetNamespace()},
+		"data":     data,
+	}
+}
+
+// answered reports whether a request has all that its response asks for.
+func answered(req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse) bool {
+	for name := range rsp.GetRequirements().GetResources() {
+		if _, ok := req.GetRequiredResources()[name]; !ok {
+			return false
+		}
+	}
+
+	return true
+}
+
+// byName returns composed resources by the name that Crossplane knows them by,
+// without what Crossplane adds.
+func byName(objects []map[string]any) map[string]map[string]any {
+	all := map[string]map[string]any{}
+
+	for _, o := range objects {
+		u := &unstructured.Unstructured{Object: o}
+		name := u.GetAnnotations()[nameAnnotation]
+		o["metadata"] = map[string]any{"name": u.GetName()}
+		all[name] = o
+	}
+
+	return all
+}
+
+func wantComposed(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
+	t.Helper()
+
+	want := map[string]map[string]any{}
+	for name, r := range rsp.GetDesired().GetResources() {
+		want[name] = r.GetResource().AsMap()
+	}
+
+	if diff := cmp.Diff(want, byName(out.Composed)); diff != "" {
+		t.Errorf("composed: -want, +got:\n%s", diff)
+	}
+}
+
+func wantDeleted(t *testing.T, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse, out *Output) {
+	t.Helper()
+
+	var want []string
+
+	for name, r := range req.GetObserved().GetResources() {
+		// Crossplane does not see what the claim does not control.
+		u := &unstructured.Unstructured{Object: r.GetResource().AsMap()}
+		if _, kept := rsp.GetDesired().GetResources()[name]; !kept && len(u.GetOwnerReferences()) > 0 {
+			want = append(want, name)
+		}
+	}
+
+	slices.Sort(want)
+
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(byName(out.Deleted)))); diff != "" {
+		t.Errorf("deleted: -want, +got:\n%s", diff)
+	}
+}
+
+// wantNothingLost wants what the golden file has to be applied, if not more, and
+// nothing to be deleted.
+func wantNothingLost(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
+	t.Helper()
+
+	got := byName(out.Composed)
+	for name := range rsp.GetDesired().GetResources() {
+		if got[name] == nil {
+			t.Errorf("%s is not composed any more", name)
+		}
+	}
+
+	if len(out.Deleted) > 0 {
+		t.Errorf("deleted: %v", slices.Sorted(maps.Keys(byName(out.Deleted))))
+	}
+}
+
+// wantStatus wants the claim to say what the function said, and to be ready if
+// the function said so.
+func wantStatus(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
+	t.Helper()
+
+	status, _ := out.Claim["status"].(map[string]any)
+	want, _ := rsp.GetDesired().GetComposite().GetResource().AsMap()["status"].(map[string]any)
+
+	for field, value := range want {
+		if diff := cmp.Diff(value, status[field]); diff != "" {
+			t.Errorf("status.%s: -want, +got:\n%s", field, diff)
+		}
+	}
+
+	ready := corev1.ConditionFalse
+	if rsp.GetDesired().GetComposite().GetReady() == fnv1.Ready_READY_TRUE {
+		ready = corev1.ConditionTrue
+	}
+
+	conditions := []map[string]any{{"type": "Ready", "status": string(ready)}}
+
+	for _, c := range rsp.GetConditions() {
+		condition := map[string]any{
+			"type":   c.GetType(),
+			"status": map[fnv1.Status]string{fnv1.Status_STATUS_CONDITION_TRUE: "True", fnv1.Status_STATUS_CONDITION_FALSE: "False"}[c.GetStatus()],
+			"reason": c.GetReason(),
+		}
+		if c.GetMessage() != "" {
+			condition["message"] = c.GetMessage()
+		}
+
+		conditions = append(conditions, condition)
+	}
+
+	for _, c := range conditions {
+		if !slices.ContainsFunc(conditionsOf(status), func(got map[string]any) bool { return includes(got, c) }) {
+			t.Errorf("want condition %v, got %s", c, strings.TrimSpace(fmt.Sprintln(status["conditions"])))
+		}
+	}
+}
+
+func conditionsOf(status map[string]any) []map[string]any {
+	var all []map[string]any
+
+	items, _ := status["conditions"].([]any)
+	for _, i := range items {
+		if c, ok := i.(map[string]any); ok {
+			all = append(all, c)
+		}
+	}
+
+	return all
+}
+
+// includes reports whether got says all that want says.
+func includes(got, want map[string]any) bool {
+	for k, v := range want {
+		if got[k] != v {
+			return false
+		}
+	}
+
+	return true
+}
