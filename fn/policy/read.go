@@ -1,22 +1,14 @@
 package policy
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/structpb"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"github.com/crossplane/function-sdk-go/errors"
 
@@ -47,7 +39,7 @@ func Read(s *structpb.Struct) (*Policy, error) {
 		return nil, err
 	}
 
-	problems := a.check(obj)
+	problems := a.input.admit(obj)
 	p := &Policy{}
 	problems = append(problems, p.addRules(l, obj, problems)...)
 
@@ -90,43 +82,6 @@ func decode(s *structpb.Struct) (map[string]any, error) {
 	}
 
 	return obj, nil
-}
-
-// check sets defaults in the input and returns what is wrong with it, sorted.
-func (a *apis) check(obj map[string]any) []string {
-	problems := pruning.PruneWithOptions(obj, a.input, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
-	for i, path := range problems {
-		problems[i] = path + ": there is no such field"
-	}
-
-	defaulting.PruneNonNullableNullsWithoutDefaults(obj, a.input)
-	defaulting.Default(obj, a.input)
-
-	errs := validation.ValidateCustomResource(nil, obj, a.fieldsOf)
-	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, a.input, obj)...)
-
-	// They take for granted that fields have the right types.
-	if len(errs) == 0 {
-		errs, _ = a.rulesOf.Validate(context.Background(), nil, a.input, obj, nil, celconfig.RuntimeCELCostBudget)
-	}
-
-	for _, err := range errs {
-		problems = append(problems, problem(err))
-	}
-
-	slices.Sort(problems)
-
-	return slices.Compact(problems)
-}
-
-// problem returns an error of the validation. That repeats the name of the
-// field at times, and has strange names for the root.
-func problem(err *field.Error) string {
-	if root := (*field.Path)(nil); err.Field == root.String() {
-		return err.Detail
-	}
-
-	return err.Field + ": " + strings.ReplaceAll(err.ErrorBody(), err.Field+" in body ", "")
 }
 
 // addRules compiles the rules of the input, but for the texts that are wrong by

@@ -2,15 +2,12 @@ package policy
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	extv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	schemacel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
-	"sigs.k8s.io/yaml"
+	kschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/crossplane/function-sdk-go/errors"
 
@@ -20,76 +17,64 @@ import (
 	"github.com/cistern-dev/cistern/package/function"
 )
 
-// version is what a CustomResourceDefinition and a CompositeResourceDefinition
-// say alike of a version.
-type version struct {
-	Name   string                         `json:"name"`
-	Schema extv1.CustomResourceValidation `json:"schema"`
-}
-
-// apis are the schemas of the input and of claims, as the packages ship them.
+// apis are the definitions of the input and of claims, as the packages ship them.
 type apis struct {
-	// input is for defaults, fieldsOf and rulesOf for validation.
-	input    *schema.Structural
-	fieldsOf validation.SchemaValidator
-	rulesOf  *schemacel.Validator
-
-	// claim is the claim's root.
-	claim *schema.Structural
+	input, claim *definition
 }
 
-// loadAPIs reads the schemas once: compiling their rules takes a while.
+// loadAPIs reads the definitions once: compiling their rules takes a while.
 var loadAPIs = sync.OnceValues(func() (*apis, error) {
-	props, in, err := parse(function.Inputs, input.InputKind.Version)
+	in, err := newDefinition(function.Inputs, input.InputKind.Version, func(*extv1.JSONSchemaProps) {})
 	if err != nil {
 		return nil, errors.Wrap(err, "cannot read the definition of the input")
 	}
 
-	fields, _, err := validation.NewSchemaValidator(props)
-	if err != nil {
-		return nil, errors.Wrap(err, "cannot read the definition of the input")
-	}
-
-	_, claim, err := parse(configuration.Definition, tenant.BucketKind.Version)
+	claim, err := newDefinition(configuration.Definition, tenant.BucketKind.Version, addCrossplane)
 	if err != nil {
 		return nil, errors.Wrap(err, "cannot read the definition of claims")
 	}
 
-	return &apis{
-		input:    in,
-		fieldsOf: fields,
-		rulesOf:  schemacel.NewValidator(in, true, celconfig.PerCallLimit),
-		claim:    claim,
-	}, nil
+	return &apis{input: in, claim: claim}, nil
 })
 
-// parse returns the schema of one version of a definition.
-func parse(definition, name string) (*apiextensions.JSONSchemaProps, *schema.Structural, error) {
-	d := struct {
-		Spec struct {
-			Versions []version `json:"versions"`
-		} `json:"spec"`
-	}{}
-	if err := yaml.Unmarshal([]byte(definition), &d); err != nil {
-		return nil, nil, err
+// addCrossplane adds what Crossplane adds to the spec of every claim, as far as
+// the definition has rules for it.
+func addCrossplane(root *extv1.JSONSchemaProps) {
+	anything := extv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: new(true)}
+	crossplane := *anything.DeepCopy()
+	crossplane.Properties = map[string]extv1.JSONSchemaProps{
+		"compositionUpdatePolicy":     {Type: "string"},
+		"compositionRevisionSelector": anything,
+	}
+	root.Properties["spec"].Properties["crossplane"] = crossplane
+}
+
+// Admit does with a claim what the API server does before Crossplane sees it: it
+// refuses fields that are not defined, sets defaults in it, and validates. The
+// error tells all that is wrong, by field.
+func Admit(claim map[string]any) error {
+	a, err := loadAPIs()
+	if err != nil {
+		return err
 	}
 
-	for _, v := range d.Spec.Versions {
-		if v.Name != name {
-			continue
-		}
+	apiVersion, _ := claim["apiVersion"].(string)
+	kind, _ := claim["kind"].(string)
 
-		props := &apiextensions.JSONSchemaProps{}
-		if err := extv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(v.Schema.OpenAPIV3Schema, props, nil); err != nil {
-			return nil, nil, err
-		}
-
-		s, err := schema.NewStructural(props)
-
-		return props, s, err
+	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != tenant.BucketKind {
+		return errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, tenant.BucketKind.GroupVersion(), tenant.BucketKind.Kind)
 	}
 
-	return nil, nil, errors.Errorf("there is no version %s", name)
+	// The provider's webhook does so.
+	if claim["spec"] == nil {
+		claim["spec"] = map[string]any{}
+	}
+
+	if problems := a.claim.admit(claim); len(problems) > 0 {
+		return errors.New(strings.Join(problems, "; "))
+	}
+
+	return nil
 }
 
 // variables are what rules can name.
@@ -106,12 +91,12 @@ const (
 )
 
 func (a *apis) variables() *variables {
-	spec, status := a.claim.Properties["spec"], a.claim.Properties["status"]
+	spec, status := a.claim.structural.Properties["spec"], a.claim.structural.Properties["status"]
 
 	return &variables{
 		claim:     newVariable(nameClaim, object(map[string]schema.Structural{"metadata": metadata("name", "namespace"), "spec": spec})),
 		namespace: newVariable(nameNamespace, object(map[string]schema.Structural{"metadata": metadata("name")})),
-		pool:      newVariable(namePool, *a.input.Properties["pools"].Items),
+		pool:      newVariable(namePool, *a.input.structural.Properties["pools"].Items),
 		old:       newVariable(nameOld, status),
 	}
 }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTry tries the Compositions that platform teams start from: their inputs can
+// be read, and their rules do what they say.
+func TestTry(t *testing.T) {
+	const (
+		own     = "../package/configuration/composition.yaml"
+		onePool = "../examples/platform/composition-one-pool.yaml"
+		tiers   = "../examples/platform/composition-gold-silver.yaml"
+		backups = "../examples/platform/composition-locked-backups.yaml"
+	)
+
+	cases := map[string]struct {
+		reason      string
+		composition string
+		spec        string
+		namespace   string
+		want        []string
+		err         string
+	}{
+		"Own":            {reason: "The smallest claim.", composition: own, spec: "{}", want: []string{"\nkind: Bucket\n", "\nkind: User\n"}},
+		"OwnLocking":     {reason: "The default pool has locking.", composition: own, spec: "{locking: true}", want: []string{"mode: Compliance", "days: 365"}},
+		"OwnQuota":       {reason: "Its one rule.", composition: own, spec: "{quota: 11Ti}", err: "RuleBroken: a quota of more than 10Ti"},
+		"Defaults":       {reason: "The pool's defaults are in force.", composition: onePool, spec: "{}", want: []string{"quota: 10Gi", "interval: 2160h0m0s"}},
+		"NotOffered":     {reason: "The pool says no.", composition: onePool, spec: "{publicRead: true}", err: `InvalidClaim: storage pool "default" does not offer publicRead`},
+		"OverlapTooBig":  {reason: "The API server would say no.", composition: onePool, spec: "{rotation: {interval: 1h, overlap: 2h}}", err: "the API server would not take"},
+		"SilverNoLabel":  {reason: "Without a file of the namespace it has no labels.", composition: tiers, spec: "{storagePool: gold}", err: "RuleBroken: storagePool gold is for namespaces"},
+		"Gold":           {reason: "The namespace's label counts.", composition: tiers, spec: "{storagePool: gold}", namespace: "labels: {cistern.dev/tier: gold}", want: []string{"versioning: Enabled"}},
+		"GoldQuota":      {reason: "So does that of the quota.", composition: tiers, spec: "{quota: 60Gi}", namespace: "labels: {cistern.dev/quota: 50Gi}", err: "RuleBroken: quota is at most 50Gi in namespace team-a"},
+		"Backup":         {reason: "Every bucket is locked.", composition: backups, spec: "{}", err: "RuleBroken: every bucket here is locked"},
+		"NoComposition":  {reason: "A file that is something else.", composition: "../examples/claim/bucket.yaml", spec: "{}", err: "is no Composition with a step whose input is an Input"},
+		"UnknownField":   {reason: "A field that is misspelt is named.", composition: own, spec: "{qouta: 1Gi}", err: "spec.qouta: there is no such field"},
+		"RevisionPinned": {reason: "The platform chooses the revision.", composition: own, spec: "{crossplane: {compositionUpdatePolicy: Manual}}", err: "the platform chooses the composition revision"},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(file, text string) string {
+				path := filepath.Join(dir, file)
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+
+				return path
+			}
+
+			c := &try{
+				Composition: tc.composition,
+				Claim:       write("claim.yaml", "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: backup-x, namespace: team-a}, spec: "+tc.spec+"}"),
+			}
+			if tc.namespace != "" {
+				c.Namespace = write("namespace.yaml", "{apiVersion: v1, kind: Namespace, metadata: {"+tc.namespace+"}}")
+			}
+
+			out := &bytes.Buffer{}
+
+			err := c.run(t.Context(), out)
+			if (err == nil) != (tc.err == "") || (err != nil && !strings.Contains(err.Error(), tc.err)) {
+				t.Errorf("%s\nrun(): want error %q, got %v", tc.reason, tc.err, err)
+			}
+
+			for _, text := range tc.want {
+				if !strings.Contains(out.String(), text) {
+					t.Errorf("%s\nrun(): want %q in\n%s", tc.reason, text, out)
+				}
+			}
+		})
+	}
+}
