@@ -60,6 +60,7 @@ type LifecycleRule struct {
 	// all objects.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x08\x0B\x0C\x0E-\x1F\x{FFFE}\x{FFFF}]*$')`,message="prefix cannot hold control characters, which the server does not keep"
 	Prefix string `json:"prefix,omitempty"`
 
 	// ExpireAfterDays is how many days after its upload an object is deleted. In
