@@ -73,6 +73,14 @@ func (o *observation) status(field string) string {
 	return s
 }
 
+// unwatched reports whether Crossplane's circuit breaker drops what it hears of
+// the claim and its resources.
+func (o *observation) unwatched() bool {
+	conditions, _ := field(o.claim, "status", "conditions").([]any)
+
+	return condition(conditions, "Responsive")["status"] == string(corev1.ConditionFalse)
+}
+
 // owns reports whether the claim controls an object.
 func (o *observation) owns(obj metav1.Object) bool {
 	c := metav1.GetControllerOf(obj)
@@ -186,6 +194,10 @@ func (m managedResource) trouble() string {
 func (m managedResource) condition(t xpv1.ConditionType) map[string]any {
 	conditions, _ := m.field("status", "conditions").([]any)
 
+	return condition(conditions, t)
+}
+
+func condition(conditions []any, t xpv1.ConditionType) map[string]any {
 	for _, c := range conditions {
 		if c, ok := c.(map[string]any); ok && c["type"] == string(t) {
 			return c
