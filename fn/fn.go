@@ -26,7 +26,7 @@ const (
 	// ttlUnwatched is for a claim of which so much changed at once that
 	// Crossplane has stopped to listen for some minutes, such as one with twenty
 	// users that are being made.
-	ttlUnwatched = 5 * time.Second
+	ttlUnwatched = 3 * time.Second
 )
 
 // Function turns claims into managed resources and Secrets. It keeps no state
