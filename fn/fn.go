@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -76,9 +77,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	requireSecrets(rsp, o, s.asking)
 
 	all := c.resources()
-	for name, secret := range s.composed {
-		all[name] = secret
-	}
+	maps.Copy(all, s.composed)
 
 	if err := response.SetDesiredComposedResources(rsp, all); err != nil {
 		response.Fatal(rsp, errors.Wrap(err, "cannot return the composed resources"))

@@ -68,7 +68,7 @@ func (o *observation) spec() map[string]any {
 
 // status returns a text of the claim's status of an earlier run.
 func (o *observation) status(field string) string {
-	s, _, _ := unstructured.NestedString(o.claim, "status", field) //nolint:errcheck // What is no text says nothing.
+	s, _, _ := unstructured.NestedString(o.claim, "status", field) // What is no text says nothing.
 
 	return s
 }
@@ -217,7 +217,7 @@ func (m managedResource) field(path ...string) any {
 }
 
 func field(obj map[string]any, path ...string) any {
-	v, _, _ := unstructured.NestedFieldNoCopy(obj, path...) //nolint:errcheck // What cannot be reached is not set.
+	v, _, _ := unstructured.NestedFieldNoCopy(obj, path...) // What cannot be reached is not set.
 
 	return v
 }

@@ -58,7 +58,7 @@ func TestClaimRotation(t *testing.T) {
 	ns := newNamespace(t)
 	applyClaim(t, ns, "busy", "{deletionPolicy: Delete}")
 
-	keys := []tenant.BucketInfo{waitReady(t, ns, "busy")}
+	keys := append(make([]tenant.BucketInfo, 0, 4), waitReady(t, ns, "busy"))
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
