@@ -55,23 +55,25 @@ func compose(o *observation, pool *policy.Pool, spec map[string]any) composition
 		c.users[identity(name)] = composeUser(o, ref, identity(name), access, spec)
 	}
 
-	c.assess(o)
+	c.waits = c.assess(o)
 
 	return c
 }
 
-// assess finds out what each resource waits for. One is ready once it says so of
+// assess returns what each resource waits for. One is ready once it says so of
 // the spec that it is to have.
-func (c *composition) assess(o *observation) {
-	c.waits = make(map[resource.Name]string, len(c.users)+1)
+func (c composition) assess(o *observation) map[resource.Name]string {
+	all := make(map[resource.Name]string, len(c.users)+1)
 
 	if c.bucket != nil {
-		c.waits[resourceBucket] = waits("the bucket", o.bucket(), missing(c.bucket.Object, o.bucket(), bucketSettings))
+		all[resourceBucket] = waits("the bucket", o.bucket(), missing(c.bucket.Object, o.bucket(), bucketSettings))
 	}
 
 	for i, u := range c.users {
-		c.waits[i.resource()] = waits(i.what(), o.user(i), missing(u.Object, o.user(i), userSettings))
+		all[i.resource()] = waits(i.what(), o.user(i), missing(u.Object, o.user(i), userSettings))
 	}
+
+	return all
 }
 
 func waits(what string, m managedResource, missing []string) string {
@@ -251,7 +253,7 @@ func keepAll(o *observation) composition {
 		c.users[i] = keep(o.user(i))
 	}
 
-	c.assess(o)
+	c.waits = c.assess(o)
 
 	return c
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/crossplane/function-sdk-go/errors"
@@ -16,9 +18,17 @@ import (
 	"github.com/cistern-dev/cistern/fn/policy"
 )
 
-// ttl is how long a response holds. Crossplane watches everything that could
-// change it, so the next run is a safety net, not a poll.
-const ttl = time.Hour
+// How long a response holds.
+const (
+	// ttl is a safety net, not a poll: Crossplane watches everything that could
+	// change the response.
+	ttl = time.Hour
+
+	// ttlUnwatched is for a claim of which so much changed at once that
+	// Crossplane has stopped to listen for some minutes, such as one with twenty
+	// users that are being made.
+	ttlUnwatched = 3 * time.Second
+)
 
 // Function turns claims into managed resources and Secrets. It keeps no state
 // but inputs that it has read before.
@@ -49,6 +59,10 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		return rsp, nil
 	}
 
+	if o.unwatched() {
+		rsp.Meta.Ttl = durationpb.New(ttlUnwatched)
+	}
+
 	c, refusal := f.plan(ctx, req, rsp, o)
 	if refusal != nil {
 		response.Warning(rsp, errors.New(refusal.message)).TargetComposite().WithReason(refusal.reason)
@@ -63,9 +77,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	requireSecrets(rsp, o, s.asking)
 
 	all := c.resources()
-	for name, secret := range s.composed {
-		all[name] = secret
-	}
+	maps.Copy(all, s.composed)
 
 	if err := response.SetDesiredComposedResources(rsp, all); err != nil {
 		response.Fatal(rsp, errors.Wrap(err, "cannot return the composed resources"))

@@ -68,9 +68,17 @@ func (o *observation) spec() map[string]any {
 
 // status returns a text of the claim's status of an earlier run.
 func (o *observation) status(field string) string {
-	s, _, _ := unstructured.NestedString(o.claim, "status", field) //nolint:errcheck // What is no text says nothing.
+	s, _, _ := unstructured.NestedString(o.claim, "status", field) // What is no text says nothing.
 
 	return s
+}
+
+// unwatched reports whether Crossplane's circuit breaker drops what it hears of
+// the claim and its resources.
+func (o *observation) unwatched() bool {
+	conditions, _ := field(o.claim, "status", "conditions").([]any)
+
+	return condition(conditions, "Responsive")["status"] == string(corev1.ConditionFalse)
 }
 
 // owns reports whether the claim controls an object.
@@ -186,6 +194,10 @@ func (m managedResource) trouble() string {
 func (m managedResource) condition(t xpv1.ConditionType) map[string]any {
 	conditions, _ := m.field("status", "conditions").([]any)
 
+	return condition(conditions, t)
+}
+
+func condition(conditions []any, t xpv1.ConditionType) map[string]any {
 	for _, c := range conditions {
 		if c, ok := c.(map[string]any); ok && c["type"] == string(t) {
 			return c
@@ -205,7 +217,7 @@ func (m managedResource) field(path ...string) any {
 }
 
 func field(obj map[string]any, path ...string) any {
-	v, _, _ := unstructured.NestedFieldNoCopy(obj, path...) //nolint:errcheck // What cannot be reached is not set.
+	v, _, _ := unstructured.NestedFieldNoCopy(obj, path...) // What cannot be reached is not set.
 
 	return v
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/cel-go/common/types/ref"
 
@@ -59,6 +60,8 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 
 		if out[k] == nil {
 			out[k] = v
+		} else if k == string(input.FieldRotation) {
+			out[k] = withInterval(out[k], v)
 		}
 	}
 
@@ -67,6 +70,35 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	}
 
 	return out
+}
+
+// withInterval returns a claim's rotation, with the pool's interval if it has none:
+// who replaces a key now still has it replaced in time. The overlap is the
+// claim's, as far as the interval allows.
+func withInterval(claim, pool any) any {
+	own, _ := claim.(map[string]any)
+	given, _ := pool.(map[string]any)
+
+	if own["interval"] != nil || given["interval"] == nil {
+		return claim
+	}
+
+	out := maps.Clone(own)
+	out["interval"] = given["interval"]
+
+	if duration(out["overlap"]) > duration(out["interval"]) {
+		out["overlap"] = given["overlap"]
+	}
+
+	return out
+}
+
+// duration returns a duration of the definition, which is one for certain.
+func duration(v any) time.Duration {
+	text, _ := v.(string)
+	d, _ := time.ParseDuration(text) // It was validated.
+
+	return d
 }
 
 // Check says what of a claim the pool does not offer or allow, in words for the

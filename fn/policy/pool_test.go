@@ -33,8 +33,20 @@ func TestPoolWithDefaults(t *testing.T) {
 		"None": {
 			reason: "What a claim says, if only that it wants nothing, should stay.",
 			pool:   `{limits: {quota: 100Gi}, defaults: {quota: 10Gi, versioning: true, lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}}`,
-			spec:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {}}`,
-			want:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {}}`,
+			spec:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+			want:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+		},
+		"Trigger": {
+			reason: "Who replaces a key now should still have it replaced in time.",
+			pool:   `defaults: {rotation: {interval: 720h, overlap: 168h}}`,
+			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
+			want:   `{rotation: {trigger: lost, overlap: 24h, interval: 720h}}`,
+		},
+		"TriggerShortInterval": {
+			reason: "An overlap should not be longer than the interval.",
+			pool:   `defaults: {rotation: {interval: 12h, overlap: 1h}}`,
+			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
+			want:   `{rotation: {trigger: lost, overlap: 1h, interval: 12h}}`,
 		},
 		"Limit": {
 			reason: "Without a default, the largest quota should be the claim's.",

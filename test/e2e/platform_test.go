@@ -162,8 +162,9 @@ func TestCompositionGoldSilver(t *testing.T) {
 	applyClaim(t, ns, "public", "{storagePool: gold, publicRead: true}")
 	waitProvisioned(t, ns, "public", tenant.ReasonRuleBroken, "example.org/public-since")
 	mustKubectl(t, "", "annotate", "--namespace", ns, "bucket.apps.cozystack.io/public", "example.org/public-since=2026-01-01")
-	waitReady(t, ns, "public")
+	public := waitReady(t, ns, "public")
 	bucketSettings["AnonymousDownload"].want(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
+	empty(t, admin.S3, public.Spec.BucketName)
 
 	// What was taken while the label stood there stays when it is gone.
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier-")

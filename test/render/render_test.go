@@ -345,7 +345,7 @@ func wantStatus(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
 		ready = corev1.ConditionTrue
 	}
 
-	conditions := []map[string]any{{"type": "Ready", "status": string(ready)}}
+	conditions := append(make([]map[string]any, 0, 1+len(rsp.GetConditions())), map[string]any{"type": "Ready", "status": string(ready)})
 
 	for _, c := range rsp.GetConditions() {
 		condition := map[string]any{

@@ -68,7 +68,8 @@ type Defaults struct {
 	// +kubebuilder:validation:MaxItems=50
 	Lifecycle []tenant.LifecycleRule `json:"lifecycle,omitempty"`
 
-	// Rotation of the access keys.
+	// Rotation of the access keys. A claim that has a rotation without an
+	// interval, such as one that replaces its key now, gets the interval.
 	// +optional
 	Rotation *tenant.Rotation `json:"rotation,omitempty"`
 }

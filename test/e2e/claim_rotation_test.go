@@ -1,0 +1,235 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/clients"
+)
+
+// rotate asks for new keys of a claim and waits until its Secret holds another
+// one than before.
+func rotate(t *testing.T, ns, name, trigger, overlap string, before tenant.BucketInfo) tenant.BucketInfo {
+	t.Helper()
+
+	mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/"+name, "--type=merge",
+		fmt.Sprintf(`--patch={"spec":{"rotation":{"trigger":%q,"overlap":%q}}}`, trigger, overlap))
+
+	var after tenant.BucketInfo
+
+	eventually(t, "the Secret to hold another key", func() error {
+		var err error
+		if after, err = clients.BucketInfo(t.Context(), kube, ns, name, ""); err != nil {
+			return err
+		}
+
+		if after.Spec.SecretS3.AccessKeyID == before.Spec.SecretS3.AccessKeyID {
+			return errors.New("it holds the same")
+		}
+
+		return nil
+	})
+
+	return after
+}
+
+// TestClaimRotation lets a writer write through three rotations: it takes its key
+// from the claim's Secret like a pod does that has it mounted, some time after it
+// changed, and not one of its requests may fail.
+func TestClaimRotation(t *testing.T) {
+	t.Parallel()
+
+	const overlap = 6 * time.Second
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "busy", "{deletionPolicy: Delete}")
+
+	keys := append(make([]tenant.BucketInfo, 0, 4), waitReady(t, ns, "busy"))
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+
+	var (
+		written int
+		failed  error
+		done    sync.WaitGroup
+	)
+
+	done.Go(func() { written, failed = writeOn(ctx, ns, "busy") })
+
+	for i := range 3 {
+		next := rotate(t, ns, "busy", fmt.Sprintf("round %d", i), overlap.String(), keys[len(keys)-1])
+		if err := put(t.Context(), tenantClient(t, next), next.Spec.BucketName, "new"); err != nil {
+			t.Errorf("the key of round %d does not work: %v", i, err)
+		}
+
+		keys = append(keys, next)
+
+		// The writer gets to use it.
+		time.Sleep(2 * time.Second)
+	}
+
+	stop()
+	done.Wait()
+
+	t.Logf("%d objects were written through three rotations", written)
+
+	if failed != nil || written < 100 {
+		t.Errorf("want every write to succeed, and many, got %d and %v", written, failed)
+	}
+
+	last := keys[len(keys)-1]
+
+	for i, old := range keys[:len(keys)-1] {
+		s3 := tenantClient(t, old)
+		eventually(t, fmt.Sprintf("key %d to end with its overlap", i), func() error {
+			if _, err := list(t.Context(), s3, old.Spec.BucketName); err == nil {
+				return errors.New("it works")
+			}
+
+			return nil
+		})
+	}
+
+	if err := put(t.Context(), tenantClient(t, last), last.Spec.BucketName, "new"); err != nil {
+		t.Errorf("the last key went with those before it: %v", err)
+	}
+}
+
+// writeOn writes objects until the context ends, or a write fails, and returns
+// how many there are. It looks for a new key now and then.
+func writeOn(ctx context.Context, ns, claim string) (int, error) {
+	ctx, work := context.WithoutCancel(ctx), ctx
+
+	var (
+		read time.Time
+		info tenant.BucketInfo
+		s3   *miniogo.Client
+	)
+
+	for i := 0; ; i++ {
+		if time.Since(read) > time.Second {
+			var err error
+			if info, err = clients.BucketInfo(ctx, kube, ns, claim, ""); err != nil {
+				return i, err
+			}
+
+			if s3, err = clients.Tenant(plat, info); err != nil {
+				return i, err
+			}
+
+			read = time.Now()
+		}
+
+		if err := put(ctx, s3, info.Spec.BucketName, fmt.Sprintf("written/%d", i)); err != nil {
+			return i, err
+		}
+
+		select {
+		case <-work.Done():
+			return i, nil
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// TestClaimRotationShows wants the claim to tell of its keys, both Secrets to hold
+// the same one, and everything to stand still once it is ready, however quantities
+// and durations are spelt.
+func TestClaimRotationShows(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "shown", `{quota: 1024Mi, rotation: {interval: 24h, overlap: 60m}, users: {alice: {readonly: true}}}`)
+
+	before := waitReady(t, ns, "shown")
+	alice := getClaim(t, ns, "shown").Status.Credentials[1].AccessKeyID
+	after := rotate(t, ns, "shown", "now", "60m", before)
+	waitReady(t, ns, "shown")
+
+	status := getClaim(t, ns, "shown").Status.Credentials
+	if len(status) != 2 || status[0].User != "" || status[1].User != "alice" {
+		t.Fatalf("want the claim's own credentials and then alice's, got %+v", status)
+	}
+
+	if got := status[0]; got.AccessKeyID != after.Spec.SecretS3.AccessKeyID || got.RotatedAt == nil || got.NextRotationAt == nil ||
+		got.NextRotationAt.Sub(got.RotatedAt.Time).Round(time.Minute) != 24*time.Hour {
+		t.Errorf("want key %s, and the next one a day later, got %+v", after.Spec.SecretS3.AccessKeyID, got)
+	}
+
+	if got := status[1].AccessKeyID; got == alice {
+		t.Errorf("want the keys of users to rotate too, alice still has %s", got)
+	}
+
+	shapes := &corev1.Secret{}
+	if err := kube.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "bucket-shown-credentials"}, shapes); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, key := range []string{minio.ConnectionKeyAccessKeyID, minio.ConnectionKeyCozystackAccessKey, minio.ConnectionKeyCOSIAccessKeyID} {
+		if string(shapes.Data[key]) != after.Spec.SecretS3.AccessKeyID {
+			t.Errorf("%s of the Secret in all shapes is of another key than BucketInfo's", key)
+		}
+	}
+
+	for _, key := range []string{minio.ConnectionKeyAWSFile, minio.ConnectionKeyRcloneFile, minio.ConnectionKeyS3cmdFile} {
+		if !strings.Contains(string(shapes.Data[key]), after.Spec.SecretS3.AccessKeyID) {
+			t.Errorf("file %s of the Secret in all shapes is of another key than BucketInfo's", key)
+		}
+	}
+
+	// The provider takes up what it wrote itself within a moment.
+	time.Sleep(2 * time.Second)
+
+	was := versions(t, ns)
+
+	time.Sleep(5 * time.Second)
+
+	if is := versions(t, ns); was != is {
+		t.Errorf("something writes although nothing changes:\nbefore %s\nafter  %s", was, is)
+	}
+}
+
+// versions returns the versions of everything that claims brought to a namespace.
+func versions(t *testing.T, ns string) string {
+	t.Helper()
+
+	var text strings.Builder
+
+	for _, list := range []client.ObjectList{&minio.BucketList{}, &minio.UserList{}, &corev1.SecretList{}} {
+		if err := kube.List(t.Context(), list, client.InNamespace(ns)); err != nil {
+			t.Fatal(err)
+		}
+
+		switch l := list.(type) {
+		case *minio.BucketList:
+			for _, o := range l.Items {
+				fmt.Fprintf(&text, "Bucket %s %d %s; ", o.Name, o.Generation, o.ResourceVersion)
+			}
+		case *minio.UserList:
+			for _, o := range l.Items {
+				fmt.Fprintf(&text, "User %s %d %s; ", o.Name, o.Generation, o.ResourceVersion)
+			}
+		case *corev1.SecretList:
+			for _, o := range l.Items {
+				fmt.Fprintf(&text, "Secret %s %s; ", o.Name, o.ResourceVersion)
+			}
+		}
+	}
+
+	return text.String()
+}
