@@ -67,11 +67,20 @@ func TestClaim(t *testing.T) {
 	})
 
 	t.Run("Status", func(t *testing.T) {
-		want := tenant.BucketStatus{BucketName: "bucket-" + string(c.GetUID()), Endpoint: platform.MinIOInsideURL, SecretName: "bucket-backup-prod"}
-		got := c.Status
-		got.ConditionedStatus = xpv1.ConditionedStatus{}
+		want := tenant.BucketStatus{
+			BucketName: "bucket-" + string(c.GetUID()),
+			Endpoint:   platform.MinIOInsideURL,
+			Region:     "us-east-1",
+			SecretName: "bucket-backup-prod",
+			Credentials: []tenant.CredentialsStatus{{
+				Access:                tenant.AccessReadWrite,
+				SecretName:            "bucket-backup-prod",
+				CredentialsSecretName: "bucket-backup-prod-credentials",
+				AccessKeyID:           s3.AccessKeyID,
+			}},
+		}
 
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, statusOf(c)); diff != "" {
 			t.Errorf("-want, +got:\n%s", diff)
 		}
 	})
@@ -231,61 +240,55 @@ func TestTenantsAreSeparate(t *testing.T) {
 	}
 }
 
-// TestForeignSecret lets a Secret exist that has the name of the tenant's: it
-// stays untouched, the claim says why it waits, and goes on once it is gone.
+// TestForeignSecret lets Secrets exist that have the names of the tenant's: they
+// stay untouched, the claim names them and waits, and goes on once they are gone.
 func TestForeignSecret(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
 
-	foreign := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "bucket-mine", Namespace: ns},
-		Data:       map[string][]byte{"mine": []byte("do not touch")},
+	var foreign []*corev1.Secret
+
+	for _, name := range []string{"bucket-mine", "bucket-mine-credentials", "bucket-mine-reader", "bucket-mine-reader-credentials"} {
+		s := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns},
+			Data:       map[string][]byte{"mine": []byte("do not touch")},
+		}
+		create(t, s)
+
+		foreign = append(foreign, s)
 	}
-	if err := kube.Create(ctx, foreign); err != nil {
-		t.Fatal(err)
-	}
 
-	claim(t, ns, "mine")
-	waitProvisioned(t, ns, "mine", tenant.ReasonSecretConflict, `Secret "bucket-mine" exists`)
+	applyClaim(t, ns, "mine", "{users: {reader: {readonly: true}}}")
 
-	// Once bucket and user are ready the Secret would have been composed.
-	eventually(t, "bucket and user to be ready", func() error {
-		for _, r := range []interface {
-			client.Object
-			GetCondition(typ xpv1.ConditionType) xpv1.Condition
-		}{&minio.Bucket{}, &minio.User{}} {
-			name := "bucket-" + string(getClaim(t, ns, "mine").GetUID())
-			if err := kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: name}, r); err != nil {
-				return err
-			}
+	for len(foreign) > 0 {
+		names := make([]string, 0, len(foreign))
+		for _, s := range foreign {
+			names = append(names, s.Name)
+		}
 
-			if r.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
-				return errors.New("not ready")
+		// That it says so of all of them means that bucket and users are ready.
+		waitProvisioned(t, ns, "mine", tenant.ReasonSecretConflict, "are not this claim's: "+strings.Join(names, ", ")+";")
+
+		if c := getClaim(t, ns, "mine").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
+			t.Error("the claim is ready without all its Secrets")
+		}
+
+		for _, s := range foreign {
+			if diff := cmp.Diff(s, secretOf(t, ns, s.Name)); diff != "" {
+				t.Errorf("the Secret was touched: -before, +after:\n%s", diff)
 			}
 		}
 
-		return nil
-	})
+		if err := kube.Delete(ctx, foreign[0]); err != nil {
+			t.Fatal(err)
+		}
 
-	if c := getClaim(t, ns, "mine").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
-		t.Error("the claim is ready without a Secret")
-	}
-
-	got := &corev1.Secret{}
-	if err := kube.Get(ctx, client.ObjectKeyFromObject(foreign), got); err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(foreign, got); diff != "" {
-		t.Errorf("the Secret was touched: -before, +after:\n%s", diff)
-	}
-
-	if err := kube.Delete(ctx, foreign); err != nil {
-		t.Fatal(err)
+		foreign = foreign[1:]
 	}
 
 	waitReady(t, ns, "mine")
+	wantCredentials(t, ns, "mine", "", "reader")
 }
 
 // TestRecreate deletes a claim and makes it again at once.
@@ -413,57 +416,4 @@ func TestTenantRole(t *testing.T) {
 			return nil
 		})
 	}
-}
-
-// TestInvalidClaims hands in what must be refused, with a message that names
-// what is wrong.
-func TestInvalidClaims(t *testing.T) {
-	t.Parallel()
-
-	ns := newNamespace(t)
-	apply := []string{"apply", "--namespace", ns, "-f", "-"}
-	manifest := func(spec string) string {
-		return "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: invalid}, spec: " + spec + "}"
-	}
-
-	cases := map[string]struct {
-		reason string
-		spec   string
-		texts  []string
-	}{
-		"UnknownField": {
-			reason: "A field that does not exist is named.",
-			spec:   "{colour: blue}",
-			texts:  []string{`unknown field "spec.colour"`},
-		},
-		"PinnedRevision": {
-			reason: "An old revision would be without the platform's newest policy.",
-			spec:   "{crossplane: {compositionUpdatePolicy: Manual, compositionRevisionRef: {name: old}}}",
-			texts:  []string{"compositionUpdatePolicy"},
-		},
-		"SelectedRevision": {
-			reason: "An old revision would be without the platform's newest policy.",
-			spec:   "{crossplane: {compositionRevisionSelector: {matchLabels: {old: 'true'}}}}",
-			texts:  []string{"compositionRevisionSelector"},
-		},
-	}
-
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) { wantRefused(t, manifest(tc.spec), apply, tc.texts...) })
-	}
-
-	t.Run("UnknownPool", func(t *testing.T) {
-		mustKubectl(t, manifest("{storagePool: gold}"), apply...)
-		waitProvisioned(t, ns, "invalid", tenant.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
-
-		buckets := &minio.BucketList{}
-		if err := kube.List(t.Context(), buckets, client.InNamespace(ns)); err != nil || len(buckets.Items) > 0 {
-			t.Errorf("want nothing to be made, got %d Buckets, %v", len(buckets.Items), err)
-		}
-	})
-
-	t.Run("ChangedPool", func(t *testing.T) {
-		wantRefused(t, manifest("{storagePool: default}"), apply, "storagePool is fixed at creation")
-		wantRefused(t, manifest("{}"), apply, "storagePool is fixed at creation")
-	})
 }
