@@ -125,7 +125,7 @@ func TestDeletionIsRefused(t *testing.T) {
 			}
 
 			wantKept(t, ns, "buckets.apps.cozystack.io/full",
-				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "delete its objects with all their versions", "administrator")
+				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "delete its objects with all their versions", "set spec.deletionPolicy of the claim to Delete", "to Retain, which leaves the bucket on the server")
 			wantKept(t, ns, "buckets.minio.cistern.dev/"+bucket,
 				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "spec.forProvider.whenNotEmpty to Purge")
 
