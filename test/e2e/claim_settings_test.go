@@ -1,0 +1,233 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// TestClaimSettings sets each setting through a claim, changes it and takes it
+// back: each time the server follows.
+func TestClaimSettings(t *testing.T) {
+	t.Parallel()
+
+	type step struct{ spec, want string }
+
+	cases := map[string]struct {
+		reason string
+		// setting is that of a Bucket.
+		setting string
+		steps   []step
+	}{
+		"Quota": {
+			reason:  "A quota is whole bytes, however it is written.",
+			setting: "Quota",
+			steps: []step{
+				{spec: "{quota: 10Gi}", want: "10737418240"},
+				{spec: "{quota: 512Mi}", want: "536870912"},
+				{spec: "{quota: 1000000000}", want: "1000000000"},
+				{spec: "{quota: 1e9}", want: "1000000000"},
+				{spec: "{}", want: "0"},
+			},
+		},
+		"QuotaLater": {
+			reason:  "A bucket without a quota can be given one.",
+			setting: "Quota",
+			steps:   []step{{spec: "{}", want: "0"}, {spec: "{quota: 1M}", want: "1000000"}},
+		},
+		"Versioning": {
+			reason:  "Versioning cannot be taken back, only suspended.",
+			setting: "Versioning",
+			steps: []step{
+				{spec: "{versioning: true}", want: "Enabled"},
+				{spec: "{versioning: false}", want: "Suspended"},
+				{spec: "{versioning: true}", want: "Enabled"},
+				{spec: "{}", want: "Suspended"},
+			},
+		},
+		"VersioningOff": {
+			reason:  "Where it was never on there is nothing to suspend.",
+			setting: "Versioning",
+			steps:   []step{{spec: "{}", want: ""}, {spec: "{versioning: false}", want: "Suspended"}},
+		},
+		"Lifecycle": {
+			reason:  "Rules are kept in their order; giving up uploads is not the server's business.",
+			setting: "Lifecycle",
+			steps: []step{
+				{
+					spec: "{lifecycle: [{prefix: incoming/, expireAfterDays: 30}, {expireNoncurrentAfterDays: 90}, {abortIncompleteUploadsAfterDays: 1}]}",
+					want: `"incoming/": 30, 0; "": 0, 90`,
+				},
+				{spec: "{lifecycle: [{expireNoncurrentAfterDays: 90}, {prefix: incoming/, expireAfterDays: 31}]}", want: `"": 0, 90; "incoming/": 31, 0`},
+				{spec: "{lifecycle: [{prefix: a & b/, expireAfterDays: 36500}]}", want: `"a & b/": 36500, 0`},
+				{spec: "{lifecycle: []}", want: ""},
+				{spec: "{lifecycle: [{expireAfterDays: 1}]}", want: `"": 1, 0`},
+				{spec: "{}", want: ""},
+			},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			t.Log(tc.reason)
+
+			ns, s := newNamespace(t), bucketSettings[tc.setting]
+
+			for _, step := range tc.steps {
+				applyClaim(t, ns, "settings", step.spec)
+				s.want(t, waitReady(t, ns, "settings").Spec.BucketName, step.want)
+			}
+		})
+	}
+}
+
+// TestClaimLockedVersions locks a bucket: what is written there stays for the time that
+// the pool says, whoever wants it gone. It stays on the server in the end, with
+// an object that nobody can delete.
+func TestClaimLockedVersions(t *testing.T) {
+	t.Parallel()
+
+	ctx, ns := t.Context(), newNamespace(t)
+	applyClaim(t, ns, "locked", "{locking: true}")
+	info := waitReady(t, ns, "locked")
+	bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
+
+	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 365 DAYS")
+	bucketSettings["Versioning"].want(t, bucket, "Enabled")
+
+	if err := put(ctx, s3, bucket, "precious"); err != nil {
+		t.Fatal(err)
+	}
+
+	o, err := s3.StatObject(ctx, bucket, "precious", minioStat)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for who, s3 := range map[string]*miniogo.Client{"tenant": s3, "administrator": admin.S3} {
+		for how, opts := range map[string]miniogo.RemoveObjectOptions{
+			"delete": {VersionID: o.VersionID},
+			"bypass": {VersionID: o.VersionID, GovernanceBypass: true},
+			"force":  {VersionID: o.VersionID, ForceDelete: true},
+		} {
+			if err := s3.RemoveObject(ctx, bucket, "precious", opts); err == nil {
+				t.Errorf("%s by the %s: want the locked version to stay", how, who)
+			}
+		}
+	}
+
+	mode, until, err := s3.GetObjectRetention(ctx, bucket, "precious", o.VersionID)
+	if err != nil || mode == nil || *mode != miniogo.Compliance || time.Until(*until) < 364*24*time.Hour {
+		t.Errorf("want the version to be locked for a year, got %v until %v, %v", mode, until, err)
+	}
+
+	if err := s3.PutObjectRetention(ctx, bucket, "precious", miniogo.PutObjectRetentionOptions{
+		Mode: new(miniogo.Compliance), RetainUntilDate: new(time.Now().Add(24 * time.Hour)), VersionID: o.VersionID, GovernanceBypass: true,
+	}); err == nil {
+		t.Error("want the lock of a version not to be shortened")
+	}
+
+	wantDenied(t, "change the retention of the bucket", s3.SetObjectLockConfig(ctx, bucket, nil, nil, nil))
+
+	// Overwriting and deleting leave the version where it is.
+	if err := put(ctx, s3, bucket, "precious"); err != nil {
+		t.Errorf("overwrite: %v", err)
+	}
+
+	if err := remove(ctx, s3, bucket, "precious"); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+
+	if _, err := s3.StatObject(ctx, bucket, "precious", miniogo.StatObjectOptions{VersionID: o.VersionID}); err != nil {
+		t.Errorf("the version is gone: %v", err)
+	}
+}
+
+// TestClaimColumns looks at a claim with kubectl: the columns say all that a
+// tenant needs to go on.
+func TestClaimColumns(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "columns", "{rotation: {interval: 720h}}")
+	info := waitReady(t, ns, "columns")
+	c := getClaim(t, ns, "columns")
+
+	want := map[string]string{
+		"NAME":     "columns",
+		"READY":    "True",
+		"STATE":    "Provisioned",
+		"BUCKET":   info.Spec.BucketName,
+		"ENDPOINT": info.Spec.SecretS3.Endpoint,
+		"SECRET":   "bucket-columns",
+	}
+	wide := map[string]string{
+		"ACCESS-KEY":    info.Spec.SecretS3.AccessKeyID,
+		"NEXT-ROTATION": c.Status.Credentials[0].NextRotationAt.UTC().Format(time.RFC3339),
+	}
+
+	got := columns(t, mustKubectl(t, "", "get", "buckets.apps.cozystack.io", "--namespace", ns))
+	gotWide := columns(t, mustKubectl(t, "", "get", "buckets.apps.cozystack.io", "--namespace", ns, "--output=wide"))
+
+	for column, text := range want {
+		if got[column] != text || gotWide[column] != text {
+			t.Errorf("%s: want %q, got %q, and with -o wide %q", column, text, got[column], gotWide[column])
+		}
+	}
+
+	for column, text := range wide {
+		if _, there := got[column]; there || gotWide[column] != text {
+			t.Errorf("%s: want %q, with -o wide only, got %q", column, text, gotWide[column])
+		}
+	}
+}
+
+// columns returns what kubectl prints of one resource, by column.
+func columns(t *testing.T, out string) map[string]string {
+	t.Helper()
+
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("want a header and a line, got\n%s", out)
+	}
+
+	header, values := strings.Fields(lines[0]), strings.Fields(lines[1])
+	if len(header) != len(values) {
+		t.Fatalf("want a value in each column, got\n%s", out)
+	}
+
+	m := make(map[string]string, len(header))
+	for i, column := range header {
+		m[column] = values[i]
+	}
+
+	return m
+}
+
+// TestClaimSettingsByHand changes on the resource what a claim asks for: that is
+// the claim's to say.
+func TestClaimSettingsByHand(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "by-hand", "{quota: 1Gi}")
+	info := waitReady(t, ns, "by-hand")
+
+	change(t, bucketOf(t, ns, "by-hand"), func(b *minio.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
+	eventually(t, "the quota to be the claim's again", func() error {
+		if got := bucketOf(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
+			return fmt.Errorf("it is %s", got)
+		}
+
+		return nil
+	})
+	bucketSettings["Quota"].want(t, info.Spec.BucketName, "1073741824")
+}
