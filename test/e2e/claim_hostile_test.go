@@ -144,7 +144,7 @@ func TestHostileTexts(t *testing.T) {
 		"Lines":       {reason: "They begin a new line in a file.", text: "a\nbucket = x\r\n[default]\tb"},
 		"XML":         {reason: "It ends an element.", text: "</Prefix></Filter><Status>Disabled</Status>&amp;<!--]]>"},
 		"YAML":        {reason: "It ends a document.", text: "\n---\nkind: Secret\n- &a *a !!binary"},
-		"Unicode":     {reason: "Not everything is ASCII.", text: "Zürich ☃ 東京 \u202Egpj.\u202C e\u0301"},
+		"Unicode":     {reason: "Not everything is ASCII.", text: "Zürich ☃ Ωmega \u202Egpj.\u202C e\u0301"},
 		"Percent":     {reason: "It is decoded once too often.", text: "%2e%2e%2f" + victim + "%00%s%d%!"},
 		"Backslashes": {reason: "They escape.", text: `\..\` + victim + `\u002a\`},
 		"Blank":       {reason: "It is cut off.", text: "  "},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -151,8 +152,7 @@ func TestClaimUsers(t *testing.T) {
 	users := []string{"", "1-reader", "reader", "writer"}
 	wantCredentials(t, ns, "shared", users...)
 
-	var want []tenant.CredentialsStatus
-
+	want := make([]tenant.CredentialsStatus, 0, len(users))
 	seen := map[string]bool{}
 
 	for _, u := range users {
@@ -285,9 +285,9 @@ func TestClaimUserChanges(t *testing.T) {
 	own := waitReady(t, ns, "team")
 	bucket := own.Spec.BucketName
 
-	var others []*corev1.Secret
-	for _, name := range []string{"bucket-team", "bucket-team-credentials", "bucket-team-alice", "bucket-team-alice-credentials"} {
-		others = append(others, secretOf(t, ns, name))
+	others := []*corev1.Secret{
+		secretOf(t, ns, "bucket-team"), secretOf(t, ns, "bucket-team-credentials"),
+		secretOf(t, ns, "bucket-team-alice"), secretOf(t, ns, "bucket-team-alice-credentials"),
 	}
 
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}, bob: {}}}")
@@ -385,20 +385,47 @@ func TestClaimUserWaits(t *testing.T) {
 	wantCredentials(t, ns, "waits", "", "late")
 }
 
-// TestClaimManyUsers makes as many users as a claim may have.
+// TestClaimManyUsers makes users until as many as a claim may have. So much happens
+// then that Crossplane may stop to listen to the claim for some minutes: the claim
+// gets ready all the same, and what changes next is not lost either.
 func TestClaimManyUsers(t *testing.T) {
 	t.Parallel()
 
-	ns := newNamespace(t)
-	names := manyUsers(20)
-	applyClaim(t, ns, "many", "{users: {"+strings.Join(names, ": {}, ")+": {}}}")
-	waitReady(t, ns, "many")
-	wantCredentials(t, ns, "many", names...)
+	for _, n := range []int{4, 5, 6, 7, 8, 20} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
 
-	for _, u := range names {
-		info := infoOf(t, ns, "many", u)
-		if _, err := list(t.Context(), tenantClient(t, info), info.Spec.BucketName); err != nil {
-			t.Errorf("the key of %s does not work: %v", u, err)
-		}
+			ns := newNamespace(t)
+			names := manyUsers(n)
+			apply := func(names []string) {
+				applyClaim(t, ns, "many", "{users: {"+strings.Join(names, ": {}, ")+": {}}}")
+			}
+
+			apply(names)
+			waitReady(t, ns, "many")
+			wantCredentials(t, ns, "many", append(names, "")...)
+
+			clients := make(map[string]*miniogo.Client, n)
+			bucket := getClaim(t, ns, "many").Status.BucketName
+
+			for _, u := range names {
+				clients[u] = tenantClient(t, infoOf(t, ns, "many", u))
+				if _, err := list(t.Context(), clients[u], bucket); err != nil {
+					t.Errorf("the key of %s does not work: %v", u, err)
+				}
+			}
+
+			apply(names[1:])
+			eventually(t, "the key of "+names[0]+" to be gone", func() error {
+				_, err := list(t.Context(), clients[names[0]], bucket)
+				return wantRejected("list", err)
+			})
+
+			for _, u := range names[1:] {
+				if _, err := list(t.Context(), clients[u], bucket); err != nil {
+					t.Errorf("the key of %s went with another's: %v", u, err)
+				}
+			}
+		})
 	}
 }
