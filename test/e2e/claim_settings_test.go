@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -230,4 +231,19 @@ func TestClaimSettingsByHand(t *testing.T) {
 		return nil
 	})
 	bucketSettings["Quota"].want(t, info.Spec.BucketName, "1073741824")
+}
+
+// TestClaimHastyChanges changes a claim over and over again, which is more than
+// Crossplane listens to: each change is in force all the same.
+func TestClaimHastyChanges(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	claim(t, ns, "hasty")
+	bucket := waitReady(t, ns, "hasty").Spec.BucketName
+
+	for mebibytes := range 10 {
+		applyClaim(t, ns, "hasty", fmt.Sprintf("{quota: %dMi}", mebibytes+1))
+		bucketSettings["Quota"].want(t, bucket, strconv.Itoa((mebibytes+1)<<20))
+	}
 }
