@@ -186,7 +186,8 @@ func canonicalQuantity(v any) any {
 	}
 
 	if q, err := apiresource.ParseQuantity(text); ok && err == nil {
-		return q.String()
+		// Rounded up to whole bytes.
+		return apiresource.NewQuantity(q.Value(), q.Format).String()
 	}
 
 	return v

@@ -80,7 +80,7 @@ func TestInvalidClaims(t *testing.T) {
 		"QuotaFractionNumber":  {reason: "Bytes are whole.", spec: "{quota: 1.5}", texts: []string{"spec.quota", "must be of type"}},
 		"QuotaMilli":           {reason: "Bytes are whole.", spec: "{quota: 1500m}", texts: []string{"spec.quota", "quota must be whole bytes"}},
 		"QuotaText":            {reason: "That is no quantity.", spec: "{quota: abc}", texts: []string{"spec.quota", "should match"}},
-		"QuotaHuge":            {reason: "The server counts with 64 bits.", spec: "{quota: 16Ei}", texts: []string{"spec.quota"}},
+		"QuotaHuge":            {reason: "The server counts with 64 bits.", spec: "{quota: 16Ei}", texts: []string{"spec.quota", "quota must be less than 8Ei"}},
 		"RuleEmpty":            {reason: "A rule that does nothing is a mistake.", spec: "{lifecycle: [{prefix: a/}]}", texts: []string{"spec.lifecycle[0]", "needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays"}},
 		"RuleZeroDays":         {reason: "A day is the least.", spec: "{lifecycle: [{expireAfterDays: 1}, {expireAfterDays: 0}]}", texts: []string{"spec.lifecycle[1].expireAfterDays", "greater than or equal to 1"}},
 		"RuleNegativeDays":     {reason: "A day is the least.", spec: "{lifecycle: [{expireNoncurrentAfterDays: -1}]}", texts: []string{"spec.lifecycle[0].expireNoncurrentAfterDays", "greater than or equal to 1"}},
@@ -132,6 +132,7 @@ func TestLimitsOfClaims(t *testing.T) {
 		"Rules": {reason: "The longest list.", claim: "rules", spec: "{lifecycle: [" + strings.Repeat("{expireAfterDays: 36500, prefix: a/}, ", 49) +
 			"{expireAfterDays: 1, prefix: " + strings.Repeat("a", 1024) + "}]}"},
 		"Quota":    {reason: "The smallest.", claim: "quota", spec: "{quota: 1}"},
+		"Fraction": {reason: "A fraction of a unit is rounded up.", claim: "fraction", spec: "{quota: 0.1Gi}"},
 		"Rotation": {reason: "The shortest.", claim: "rotation", spec: "{rotation: {interval: 1m, overlap: 1m, trigger: " + strings.Repeat("a", 256) + "}}"},
 	}
 

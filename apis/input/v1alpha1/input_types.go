@@ -39,7 +39,7 @@ type Limits struct {
 	// Quota is the largest quota, in whole bytes, such as 100Gi. A claim that
 	// asks for none, where the pool has no default either, gets this one.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isInteger()",message="a quota is whole bytes, and more than 0"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && (quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki')))",message="a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Users is how many further users a claim may have. The default is 20, the
@@ -55,7 +55,7 @@ type Limits struct {
 type Defaults struct {
 	// Quota of the bucket, in whole bytes, such as 10Gi.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isInteger()",message="a quota is whole bytes, and more than 0"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && (quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki')))",message="a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Versioning of the bucket.

@@ -173,12 +173,13 @@ type BucketParameters struct {
 	Versioning *VersioningState `json:"versioning,omitempty"`
 
 	// Quota is the most that the bucket may hold, all versions of its objects
-	// together, such as 10Gi. It must be whole bytes, and no less than what the
-	// bucket holds when it is set. The server counts from time to time, so a
+	// together, such as 10Gi, rounded up to whole bytes. It must be no less than
+	// what the bucket holds when it is set. The server counts from time to time, so a
 	// bucket may outgrow its quota for some minutes.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger()",message="quota must be whole bytes"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Lifecycle deletes what has become old. The rules are all there are: one

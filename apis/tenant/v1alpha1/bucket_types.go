@@ -155,11 +155,12 @@ type BucketSpec struct {
 	Users map[string]BucketUser `json:"users,omitempty"`
 
 	// Quota is the most that the bucket may hold, all versions of its objects
-	// together, such as 10Gi, in whole bytes. The server counts from time to
+	// together, such as 10Gi, rounded up to whole bytes. The server counts from time to
 	// time, so a bucket may outgrow its quota for some minutes.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger()",message="quota must be whole bytes"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Versioning keeps the earlier versions of objects that are overwritten or
