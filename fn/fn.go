@@ -25,9 +25,11 @@ const (
 	ttl = time.Hour
 
 	// ttlUnwatched is for a claim of which so much changed at once that
-	// Crossplane has stopped to listen for some minutes, such as one with twenty
-	// users that are being made.
+	// Crossplane has stopped to listen, such as one with twenty users that are
+	// being made. It listens again after unwatchedFor, five minutes by default,
+	// but says so only once it hears something.
 	ttlUnwatched = 3 * time.Second
+	unwatchedFor = 6 * time.Minute
 )
 
 // Function turns claims into managed resources and Secrets. It keeps no state
@@ -37,11 +39,13 @@ type Function struct {
 
 	log      logging.Logger
 	policies *policy.Cache
+	// now is the time, which says how long a response holds, never what is in it.
+	now func() time.Time
 }
 
 // NewFunction returns a Function.
 func NewFunction(log logging.Logger) *Function {
-	return &Function{log: log, policies: policy.NewCache()}
+	return &Function{log: log, policies: policy.NewCache(), now: time.Now}
 }
 
 // RunFunction composes the resources of one claim: in the first pass bucket and
@@ -59,7 +63,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		return rsp, nil
 	}
 
-	if o.unwatched() {
+	if since, unwatched := o.unwatched(); unwatched && f.now().Before(since.Add(unwatchedFor)) {
 		rsp.Meta.Ttl = durationpb.New(ttlUnwatched)
 	}
 

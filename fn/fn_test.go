@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -72,6 +73,7 @@ func runCase(t *testing.T, path string) []byte {
 	t.Helper()
 
 	f := NewFunction(logging.NewNopLogger())
+	f.now = func() time.Time { return time.Date(2026, time.January, 1, 0, 1, 0, 0, time.UTC) }
 
 	rsp, err := f.RunFunction(context.Background(), readRequest(t, path))
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -73,12 +74,20 @@ func (o *observation) status(field string) string {
 	return s
 }
 
-// unwatched reports whether Crossplane's circuit breaker drops what it hears of
-// the claim and its resources.
-func (o *observation) unwatched() bool {
+// unwatched reports since when Crossplane's circuit breaker drops what it hears of
+// the claim and its resources, if it does.
+func (o *observation) unwatched() (since time.Time, unwatched bool) {
 	conditions, _ := field(o.claim, "status", "conditions").([]any)
 
-	return condition(conditions, "Responsive")["status"] == string(corev1.ConditionFalse)
+	c := condition(conditions, "Responsive")
+	if c["status"] != string(corev1.ConditionFalse) {
+		return time.Time{}, false
+	}
+
+	text, _ := c["lastTransitionTime"].(string)
+	since, err := time.Parse(time.RFC3339, text)
+
+	return since, err == nil
 }
 
 // owns reports whether the claim controls an object.
