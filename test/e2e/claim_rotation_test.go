@@ -204,6 +204,39 @@ func TestClaimRotationShows(t *testing.T) {
 	}
 }
 
+// TestClaimRotationBySchedule wants the Secret to hold the next key soon after it
+// is due, though Crossplane does not watch the provider's Secret.
+func TestClaimRotationBySchedule(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "scheduled", "{rotation: {interval: 1m, overlap: 30s}}")
+
+	before := waitReady(t, ns, "scheduled")
+	due := getClaim(t, ns, "scheduled").Status.Credentials[0].NextRotationAt
+
+	if due == nil || time.Until(due.Time) > time.Minute {
+		t.Fatalf("want the next key to be due within a minute, got %s", due)
+	}
+
+	time.Sleep(time.Until(due.Time))
+
+	var after tenant.BucketInfo
+
+	eventually(t, "the Secret to hold the next key", func() error {
+		after = infoOf(t, ns, "scheduled", "")
+		if after.Spec.SecretS3.AccessKeyID == before.Spec.SecretS3.AccessKeyID {
+			return errors.New("it holds the same")
+		}
+
+		return nil
+	})
+
+	if _, err := list(t.Context(), tenantClient(t, after), after.Spec.BucketName); err != nil {
+		t.Errorf("the next key does not work: %v", err)
+	}
+}
+
 // versions returns the versions of everything that claims brought to a namespace.
 func versions(t *testing.T, ns string) string {
 	t.Helper()
