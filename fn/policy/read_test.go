@@ -110,9 +110,9 @@ poolz: []
     defaults: {quota: 500m, rotation: {interval: 1s, overlap: 0s}, lifecycle: [{prefix: a}]}
 `,
 			want: "pools[0].defaults.lifecycle[0]: Invalid value: a lifecycle rule needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays; " +
-				`pools[0].defaults.quota: Invalid value: "500m": a quota is whole bytes, and more than 0; ` +
+				`pools[0].defaults.quota: Invalid value: "500m": a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m; ` +
 				`pools[0].defaults.rotation.interval: Invalid value: "1s": interval must be at least 1m; ` +
-				"pools[0].limits.quota: Invalid value: 0: a quota is whole bytes, and more than 0",
+				"pools[0].limits.quota: Invalid value: 0: a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m",
 		},
 		"DefaultOverlap": {
 			reason: "Defaults should be there when rules of the definition are judged: the overlap is 24h unless it is set.",
