@@ -5,6 +5,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
@@ -23,8 +25,17 @@ func newFinalizer(c client.Client) finalizer {
 	return finalizer{resource.NewAPIFinalizer(c, finalizerName)}
 }
 
-// AddFinalizer adds the finalizer if it is not there.
+// AddFinalizer adds the finalizer if it is not there. To a resource that is about
+// to be created it is added in memory only: the runtime stores next that it is,
+// and the finalizer with it. Each write less is an event less for everybody who
+// watches.
 func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error {
+	if mg, ok := obj.(resource.Managed); ok && !Owns(mg) && managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate() {
+		meta.AddFinalizer(mg, finalizerName)
+
+		return nil
+	}
+
 	stored, ok := obj.DeepCopyObject().(resource.Object)
 	if !ok {
 		return f.Finalizer.AddFinalizer(ctx, obj)

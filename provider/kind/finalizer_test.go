@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -11,12 +12,16 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 func TestAddFinalizerKeepsStatus(t *testing.T) {
 	ctx := context.Background()
 	b := newBucket("ClusterProviderConfig")
+	meta.SetExternalName(b, "adopted")
+
 	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
 
 	if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err != nil {
@@ -45,5 +50,53 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 	// A stale resource version would make the next write fail.
 	if err := kube.Status().Update(ctx, b); err != nil {
 		t.Errorf("Status().Update(...): %v", err)
+	}
+}
+
+// TestAddFinalizerWrites wants the finalizer to be stored at once, unless the
+// runtime stores the resource next.
+func TestAddFinalizerWrites(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		change func(*v1alpha1.Bucket)
+		stored []string
+	}{
+		"New":     {reason: "That it is to be created is stored next.", change: func(*v1alpha1.Bucket) {}},
+		"Failed":  {reason: "It is to be created again.", change: func(b *v1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) }},
+		"Adopted": {reason: "There is nothing to create.", change: func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "there") }, stored: []string{finalizerName}},
+		"Begun":   {reason: "It may have been created.", change: func(b *v1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }, stored: []string{finalizerName}},
+		"NoCreates": {reason: "It may not be created.", change: func(b *v1alpha1.Bucket) {
+			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionUpdate}
+		}, stored: []string{finalizerName}},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBucket("ClusterProviderConfig")
+			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionAll}
+			tc.change(b)
+
+			kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
+			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
+				t.Fatal(err)
+			}
+
+			if err := newFinalizer(kube).AddFinalizer(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+
+			stored := &v1alpha1.Bucket{}
+			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), stored); err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(tc.stored, stored.GetFinalizers()); diff != "" {
+				t.Errorf("%s\n-want, +stored:\n%s", tc.reason, diff)
+			}
+
+			if diff := cmp.Diff([]string{finalizerName}, b.GetFinalizers()); diff != "" {
+				t.Errorf("%s\n-want, +in memory:\n%s", tc.reason, diff)
+			}
+		})
 	}
 }
