@@ -3,11 +3,13 @@ package bucket
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -25,8 +27,8 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 		GVK:    v1alpha1.BucketKind,
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
-		Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
-			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, now: time.Now}
+		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
+			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, live: kube.Live, now: time.Now}
 		},
 	}
 }
@@ -46,7 +48,9 @@ type external struct {
 	admin admin
 	// server is asked for all settings of a bucket.
 	server exporter
-	now    func() time.Time
+	// live reads from the API server itself.
+	live client.Reader
+	now  func() time.Time
 
 	// found is what Observe found, for Update and Delete. A client lives for one
 	// reconcile.
@@ -138,6 +142,10 @@ func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket) error {
 		return err
 	}
 
+	if e.found.amiss, err = e.stillManaged(ctx, b, e.found.amiss); err != nil {
+		return err
+	}
+
 	v, err := e.found.settings.versioning()
 	b.Status.AtProvider.Versioning = v1alpha1.VersioningState(v)
 
@@ -148,6 +156,28 @@ func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket) error {
 	e.found.stale, err = staleUploads(ctx, e.s3, b, e.now())
 
 	return err
+}
+
+// stillManaged leaves out the settings that were undone a moment ago, which a cache
+// that lags behind does not know yet: by now they may be an administrator's.
+func (e *external) stillManaged(ctx context.Context, b *v1alpha1.Bucket, amiss []setting) ([]setting, error) {
+	undone := func(s setting) bool {
+		_, set := s.want(&b.Spec.ForProvider)
+
+		return !set
+	}
+	if !slices.ContainsFunc(amiss, undone) {
+		return amiss, nil
+	}
+
+	live := &v1alpha1.Bucket{}
+	if err := e.live.Get(ctx, client.ObjectKeyFromObject(b), live); err != nil {
+		return nil, errors.Wrapf(err, "cannot read which settings of bucket %q are managed", Name(b))
+	}
+
+	return slices.DeleteFunc(amiss, func(s setting) bool {
+		return undone(s) && !slices.Contains(live.Status.AtProvider.ManagedSettings, s.field)
+	}), nil
 }
 
 // Create makes the bucket. Its settings are for Update, in the reconcile that

@@ -24,6 +24,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
@@ -194,6 +195,19 @@ func newBucket() *v1alpha1.Bucket {
 	return &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
 }
 
+// stored is a reader of one Bucket, as the API server has it.
+type stored struct {
+	client.Reader
+
+	bucket *v1alpha1.Bucket
+}
+
+func (s stored) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
+	s.bucket.DeepCopyInto(obj.(*v1alpha1.Bucket))
+
+	return nil
+}
+
 // reconcile does what the runtime does until nothing is to be done.
 func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
 	t.Helper()
@@ -201,7 +215,7 @@ func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
 	f.t = t
 
 	for range 5 {
-		e := &external{s3: f, admin: f, server: f, now: time.Now}
+		e := &external{s3: f, admin: f, server: f, live: stored{bucket: b}, now: time.Now}
 
 		o, err := e.Observe(t.Context(), b)
 
@@ -454,5 +468,41 @@ func TestUpdateGoesOn(t *testing.T) {
 
 	if diff := cmp.Diff([]string{"anonymousAccess", "versioning"}, b.Status.AtProvider.ManagedSettings); diff != "" {
 		t.Errorf("want what was written, and only that, to be remembered: -want, +got:\n%s", diff)
+	}
+}
+
+// TestUndoneIsNotUndoneAgain looks at a Bucket through a cache that does not know
+// yet that its tags were undone: those that are there now are an administrator's.
+func TestUndoneIsNotUndoneAgain(t *testing.T) {
+	cached, live := newBucket(), newBucket()
+	cached.Status.AtProvider.ManagedSettings = []string{"tags"}
+
+	cases := map[string]struct {
+		reason string
+		live   *v1alpha1.Bucket
+		want   []string
+	}{
+		"Known":   {reason: "What the resource has set is undone.", live: cached, want: []string{"tags"}},
+		"Lagging": {reason: "What it has undone already is left alone.", live: live},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			e := &external{live: stored{bucket: tc.live}}
+
+			amiss, err := e.stillManaged(t.Context(), cached, []setting{bucketTags})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			got := make([]string, 0, len(amiss))
+			for _, s := range amiss {
+				got = append(got, s.field)
+			}
+
+			if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s\nstillManaged(...): -want, +got:\n%s", tc.reason, diff)
+			}
+		})
 	}
 }
