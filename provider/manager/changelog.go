@@ -1,4 +1,4 @@
-package main
+package manager
 
 import (
 	"time"
@@ -20,18 +20,18 @@ const changeLogTimeout = 2 * time.Second
 // nobody asked for it. What it sends is the resource as it was before the
 // change, what was done, and the error if there was one; none of them ever
 // holds a credential.
-func (c *cli) changeLogger() (managed.ChangeLogger, error) {
-	if !c.EnableChangeLogs {
+func (f *Flags) changeLogger(provider string) (managed.ChangeLogger, error) {
+	if !f.EnableChangeLogs {
 		return nil, nil
 	}
 
 	// Nothing is dialled before there is something to send. The socket is the
 	// pod's own.
-	conn, err := grpc.NewClient("unix://"+c.ChangeLogsSocket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix://"+f.ChangeLogsSocket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		return nil, errors.Wrapf(err, "cannot make a client of the change log service at %q", c.ChangeLogsSocket)
+		return nil, errors.Wrapf(err, "cannot make a client of the change log service at %q", f.ChangeLogsSocket)
 	}
 
 	return managed.NewGRPCChangeLogger(v1alpha1.NewChangeLogServiceClient(conn),
-		managed.WithProviderVersion("provider-minio"), managed.WithSendTimeout(changeLogTimeout)), nil
+		managed.WithProviderVersion(provider), managed.WithSendTimeout(changeLogTimeout)), nil
 }

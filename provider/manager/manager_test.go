@@ -1,11 +1,10 @@
-package main
+package manager
 
 import (
 	"context"
 	"errors"
 	"net"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,10 +33,10 @@ func (s *service) SendChangeLog(_ context.Context, r *v1alpha1.SendChangeLogRequ
 	return &v1alpha1.SendChangeLogResponse{}, nil
 }
 
-func parse(t *testing.T, args ...string) *cli {
+func parse(t *testing.T, args ...string) *Flags {
 	t.Helper()
 
-	c := &cli{}
+	c := &Flags{}
 
 	p, err := kong.New(c)
 	if err != nil {
@@ -58,9 +57,9 @@ func TestChangeLogs(t *testing.T) {
 	c := parse(t, "--enable-changelogs", "--changelogs-socket-path", socket)
 
 	// The sidecar may come up later than the provider.
-	changes, err := c.changeLogger()
+	changes, err := c.changeLogger("provider-minio")
 	if err != nil || changes == nil {
-		t.Fatalf("changeLogger(): %v, %v", changes, err)
+		t.Fatalf("changeLogger(...): %v, %v", changes, err)
 	}
 
 	o := c.options(logging.NewNopLogger(), changes)
@@ -100,21 +99,7 @@ func TestChangeLogs(t *testing.T) {
 }
 
 func TestNoChangeLogs(t *testing.T) {
-	if changes, err := parse(t).changeLogger(); changes != nil || err != nil {
-		t.Errorf("changeLogger(): want none unless asked for, got %v, %v", changes, err)
-	}
-}
-
-// TestFlagsAreExplained wants a word on each flag.
-func TestFlagsAreExplained(t *testing.T) {
-	p, err := kong.New(&cli{})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	for _, f := range p.Model.Flags {
-		if !strings.HasSuffix(strings.TrimSpace(f.Help), ".") && f.Name != "help" {
-			t.Errorf("--%s has no explanation", f.Name)
-		}
+	if changes, err := parse(t).changeLogger("provider-minio"); changes != nil || err != nil {
+		t.Errorf("changeLogger(...): want none unless asked for, got %v, %v", changes, err)
 	}
 }

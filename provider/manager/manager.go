@@ -1,0 +1,199 @@
+// Package manager holds what all providers have in common that is about none of
+// their kinds: flags, the controller manager and the controllers' options.
+package manager
+
+import (
+	"time"
+
+	"go.uber.org/zap/zapcore"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	crlog "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/feature"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/gate"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/logging"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/ratelimiter"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/customresourcesgate"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/statemetrics"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/kind"
+)
+
+// stateMetricsInterval is how often the resources of each kind are counted for
+// the metrics. Counting lists all of them from the cache.
+const stateMetricsInterval = time.Minute
+
+// Flags are those that every provider has.
+type Flags struct {
+	Debug bool `help:"Log every reconcile." short:"d"`
+
+	PollInterval         time.Duration `default:"10m" help:"How often a resource that is up to date is compared with the server."`
+	MaxReconcileRate     int           `default:"100" help:"How many reconciles may start a second, over all kinds."`
+	MaxConcurrency       int           `default:"10"  help:"How many reconciles of each kind may run at once."`
+	LeaderElection       bool          `default:"true" help:"Let only one of several replicas reconcile." negatable:""`
+	LeaderElectionNS     string        `env:"POD_NAMESPACE" help:"Namespace of the leader election's Lease; the pod's own by default." name:"leader-election-namespace"`
+	MetricsAddress       string        `default:":8080" help:"Address of /metrics."`
+	HealthAddress        string        `default:":8081" help:"Address of /healthz and /readyz."`
+	EnableChangeLogs     bool          `default:"false" help:"Send every change of a resource to the change log service, a sidecar, over its socket." name:"enable-changelogs"`
+	ChangeLogsSocket     string        `default:"/var/run/changelogs/changelogs.sock" help:"Path of that socket." name:"changelogs-socket-path"`
+	EnableManagementPols bool          `default:"true" help:"Honour spec.managementPolicies." name:"enable-management-policies" negatable:""`
+}
+
+// Manager is a manager of controllers, with what they need to be set up.
+type Manager struct {
+	ctrl.Manager
+
+	// Options that all controllers share.
+	Options xpcontroller.Options
+}
+
+// New returns the manager of a provider's controllers, with its endpoints. The
+// scheme gets Kubernetes' own kinds, those of provider-minio, and more. The
+// webhook server is served only if something is registered with it.
+func (f *Flags) New(provider string, hooks webhook.Options, kinds ...func(*runtime.Scheme) error) (*Manager, error) {
+	zl := zap.New(zap.UseDevMode(f.Debug), zap.Level(f.level()))
+	ctrl.SetLogger(zl)
+
+	s, err := newScheme(kinds)
+	if err != nil {
+		return nil, err
+	}
+
+	mgr, err := f.manager(provider, s, hooks)
+	if err != nil {
+		return nil, errors.Wrap(err, "cannot create the controller manager")
+	}
+
+	changes, err := f.changeLogger(provider)
+	if err != nil {
+		return nil, err
+	}
+
+	return &Manager{Manager: mgr, Options: f.options(logging.NewLogrLogger(zl.WithName(provider)), changes)}, nil
+}
+
+// Run sets up what lets controllers begin once their kinds are there, and runs
+// them until the process is told to stop.
+func (m *Manager) Run() error {
+	if err := customresourcesgate.Setup(m, m.Options); err != nil {
+		return errors.Wrap(err, "cannot set up the gate that waits for CRDs")
+	}
+
+	return errors.Wrap(m.Start(ctrl.SetupSignalHandler()), "cannot run the controllers")
+}
+
+func (f *Flags) level() zapcore.Level {
+	if f.Debug {
+		return zapcore.DebugLevel
+	}
+
+	return zapcore.InfoLevel
+}
+
+// manager returns the controller manager.
+func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Options) (ctrl.Manager, error) {
+
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, err
+	}
+
+	// The API server warns of the runtime's finalizers with every resource; once
+	// will do.
+	cfg.WarningHandlerWithContext = crlog.NewKubeAPIWarningLogger(crlog.KubeAPIWarningLoggerOptions{Deduplicate: true})
+
+	mgr, err := ctrl.NewManager(ratelimiter.LimitRESTConfig(cfg, f.MaxReconcileRate), ctrl.Options{
+		Scheme:                        s,
+		LeaderElection:                f.LeaderElection,
+		LeaderElectionID:              provider,
+		LeaderElectionNamespace:       f.LeaderElectionNS,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       new(kind.ShutdownTimeout),
+		// The priority queue of controller-runtime v0.23 can block for ever when it
+		// is shut down under load, and the provider with it.
+		// Source: https://github.com/kubernetes-sigs/controller-runtime/issues/3538.
+		Controller:             config.Controller{UsePriorityQueue: new(false)},
+		HealthProbeBindAddress: f.HealthAddress,
+		Metrics:                metricsserver.Options{BindAddress: f.MetricsAddress},
+		WebhookServer:          webhook.NewServer(hooks),
+		Cache:                  cache.Options{ByObject: kind.SecretCache()},
+		Client: client.Options{Cache: &client.CacheOptions{
+			// A cache would hold every Secret and ConfigMap of the cluster.
+			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+
+	ready := healthz.Ping
+	if hooks.CertDir != "" {
+		ready = mgr.GetWebhookServer().StartedChecker()
+	}
+
+	return mgr, mgr.AddReadyzCheck("webhooks", ready)
+}
+
+// options that all controllers share. Their metrics are registered here.
+func (f *Flags) options(log logging.Logger, changes managed.ChangeLogger) xpcontroller.Options {
+	recorder, state := managed.NewMRMetricRecorder(), statemetrics.NewMRStateMetrics()
+	metrics.Registry.MustRegister(recorder, state)
+
+	o := xpcontroller.Options{
+		Logger:                  log,
+		MaxConcurrentReconciles: f.MaxConcurrency,
+		PollInterval:            f.PollInterval,
+		GlobalRateLimiter:       ratelimiter.NewGlobal(f.MaxReconcileRate),
+		Features:                &feature.Flags{},
+		Gate:                    new(gate.Gate[schema.GroupVersionKind]),
+		MetricOptions: &xpcontroller.MetricOptions{
+			PollStateMetricInterval: stateMetricsInterval,
+			MRMetrics:               recorder,
+			MRStateMetrics:          state,
+		},
+	}
+	if f.EnableManagementPols {
+		o.Features.Enable(feature.EnableBetaManagementPolicies)
+	}
+
+	if changes != nil {
+		o.Features.Enable(feature.EnableAlphaChangeLogs)
+		o.ChangeLogOptions = &xpcontroller.ChangeLogOptions{ChangeLogger: changes}
+	}
+
+	return o
+}
+
+func newScheme(kinds []func(*runtime.Scheme) error) (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	for _, add := range append([]func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme,
+	}, kinds...) {
+		if err := add(s); err != nil {
+			return nil, errors.Wrap(err, "cannot build the scheme")
+		}
+	}
+
+	return s, nil
+}
