@@ -17,20 +17,25 @@ export VERSION  ?= v0.1.0-dev
 
 # madmin encrypts with PBKDF2 under this tag, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
-GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/function/crds package/configuration/definition.yaml
+GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml
 
 .PHONY: help
 help: ## Print every target with what it does.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
 
 .PHONY: generate
-generate: ## Generate deep copies, method sets, CRDs and the XRD from apis/.
-	@rm -f apis/*/*/zz_generated.deepcopy.go
-	@go tool controller-gen object paths=./apis/...
+generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs and the XRD.
+	@rm -f apis/*/v1alpha1/zz_generated.deepcopy.go
+	@go tool controller-gen object paths="{./apis/input/...,./apis/minio/...,./apis/tenant/...}"
 	@$(MAKE) --no-print-directory dev # Needs the deep copies of new kinds.
-	@find apis -name 'zz_generated.*.go' ! -name '*.deepcopy.go' -delete
+	@find apis/minio -name 'zz_generated.*.go' ! -name '*.deepcopy.go' -delete
 	@"$$($(DEV) tool angryjet)" generate-methodsets ./apis/minio/...
+	@go run ./provider/upjet/generate apis/extras > /dev/null
+	@go tool controller-gen object paths=./apis/extras/...
+	@"$$($(DEV) tool angryjet)" generate-methodsets ./apis/extras/...
 	@go tool controller-gen crd paths=./apis/minio/... output:crd:artifacts:config=package/provider/crds
+	@rm -f package/extras/crds/*
+	@go tool controller-gen crd:allowDangerousTypes=true paths=./apis/extras/... output:crd:artifacts:config=package/extras/crds
 	@go tool controller-gen crd paths=./apis/input/... output:crd:artifacts:config=package/function/crds
 	@go tool controller-gen crd paths=./apis/tenant/v1alpha1 output:stdout | go run ./apis/tenant/xrd > package/configuration/definition.yaml
 

@@ -7,8 +7,8 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 )
 
-// IsNotFound says that the server answered that the bucket, user or policy does
-// not exist.
+// IsNotFound says that the server answered that the bucket, user, group or policy
+// does not exist.
 //
 // minio-go calls every 404 on a bucket NoSuchBucket, whoever answers; only MinIO
 // itself gives its answers an ID.
@@ -16,7 +16,7 @@ func IsNotFound(err error) bool {
 	switch code(err) {
 	case miniogo.NoSuchBucket:
 		return answered(err)
-	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
+	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchGroup", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
 		return true
 	}
 
@@ -25,6 +25,9 @@ func IsNotFound(err error) bool {
 
 // IsNotEmpty says that the server kept a bucket because it holds objects.
 func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
+
+// IsGroupNotEmpty says that the server kept a group because it has members.
+func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
 
 // IsPolicyInUse says that the server kept a policy because somebody holds it.
 func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" }

@@ -94,6 +94,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		err = call.explain(err)
 		call.end(OutcomeError)
+		report(req.Context(), err)
 
 		return nil, err
 	}
@@ -101,6 +102,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	call.outcome = outcome(rsp.StatusCode)
 	call.body = rsp.Body
 	rsp.Body = call
+
+	reportRefusal(rsp)
 
 	return rsp, nil
 }
@@ -136,6 +139,7 @@ func (c *call) Read(p []byte) (int, error) {
 	default:
 		err = c.explain(err)
 		c.end(OutcomeError)
+		report(c.ctx, err)
 	}
 
 	return n, err

@@ -1,0 +1,51 @@
+// Command extras is provider-minio-extras: the controllers of the long tail of
+// MinIO's features. It uses the provider configurations of provider-minio, which
+// also says whether the servers can be used.
+package main
+
+import (
+	"io"
+	"log"
+
+	"github.com/alecthomas/kong"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/cistern-dev/cistern/apis/extras"
+	"github.com/cistern-dev/cistern/provider/kind"
+	"github.com/cistern-dev/cistern/provider/manager"
+	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/upjet"
+	"github.com/cistern-dev/cistern/provider/usage"
+)
+
+type cli struct {
+	manager.Flags
+}
+
+func main() {
+	c := &cli{}
+	k := kong.Parse(c, kong.Description("Crossplane provider for the long tail of MinIO: groups, LDAP, tiers, keys, notifications and bucket policies."))
+	k.FatalIfErrorf(c.Run())
+}
+
+// Run runs the provider until it is told to stop.
+func (c *cli) Run() error {
+	// The Terraform provider tells it of every look, and of what the server
+	// answered.
+	log.SetOutput(io.Discard)
+
+	mgr, err := c.New("provider-minio-extras", webhook.Options{}, extras.AddToScheme)
+	if err != nil {
+		return err
+	}
+
+	calls := usage.NewCalls()
+	metrics.Registry.MustRegister(calls)
+
+	if err := upjet.Setup(mgr, mgr.Options, kind.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe))); err != nil {
+		return err
+	}
+
+	return mgr.Run()
+}

@@ -1,0 +1,98 @@
+package minio
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/minio/madmin-go/v3"
+)
+
+// Trouble keeps the error of the last call that failed of those made with a
+// context, for where others turn errors into texts. It is safe for concurrent
+// use.
+type Trouble struct {
+	mu  sync.Mutex
+	err error
+}
+
+type troubleKey struct{}
+
+// WithTrouble returns a context whose calls report their errors to the Trouble,
+// and to that of ctx if there is one.
+func WithTrouble(ctx context.Context) (context.Context, *Trouble) {
+	t := &Trouble{}
+
+	return context.WithValue(ctx, troubleKey{}, append(troubles(ctx), t)), t
+}
+
+// troubles returns to whom the calls of a context report.
+func troubles(ctx context.Context) []*Trouble {
+	t, _ := ctx.Value(troubleKey{}).([]*Trouble)
+
+	return t[:len(t):len(t)]
+}
+
+// Err returns the error, as the SDKs would return it; nil if no call failed. That
+// something does not exist is an error too.
+func (t *Trouble) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	return t.err
+}
+
+func (t *Trouble) set(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.err = err
+}
+
+// report tells the troubles of a context of an error.
+func report(ctx context.Context, err error) {
+	for _, t := range troubles(ctx) {
+		t.set(err)
+	}
+}
+
+// reportRefusal tells the troubles of a request's context of an answer that is an
+// error, of which it leaves the body as it was.
+func reportRefusal(rsp *http.Response) {
+	ctx := rsp.Request.Context()
+	if rsp.StatusCode < http.StatusBadRequest || len(troubles(ctx)) == 0 {
+		return
+	}
+
+	text, err := io.ReadAll(io.LimitReader(rsp.Body, maxErrorBody))
+	rsp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(text), rsp.Body), rsp.Body}
+
+	if err == nil {
+		err = refusalOf(rsp, text)
+	}
+
+	report(ctx, err)
+}
+
+// refusalOf returns the error that an answer holds: JSON if it is of the
+// administration API or the KMS's, XML if it is of the S3 API.
+func refusalOf(rsp *http.Response, text []byte) error {
+	if !strings.HasPrefix(rsp.Request.URL.Path, "/minio/") {
+		return answerOf(&http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Body: io.NopCloser(bytes.NewReader(text))})
+	}
+
+	e := madmin.ErrorResponse{}
+	if err := json.Unmarshal(text, &e); err != nil || e.Code == "" {
+		return fmt.Errorf("the server answered %s, and not as MinIO's administration API would", rsp.Status)
+	}
+
+	return e
+}

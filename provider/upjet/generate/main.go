@@ -1,0 +1,104 @@
+// Command generate writes the Go types of the long tail's kinds, with the methods
+// that upjet wants of them, into a directory; everything generated that was there
+// before goes.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/crossplane/upjet/v2/pkg/pipeline"
+	tjtypes "github.com/crossplane/upjet/v2/pkg/types"
+
+	"github.com/cistern-dev/cistern/provider/upjet"
+)
+
+type cli struct {
+	Dir string `arg:"" help:"Directory to write to, in the module." type:"path"`
+}
+
+func main() {
+	c := &cli{}
+	k := kong.Parse(c, kong.Description("Generate the APIs of the long tail."))
+	k.FatalIfErrorf(c.Run(context.Background()))
+}
+
+// Run generates the files.
+func (c *cli) Run(ctx context.Context) error {
+	if err := clean(c.Dir); err != nil {
+		return err
+	}
+
+	tmp, err := os.MkdirTemp("", "cistern-upjet-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // It is the system's to remove.
+
+	if err := prepare(ctx, tmp); err != nil {
+		return err
+	}
+
+	p := upjet.Provider()
+
+	// upjet writes a controller and examples for each kind as well. Ours is one
+	// for all, package upjet, and examples are written by hand.
+	(&pipeline.PipelineRunner{
+		DirAPIs:               c.Dir,
+		DirControllers:        filepath.Join(tmp, "controllers"),
+		DirExamples:           filepath.Join(tmp, "examples"),
+		DirHack:               tmp,
+		ModulePathAPIs:        p.ModulePath + "/apis/" + filepath.Base(c.Dir),
+		ModulePathControllers: p.ModulePath + "/controllers",
+		Scope:                 tjtypes.CRDScopeNamespaced,
+	}).Run(p)
+
+	return plain(c.Dir)
+}
+
+// prepare makes what upjet looks for: a licence to begin files with, which is
+// empty, and goimports.
+func prepare(ctx context.Context, tmp string) error {
+	if err := os.WriteFile(filepath.Join(tmp, "boilerplate.go.txt"), nil, 0o600); err != nil {
+		return err
+	}
+
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(tmp, "bin", "goimports"), "golang.org/x/tools/cmd/goimports")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build goimports: %w\n%s", err, output)
+	}
+
+	return os.Setenv("PATH", filepath.Join(tmp, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// clean removes what was generated before.
+func clean(dir string) error {
+	return generated(dir, os.Remove)
+}
+
+// plain takes the right to execute from what was generated.
+func plain(dir string) error {
+	return generated(dir, func(path string) error { return os.Chmod(path, 0o644) }) //nolint:gosec // Sources are for everybody.
+}
+
+// generated calls f with each generated file.
+func generated(dir string, f func(path string) error) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasPrefix(e.Name(), "zz_") {
+			return err
+		}
+
+		return f(path)
+	})
+}

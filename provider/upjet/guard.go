@@ -1,0 +1,218 @@
+package upjet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	tfminio "github.com/aminueza/terraform-provider-minio/v2/minio"
+	"github.com/hashicorp/terraform-plugin-sdk/v2/diag"
+	"github.com/hashicorp/terraform-plugin-sdk/v2/helper/schema"
+	"github.com/minio/madmin-go/v3"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+// clients are a server's, as the Terraform provider takes them.
+type clients = tfminio.S3MinioClient
+
+// guard puts right what a resource of the Terraform provider does wrong. All of
+// them get a guard that turns a panic into an error.
+type guard struct {
+	// present reads the resource in place of its own Read, where that can say no
+	// more than whether it is there, and says so wrongly.
+	present func(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error)
+	// absent tells after its own Read, of which err is the error, whether it is
+	// gone, or reads as if it were there without being so.
+	absent func(d *schema.ResourceData, err error) bool
+	// check looks at the arguments before they are sent.
+	check func(d *schema.ResourceData) error
+	// remove takes the place of its own Delete.
+	remove func(ctx context.Context, c *clients, d *schema.ResourceData) error
+}
+
+// operation is one of the functions of a Terraform resource.
+type operation = func(context.Context, *schema.ResourceData, any) diag.Diagnostics
+
+// wrap puts the guard around a resource.
+func (g guard) wrap(r *schema.Resource) *schema.Resource {
+	read := r.ReadContext
+
+	switch {
+	case g.present != nil:
+		read = g.readPresence
+	case g.absent != nil:
+		read = g.readUnlessAbsent(r.ReadContext)
+	}
+
+	if g.remove != nil {
+		r.DeleteContext = func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
+			return diag.FromErr(g.remove(ctx, meta.(*clients), d)) //nolint:forcetypeassert // See setup.
+		}
+	}
+
+	r.CreateContext = recovered(g.checked(r.CreateContext))
+	r.ReadContext = recovered(read)
+	r.DeleteContext = recovered(r.DeleteContext)
+
+	if r.UpdateContext != nil {
+		r.UpdateContext = recovered(g.checked(r.UpdateContext))
+	}
+
+	return r
+}
+
+func (g guard) readPresence(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
+	there, err := g.present(ctx, meta.(*clients), d) //nolint:forcetypeassert // See setup.
+	if err == nil && !there {
+		d.SetId("")
+	}
+
+	return diag.FromErr(err)
+}
+
+func (g guard) readUnlessAbsent(read operation) operation {
+	return func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
+		ctx, trouble := minio.WithTrouble(ctx)
+
+		diags := read(ctx, d, meta)
+		if !g.absent(d, trouble.Err()) {
+			return diags
+		}
+
+		d.SetId("")
+
+		return nil
+	}
+}
+
+func (g guard) checked(op operation) operation {
+	if g.check == nil {
+		return op
+	}
+
+	return func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
+		if err := g.check(d); err != nil {
+			return diag.FromErr(err)
+		}
+
+		return op(ctx, d, meta)
+	}
+}
+
+// recovered returns an operation that fails where op would panic.
+func recovered(op operation) operation {
+	return func(ctx context.Context, d *schema.ResourceData, meta any) (diags diag.Diagnostics) {
+		defer func() {
+			// What was recovered may quote arguments, and one of them may be secret.
+			if recover() != nil {
+				diags = diag.Errorf("the Terraform provider cannot cope with these arguments: compare them with the kind's documentation")
+			}
+		}()
+
+		return op(ctx, d, meta)
+	}
+}
+
+// inGroup tells whether a user is a member of a group.
+func inGroup(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
+	g, err := c.S3Admin.GetGroupDescription(ctx, text(d, "group_name"))
+	if minio.IsNotFound(err) {
+		return false, nil
+	}
+
+	return err == nil && slices.Contains(g.Members, text(d, "user_name")), err
+}
+
+// groupHolds tells whether a group holds a policy.
+func groupHolds(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
+	g, err := c.S3Admin.GetGroupDescription(ctx, text(d, "group_name"))
+	if minio.IsNotFound(err) {
+		return false, nil
+	}
+
+	return err == nil && slices.Contains(strings.Split(g.Policy, ","), text(d, "policy_name")), err
+}
+
+// ldapGroupHolds tells whether a group of the directory holds a policy. The
+// provider's own Read asks who holds the policy, and takes anybody for the group.
+func ldapGroupHolds(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
+	e, err := c.S3Admin.GetLDAPPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Groups: []string{text(d, "group_dn")}})
+
+	return err == nil && slices.ContainsFunc(e.GroupMappings, func(m madmin.GroupPolicyEntities) bool {
+		return slices.Contains(m.Policies, text(d, "policy_name"))
+	}), err
+}
+
+// ldapUserHolds tells whether a user of the directory holds a policy.
+func ldapUserHolds(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
+	e, err := c.S3Admin.GetLDAPPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Users: []string{text(d, "user_dn")}})
+
+	return err == nil && slices.ContainsFunc(e.UserMappings, func(m madmin.UserPolicyEntities) bool {
+		return slices.Contains(m.Policies, text(d, "policy_name"))
+	}), err
+}
+
+// keyWorks tells whether the KMS has a key. The provider's own Read takes any
+// error for a key that is not there.
+func keyWorks(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
+	s, err := c.S3Admin.GetKeyStatus(ctx, d.Id())
+
+	switch {
+	case minio.IsNoSuchKMSKey(err):
+		return false, nil
+	case err != nil:
+		return false, err
+	case s.EncryptionErr != "" || s.DecryptionErr != "":
+		return false, errors.Errorf("the KMS cannot use key %q: %s%s", d.Id(), s.EncryptionErr, s.DecryptionErr)
+	}
+
+	return true, nil
+}
+
+// withoutBucket tells that a bucket's setting is gone with the bucket, or is not
+// set: MinIO answers for both, and the provider's own Read takes neither for absence.
+func withoutBucket(setting string) func(*schema.ResourceData, error) bool {
+	return func(d *schema.ResourceData, err error) bool {
+		if err != nil {
+			return minio.IsNotFound(err)
+		}
+
+		_, set := d.GetOk(setting)
+
+		return !set
+	}
+}
+
+// removeGroup removes an empty group. The provider's own Delete gives a group
+// without policies the policy readonly, members and all, and leaves one that has
+// members where it is without a word.
+func removeGroup(ctx context.Context, c *clients, d *schema.ResourceData) error {
+	err := c.S3Admin.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: d.Id(), IsRemove: true})
+
+	switch {
+	case minio.IsNotFound(err):
+		return nil
+	case minio.IsGroupNotEmpty(err):
+		return errors.Errorf("group %q has members: take them out, and it goes too", d.Id())
+	}
+
+	return err
+}
+
+// checkTier wants both halves of a key. A Secret that is not there reads as empty.
+func checkTier(d *schema.ResourceData) error {
+	for _, field := range []string{"access_key", "secret_key"} {
+		if text(d, "minio_config.0."+field) == "" {
+			return errors.New("spec.forProvider.minioConfig needs an accessKey, and a secretKeySecretRef to a key of a Secret that exists")
+		}
+	}
+
+	return nil
+}
+
+// text returns an argument that is a string.
+func text(d *schema.ResourceData, path string) string { return fmt.Sprint(d.Get(path)) }
