@@ -1,6 +1,7 @@
 package upjet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,8 +26,8 @@ type guard struct {
 	// present reads the resource in place of its own Read, where that can say no
 	// more than whether it is there, and says so wrongly.
 	present func(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error)
-	// absent tells after its own Read, of which err is the error, whether it is
-	// gone, or reads as if it were there without being so.
+	// absent tells after its own Read, which failed with err if that is not nil,
+	// whether it is gone, or reads as if it were there without being so.
 	absent func(d *schema.ResourceData, err error) bool
 	// check looks at the arguments before they are sent.
 	check func(d *schema.ResourceData) error
@@ -79,7 +80,13 @@ func (g guard) readUnlessAbsent(read operation) operation {
 		ctx, trouble := minio.WithTrouble(ctx)
 
 		diags := read(ctx, d, meta)
-		if !g.absent(d, trouble.Err()) {
+
+		var err error
+		if diags.HasError() {
+			err = cmp.Or(trouble.Err(), errUnknown)
+		}
+
+		if !g.absent(d, err) {
 			return diags
 		}
 
@@ -88,6 +95,9 @@ func (g guard) readUnlessAbsent(read operation) operation {
 		return nil
 	}
 }
+
+// errUnknown is an error of which there is a text only.
+var errUnknown = errors.New("unknown")
 
 func (g guard) checked(op operation) operation {
 	if g.check == nil {
@@ -156,16 +166,21 @@ func ldapUserHolds(ctx context.Context, c *clients, d *schema.ResourceData) (boo
 	}), err
 }
 
+// noSuchKey is how MinIO says, in an answer that is none of an error, that the KMS
+// does not have a key.
+// Source: github.com/minio/minio, internal/kms, ErrKeyNotFound.
+const noSuchKey = "key with given key ID does not exist"
+
 // keyWorks tells whether the KMS has a key. The provider's own Read takes any
 // error for a key that is not there.
 func keyWorks(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
 	s, err := c.S3Admin.GetKeyStatus(ctx, d.Id())
 
 	switch {
-	case minio.IsNoSuchKMSKey(err):
-		return false, nil
 	case err != nil:
 		return false, err
+	case s.EncryptionErr == noSuchKey:
+		return false, nil
 	case s.EncryptionErr != "" || s.DecryptionErr != "":
 		return false, errors.Errorf("the KMS cannot use key %q: %s%s", d.Id(), s.EncryptionErr, s.DecryptionErr)
 	}

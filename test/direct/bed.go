@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
@@ -42,6 +43,8 @@ type Bed struct {
 	// Endpoint is MinIO's URL for the provider, on the wire.
 	Endpoint string
 
+	Options
+
 	dir      string
 	binary   string
 	config   string
@@ -52,9 +55,28 @@ type Bed struct {
 	cluster  *cluster
 }
 
+// Options say what a bed is made for. Paths are relative to the root of the clone.
+type Options struct {
+	// Name of the provider.
+	Name string
+	// Program is the package of its program.
+	Program string
+	// CRDs are the directories of the kinds that there are.
+	CRDs []string
+	// Kinds add to what the administrator's client knows.
+	Kinds func(*runtime.Scheme) error
+	// Storage is what MinIO finds in its environment besides its keys and its KMS.
+	Storage []string
+}
+
+// Native are the options for provider-minio.
+func Native() Options {
+	return Options{Name: "provider", Program: "./provider", CRDs: []string{"package/provider/crds"}, Kinds: v1alpha1.AddToScheme}
+}
+
 // Start builds what is not in the cache and starts everything but the provider.
 // What it does is told to out.
-func Start(ctx context.Context, out io.Writer) (*Bed, error) {
+func Start(ctx context.Context, out io.Writer, o Options) (*Bed, error) {
 	repo, err := tools.RepoDir()
 	if err != nil {
 		return nil, err
@@ -70,7 +92,7 @@ func Start(ctx context.Context, out io.Writer) (*Bed, error) {
 		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
 
-	b := &Bed{dir: dir, Wire: &Wire{}, children: newChildren(dir), binary: filepath.Join(repo, "_output", "bin", "provider-race")}
+	b := &Bed{Options: o, dir: dir, Wire: &Wire{}, children: newChildren(dir), binary: filepath.Join(repo, "_output", "bin", o.Name+"-race")}
 
 	if err := b.start(ctx, repo, programs); err != nil {
 		b.Close()
@@ -90,10 +112,12 @@ func (b *Bed) start(ctx context.Context, repo string, programs map[string]string
 	g, gctx := errgroup.WithContext(ctx)
 
 	g.Go(func() error { return b.build(gctx, repo) })
-	g.Go(func() error { return b.startStorage(gctx, programs["minio"]) })
-	g.Go(func() error {
-		return b.startCluster(gctx, programs["kube"], filepath.Join(repo, "package", "provider", "crds"))
+	g.Go(func() (err error) {
+		b.Server, err = b.startStorage(gctx, "minio", programs["minio"], b.Storage...)
+
+		return err
 	})
+	g.Go(func() error { return b.startCluster(gctx, programs["kube"], repo) })
 
 	if err := g.Wait(); err != nil {
 		return err
@@ -103,12 +127,12 @@ func (b *Bed) start(ctx context.Context, repo string, programs map[string]string
 		return err
 	}
 
-	return b.configure(ctx)
+	return b.configure(ctx, "default", b.Endpoint, b.Server)
 }
 
 // build builds the provider with Go's race detector in it.
 func (b *Bed) build(ctx context.Context, repo string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-race", "-tags=fips", "-o", b.binary, "./provider")
+	cmd := exec.CommandContext(ctx, "go", "build", "-race", "-tags=fips", "-o", b.binary, b.Program)
 	cmd.Dir = repo
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 
@@ -123,24 +147,17 @@ func (b *Bed) build(ctx context.Context, repo string) error {
 // a certificate that only the provider configuration vouches for, to Kubernetes
 // as a user of its own.
 func (b *Bed) openWire() error {
-	cert, err := serverCertificate(b.ca)
-	if err != nil {
+	var err error
+	if b.Endpoint, err = b.wire(b.Server); err != nil {
 		return err
 	}
-
-	host, err := b.serve(b.Wire.proxy(b.Server.url, &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, minioCall), cert)
-	if err != nil {
-		return err
-	}
-
-	b.Endpoint = "https://" + host
 
 	transport, err := b.cluster.transport(b.ca)
 	if err != nil {
 		return err
 	}
 
-	host, err = b.serve(b.Wire.proxy(&url.URL{Scheme: "https", Host: b.cluster.host}, transport, kubernetesCall), nil)
+	host, err := b.serve(b.Wire.proxy(&url.URL{Scheme: "https", Host: b.cluster.host}, transport, kubernetesCall), nil)
 	if err != nil {
 		return err
 	}
@@ -150,19 +167,52 @@ func (b *Bed) openWire() error {
 	return err
 }
 
-// configure makes the provider configuration that resources use by default.
-func (b *Bed) configure(ctx context.Context) error {
+// wire puts a proxy before a MinIO and returns its URL.
+func (b *Bed) wire(s *Storage) (string, error) {
+	cert, err := serverCertificate(b.ca)
+	if err != nil {
+		return "", err
+	}
+
+	host, err := b.serve(b.Wire.proxy(s.url, &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, minioCall), cert)
+
+	return "https://" + host, err
+}
+
+// AddStorage starts another MinIO, on the wire as well, with more in its
+// environment, and a ClusterProviderConfig of its name that leads to it.
+func (b *Bed) AddStorage(ctx context.Context, name string, env ...string) (*Storage, error) {
+	programs, err := tools.Build(ctx, io.Discard, "minio")
+	if err != nil {
+		return nil, err
+	}
+
+	s, err := b.startStorage(ctx, name, programs["minio"], env...)
+	if err != nil {
+		return nil, err
+	}
+
+	endpoint, err := b.wire(s)
+	if err != nil {
+		return nil, err
+	}
+
+	return s, b.configure(ctx, name, endpoint, s)
+}
+
+// configure makes a provider configuration that leads to a server.
+func (b *Bed) configure(ctx context.Context, name, endpoint string, s *Storage) error {
 	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "minio-admin", Namespace: metav1.NamespaceDefault},
+		ObjectMeta: metav1.ObjectMeta{Name: "minio-admin-" + name, Namespace: metav1.NamespaceDefault},
 		StringData: map[string]string{
-			v1alpha1.CredentialsKeyAccessKey: b.Server.accessKey,
-			v1alpha1.CredentialsKeySecretKey: b.Server.secretKey,
+			v1alpha1.CredentialsKeyAccessKey: s.AccessKey,
+			v1alpha1.CredentialsKeySecretKey: s.SecretKey,
 		},
 	}
 	config := &v1alpha1.ClusterProviderConfig{
-		ObjectMeta: metav1.ObjectMeta{Name: "default"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.ProviderConfigSpec{
-			Endpoint:    b.Endpoint,
+			Endpoint:    endpoint,
 			Region:      region,
 			Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.ObjectReference{Name: secret.Name, Namespace: secret.Namespace}},
 			CABundle:    &v1alpha1.CABundle{Inline: string(b.ca.Cert)},

@@ -34,7 +34,7 @@ type cluster struct {
 }
 
 // startCluster starts the cluster and gives it the provider's CRDs.
-func (b *Bed) startCluster(ctx context.Context, kube, crds string) error {
+func (b *Bed) startCluster(ctx context.Context, kube, repo string) error {
 	b.cluster = &cluster{}
 
 	files, err := b.writePKI()
@@ -79,7 +79,7 @@ func (b *Bed) startCluster(ctx context.Context, kube, crds string) error {
 
 	config := b.restConfig(admin)
 
-	if b.Kube, err = newClient(config); err != nil {
+	if b.Kube, err = newClient(config, b.Kinds); err != nil {
 		return err
 	}
 
@@ -89,8 +89,10 @@ func (b *Bed) startCluster(ctx context.Context, kube, crds string) error {
 		return err
 	}
 
-	if err := b.install(ctx, crds); err != nil {
-		return err
+	for _, dir := range b.CRDs {
+		if err := b.install(ctx, filepath.Join(repo, dir)); err != nil {
+			return err
+		}
 	}
 
 	return b.startControllers(kube, admin)
@@ -164,9 +166,9 @@ func (b *Bed) restConfig(user pki.Pair) *rest.Config {
 	}
 }
 
-func newClient(config *rest.Config) (client.Client, error) {
+func newClient(config *rest.Config, kinds func(*runtime.Scheme) error) (client.Client, error) {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme, kinds} {
 		if err := add(s); err != nil {
 			return nil, fmt.Errorf("cannot build the scheme: %w", err)
 		}

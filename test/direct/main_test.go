@@ -24,7 +24,7 @@ func run(m *testing.M) int {
 
 	begin := time.Now()
 
-	b, err := Start(ctx, os.Stderr)
+	b, err := Start(ctx, os.Stderr, Native())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "direct:", err)
 		return 1

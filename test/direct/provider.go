@@ -33,7 +33,7 @@ func (b *Bed) StartProvider(args ...string) (*Provider, error) {
 	}, args...)
 
 	// A race is looked for in the log; the provider shall go on.
-	p, err := b.run("provider", []string{"KUBECONFIG=" + b.config, "GORACE=halt_on_error=0"}, argv...)
+	p, err := b.run(b.Name, []string{"KUBECONFIG=" + b.config, "GORACE=halt_on_error=0"}, argv...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (b *Bed) StartProvider(args ...string) (*Provider, error) {
 
 // Races returns what the race detector found in all providers so far.
 func (b *Bed) Races() error {
-	log, err := os.ReadFile(b.dir + "/provider.log")
+	log, err := os.ReadFile(b.dir + "/" + b.Name + ".log")
 	if err != nil {
 		return fmt.Errorf("cannot read the provider's log: %w", err)
 	}
@@ -58,7 +58,7 @@ func (b *Bed) Races() error {
 }
 
 // Log returns the end of the logs of all providers so far, for people.
-func (b *Bed) Log() string { return tail(b.dir + "/provider.log") }
+func (b *Bed) Log() string { return tail(b.dir + "/" + b.Name + ".log") }
 
 // Kill ends the provider without a warning, if it runs.
 func (p *Provider) Kill() { p.kill() }
@@ -68,7 +68,7 @@ func (p *Provider) Kill() { p.kill() }
 func (p *Provider) Stop(within time.Duration) error { return p.terminate(within) }
 
 // Reconciles returns how many reconciles of a kind, such as user, the provider
-// has ended. It is an error if one of them failed.
+// has ended; kinds of the long tail are called group.iam and the like. It is an error if one of them failed.
 func (p *Provider) Reconciles(ctx context.Context, kind string) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", nil)
 	if err != nil {
@@ -81,7 +81,7 @@ func (p *Provider) Reconciles(ctx context.Context, kind string) (int, error) {
 	}
 	defer rsp.Body.Close()
 
-	controller := `controller="managed/` + kind + `.minio.cistern.dev"`
+	controller := `controller="managed/` + kind + `.`
 	total, found := 0, false
 
 	for lines := bufio.NewScanner(rsp.Body); lines.Scan(); {

@@ -28,7 +28,7 @@ func everySetting() v1alpha1.BucketParameters {
 			{Prefix: "old/", ExpireAfterDays: new(int32(3)), ExpireNoncurrentAfterDays: new(int32(4)), AbortIncompleteUploadsAfterDays: new(int32(5))},
 		},
 		Tags:            map[string]string{"team": "a"},
-		Encryption:      &v1alpha1.Encryption{Type: v1alpha1.EncryptionSSEKMS, KMSKeyID: kmsKey},
+		Encryption:      &v1alpha1.Encryption{Type: v1alpha1.EncryptionSSEKMS, KMSKeyID: KMSKey},
 		AnonymousAccess: new(v1alpha1.AnonymousAccessDownload),
 		WhenNotEmpty:    v1alpha1.WhenNotEmptyPurge,
 	}
@@ -43,7 +43,7 @@ var (
 		"quota":      "1073741824",
 		"lifecycle":  "old/ 3 4",
 		"tags":       "map[team:a]",
-		"encryption": "aws:kms " + kmsKey,
+		"encryption": "aws:kms " + KMSKey,
 		"policy":     "s3:GetObject",
 	}
 	noSettingServed = map[string]string{"versioning": "Enabled"}

@@ -16,8 +16,8 @@ import (
 
 const (
 	region = "us-east-1"
-	// kmsKey is the name of the key that MinIO's built-in KMS has.
-	kmsKey = "direct-key"
+	// KMSKey is the name of the one key that MinIO's built-in KMS has.
+	KMSKey = "direct-key"
 )
 
 // Storage is a MinIO server, and its administrator.
@@ -25,46 +25,47 @@ type Storage struct {
 	*madmin.AdminClient
 	S3 *miniogo.Client
 
-	url                  *url.URL
-	accessKey, secretKey string
+	// AccessKey and SecretKey are the administrator's.
+	AccessKey, SecretKey string
+
+	url *url.URL
 }
 
 // startStorage starts a MinIO of one drive, with a KMS.
-func (b *Bed) startStorage(ctx context.Context, program string) error {
+func (b *Bed) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
 	address, err := freeAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, accessKey: "direct-admin", secretKey: "direct-admin-secret"}
-	b.Server = s
+	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "direct-admin", SecretKey: "direct-admin-secret"}
 
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
-		return fmt.Errorf("cannot make a key: %w", err)
+		return nil, fmt.Errorf("cannot make a key: %w", err)
 	}
 
-	p, err := b.run("minio", []string{
-		"MINIO_ROOT_USER=" + s.accessKey, "MINIO_ROOT_PASSWORD=" + s.secretKey,
+	p, err := b.run(name, append([]string{
+		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
 		// Neither a drive of its own nor one of a certain size is needed.
 		"MINIO_CI_CD=1",
-		"MINIO_KMS_SECRET_KEY=" + kmsKey + ":" + base64.StdEncoding.EncodeToString(key),
+		"MINIO_KMS_SECRET_KEY=" + KMSKey + ":" + base64.StdEncoding.EncodeToString(key),
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
-	}, program, "server", "--quiet", "--address", address, b.dir+"/minio")
+	}, env...), program, "server", "--quiet", "--address", address, b.dir+"/data-"+name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	if s.S3, err = s.Client(s.accessKey, s.secretKey); err != nil {
-		return err
+	if s.S3, err = s.Client(s.AccessKey, s.SecretKey); err != nil {
+		return nil, err
 	}
 
-	creds := credentials.NewStaticV4(s.accessKey, s.secretKey, "")
+	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
 	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
-		return fmt.Errorf("cannot make an administration client: %w", err)
+		return nil, fmt.Errorf("cannot make an administration client: %w", err)
 	}
 
-	return until(ctx, "MinIO to be ready", func() error {
+	return s, until(ctx, "MinIO to be ready", func() error {
 		if err := p.ended(); err != nil {
 			return err
 		}
@@ -74,6 +75,9 @@ func (b *Bed) startStorage(ctx context.Context, program string) error {
 		return err
 	})
 }
+
+// URL returns the server's own URL, off the wire.
+func (s *Storage) URL() string { return s.url.String() }
 
 // Client returns an S3 client with some keys.
 func (s *Storage) Client(accessKey, secretKey string) (*miniogo.Client, error) {

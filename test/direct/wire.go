@@ -6,6 +6,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -18,6 +19,40 @@ type Wire struct {
 	fault *Fault
 	// kill ends the provider and returns once it has ended; nil while none runs.
 	kill func()
+	// stop says which calls never reach their server.
+	stop func(Call) Outage
+}
+
+// Outage is what becomes of a call instead of being carried out.
+type Outage int
+
+const (
+	// None: it is carried out.
+	None Outage = iota
+	// Broken: the connection breaks, as it does when nobody is there.
+	Broken
+	// Denied: MinIO says that the key may not do that.
+	Denied
+)
+
+// Stop lets no call pass to which out gives an outage, until it is called again;
+// nil lets all pass.
+func (w *Wire) Stop(out func(Call) Outage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	w.stop = out
+}
+
+func (w *Wire) outage(c Call) Outage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	if w.stop == nil {
+		return None
+	}
+
+	return w.stop(c)
 }
 
 // A Fault ends the provider, at once and for good, at one of its calls: after
@@ -139,6 +174,27 @@ func (w *Wire) proxy(server *url.URL, transport http.RoundTripper, name func(met
 			panic(http.ErrAbortHandler)
 		}
 
-		p.ServeHTTP(rw, r)
+		switch w.outage(name(r.Method, r.URL)) {
+		case Broken:
+			panic(http.ErrAbortHandler)
+		case Denied:
+			deny(rw, r)
+		case None:
+			p.ServeHTTP(rw, r)
+		}
 	})
+}
+
+// deny answers as MinIO does to somebody who may not: in JSON where the API is
+// MinIO's own, and in XML where it is S3's.
+func deny(rw http.ResponseWriter, r *http.Request) {
+	kind, answer := "application/xml", "<Error><Code>AccessDenied</Code><Message>Access Denied.</Message><RequestId>1</RequestId></Error>"
+	if strings.HasPrefix(r.URL.Path, "/minio/") {
+		kind, answer = "application/json", `{"Code":"AccessDenied","Message":"Access Denied.","RequestId":"1"}`
+	}
+
+	rw.Header().Set("Content-Type", kind)
+	rw.Header().Set("X-Amz-Request-Id", "1")
+	rw.WriteHeader(http.StatusForbidden)
+	_, _ = rw.Write([]byte(answer))
 }

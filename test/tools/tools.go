@@ -52,6 +52,11 @@ var all = map[string]tool{
 		// Crossplane checks the version constraints of packages against this one.
 		stamps: []string{"github.com/crossplane/crossplane-runtime/v2/pkg/version.version=%s"},
 	},
+	"glauth": {
+		pkg:    "github.com/glauth/glauth/v2",
+		module: "github.com/glauth/glauth/v2",
+		label:  "GLAuth (an LDAP server)",
+	},
 	"golangci-lint": {
 		pkg:    "github.com/golangci/golangci-lint/v2/cmd/golangci-lint",
 		module: "github.com/golangci/golangci-lint/v2",

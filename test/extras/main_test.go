@@ -1,0 +1,79 @@
+//go:build e2e
+
+package extras
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/cistern-dev/cistern/apis/extras"
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/direct"
+)
+
+// What all tests share.
+var (
+	bed *direct.Bed
+	// staff is a MinIO that asks the directory for its users. To the other one it
+	// is a server to move objects to, too.
+	staff *direct.Storage
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	// Programs that are not in the cache yet take many minutes to build.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+
+	// A target of notifications, which MinIO wants to reach when it starts.
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer target.Close()
+
+	var err error
+
+	bed, err = direct.Start(ctx, os.Stderr, direct.Options{
+		Name:    "provider-extras",
+		Program: "./provider/extras",
+		CRDs:    []string{"package/provider/crds", "package/extras/crds"},
+		Kinds: func(s *runtime.Scheme) error {
+			if err := v1alpha1.AddToScheme(s); err != nil {
+				return err
+			}
+
+			return extras.AddToScheme(s)
+		},
+		Storage: []string{"MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL},
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "extras:", err)
+		return 1
+	}
+	defer bed.Close()
+
+	if staff, err = startStaff(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "extras:", err)
+		return 1
+	}
+
+	code := m.Run()
+
+	for _, err := range []error{bed.Races(), leaks()} {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "extras:", err)
+
+			code = 1
+		}
+	}
+
+	return code
+}
