@@ -40,9 +40,16 @@ type knownServer struct {
 	*minio.Server
 
 	used time.Time
+
 	// first is held by whoever checks the server for the first time.
 	first sync.Mutex
+	// checked is when that was done last because a resource asked for the server.
+	checked time.Time
 }
+
+// refusedFor is how long a server that must not be driven is taken for one without
+// another look, where no controller checks servers.
+const refusedFor = time.Minute
 
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps
 // through kube and make each server with the given options.
@@ -84,15 +91,17 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 		return srv.Server, nil
 	}
 
-	return srv.Server, errors.Wrapf(srv.refusal(ctx), "cannot use %s %q", ref.Kind, ref.Name)
+	return srv.Server, errors.Wrapf(srv.refusal(ctx, s.now()), "cannot use %s %q", ref.Kind, ref.Name)
 }
 
 // refusal returns an error if the server must not be driven.
-func (s *knownServer) refusal(ctx context.Context) error {
+func (s *knownServer) refusal(ctx context.Context, now time.Time) error {
 	s.first.Lock()
 	defer s.first.Unlock()
 
-	if s.Verdict() == minio.Unknown {
+	if s.Verdict() == minio.Unknown || (s.Refusal() != nil && now.Sub(s.checked) > refusedFor) {
+		s.checked = now
+
 		// Whatever else is wrong, the call that the caller is about to make will
 		// tell it in its own words.
 		_ = s.Check(ctx)

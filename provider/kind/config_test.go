@@ -2,8 +2,12 @@ package kind
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -217,5 +221,39 @@ func TestServersOutliveConfigurations(t *testing.T) {
 
 	if got, err := s.For(ctx, b); err != nil || got != want {
 		t.Errorf("For(...): want the server of before for a resource that goes, got %v", err)
+	}
+}
+
+// TestRefusedServersAreCheckedAgain asks for a server that is too old, and again
+// once it was updated.
+func TestRefusedServersAreCheckedAgain(t *testing.T) {
+	version := "2020-01-01T00:00:00Z"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"servers":[{"version":"`+version+`"}]}`)
+	}))
+	t.Cleanup(srv.Close)
+
+	spec := newSpec("")
+	spec.Endpoint = srv.URL
+
+	s := NewServers(fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newConfig(spec), newCredentials("team-a")).Build())
+	now := time.Now()
+	s.now = func() time.Time { return now }
+
+	for _, step := range []struct {
+		reason  string
+		version string
+		after   time.Duration
+		want    bool
+	}{
+		{reason: "An old server is refused.", version: version},
+		{reason: "It is not asked by each resource.", version: versionOfNow, after: refusedFor / 2},
+		{reason: "It is asked again.", version: versionOfNow, after: refusedFor, want: true},
+	} {
+		version, now = step.version, now.Add(step.after)
+
+		if _, err := s.For(t.Context(), newBucket(v1alpha1.ProviderConfigKind.Kind)); (err == nil) != step.want {
+			t.Errorf("%s\nFor(...): want %t, got %v", step.reason, step.want, err)
+		}
 	}
 }
