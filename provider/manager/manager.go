@@ -109,7 +109,6 @@ func (f *Flags) level() zapcore.Level {
 
 // manager returns the controller manager.
 func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Options) (ctrl.Manager, error) {
-
 	cfg, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, err

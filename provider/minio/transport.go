@@ -94,7 +94,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		err = call.explain(err)
 		call.end(OutcomeError)
-		report(req.Context(), err)
+		Report(req.Context(), err)
 
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (c *call) Read(p []byte) (int, error) {
 	default:
 		err = c.explain(err)
 		c.end(OutcomeError)
-		report(c.ctx, err)
+		Report(c.ctx, err)
 	}
 
 	return n, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,7 +36,7 @@ func WithTrouble(ctx context.Context) (context.Context, *Trouble) {
 func troubles(ctx context.Context) []*Trouble {
 	t, _ := ctx.Value(troubleKey{}).([]*Trouble)
 
-	return t[:len(t):len(t)]
+	return slices.Clip(t)
 }
 
 // Err returns the error, as the SDKs would return it; nil if no call failed. That
@@ -54,8 +55,8 @@ func (t *Trouble) set(err error) {
 	t.err = err
 }
 
-// report tells the troubles of a context of an error.
-func report(ctx context.Context, err error) {
+// Report tells the troubles of a context of an error, as a call that fails does.
+func Report(ctx context.Context, err error) {
 	for _, t := range troubles(ctx) {
 		t.set(err)
 	}
@@ -79,7 +80,7 @@ func reportRefusal(rsp *http.Response) {
 		err = refusalOf(rsp, text)
 	}
 
-	report(ctx, err)
+	Report(ctx, err)
 }
 
 // refusalOf returns the error that an answer holds: JSON if it is of the

@@ -2,6 +2,7 @@ package upjet
 
 import (
 	"context"
+	stderrors "errors"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -116,11 +117,19 @@ func (e *external) Create(ctx context.Context, mg Resource) (managed.ExternalCre
 
 	// Credentials are no connection details. And what the server refused is not
 	// ours, see kind.Owns.
-	if err != nil && (trouble.Err() == nil || minio.IsRefusal(trouble.Err())) {
+	if err != nil && !attempted(trouble.Err()) {
 		unname(mg, named)
 	}
 
 	return managed.ExternalCreation{}, e.explain(err, trouble, "create", name)
+}
+
+// attempted says of the error of a creation that the server may have carried it
+// out all the same.
+func attempted(err error) bool {
+	own, ok := stderrors.AsType[*ownError](err)
+
+	return err != nil && (!ok || !own.unsent) && !minio.IsRefusal(err)
 }
 
 // Update changes the resource.
@@ -142,8 +151,8 @@ func (e *external) Delete(ctx context.Context, mg Resource) (managed.ExternalDel
 // Disconnect does nothing: the server's clients are shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-// explain returns what went wrong. If a call to the server did, that is said in
-// the server's own words: the Terraform provider's hold them as text only.
+// explain returns what went wrong. If a call to the server or a guard did, that is
+// said in its own words, of which the Terraform provider's are but a text.
 func (e *external) explain(err error, trouble *minio.Trouble, act, name string) error {
 	if err != nil && trouble.Err() != nil {
 		err = trouble.Err()

@@ -3,6 +3,7 @@ package upjet
 import (
 	"cmp"
 	"context"
+	stderrors "errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (g guard) wrap(r *schema.Resource) *schema.Resource {
 
 	if g.remove != nil {
 		r.DeleteContext = func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
-			return diag.FromErr(g.remove(ctx, meta.(*clients), d)) //nolint:forcetypeassert // See setup.
+			return failed(ctx, g.remove(ctx, meta.(*clients), d)) //nolint:forcetypeassert // See setup.
 		}
 	}
 
@@ -72,7 +73,7 @@ func (g guard) readPresence(ctx context.Context, d *schema.ResourceData, meta an
 		d.SetId("")
 	}
 
-	return diag.FromErr(err)
+	return failed(ctx, err)
 }
 
 func (g guard) readUnlessAbsent(read operation) operation {
@@ -106,7 +107,7 @@ func (g guard) checked(op operation) operation {
 
 	return func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
 		if err := g.check(d); err != nil {
-			return diag.FromErr(err)
+			return failed(ctx, &ownError{error: err, unsent: true})
 		}
 
 		return op(ctx, d, meta)
@@ -119,12 +120,34 @@ func recovered(op operation) operation {
 		defer func() {
 			// What was recovered may quote arguments, and one of them may be secret.
 			if recover() != nil {
-				diags = diag.Errorf("the Terraform provider cannot cope with these arguments: compare them with the kind's documentation")
+				diags = failed(ctx, ownErrorf("the Terraform provider cannot cope with spec.forProvider: compare it with the kind's documentation"))
 			}
 		}()
 
 		return op(ctx, d, meta)
 	}
+}
+
+// ownError is an error in a guard's own words, not a server's.
+type ownError struct {
+	error
+
+	// unsent says that it is of arguments that were sent to nobody.
+	unsent bool
+}
+
+// failed returns a guard's error in Terraform's terms, which hold the text only.
+// Those of calls are reported as they are by the calls, see minio.Trouble.
+func failed(ctx context.Context, err error) diag.Diagnostics {
+	if own, ok := stderrors.AsType[*ownError](err); ok {
+		minio.Report(ctx, own)
+	}
+
+	return diag.FromErr(err)
+}
+
+func ownErrorf(format string, args ...any) error {
+	return &ownError{error: errors.Errorf(format, args...)}
 }
 
 // inGroup tells whether a user is a member of a group.
@@ -182,7 +205,7 @@ func keyWorks(ctx context.Context, c *clients, d *schema.ResourceData) (bool, er
 	case s.EncryptionErr == noSuchKey:
 		return false, nil
 	case s.EncryptionErr != "" || s.DecryptionErr != "":
-		return false, errors.Errorf("the KMS cannot use key %q: %s%s", d.Id(), s.EncryptionErr, s.DecryptionErr)
+		return false, ownErrorf("the KMS cannot use key %q: %s%s", d.Id(), s.EncryptionErr, s.DecryptionErr)
 	}
 
 	return true, nil
@@ -212,7 +235,7 @@ func removeGroup(ctx context.Context, c *clients, d *schema.ResourceData) error 
 	case minio.IsNotFound(err):
 		return nil
 	case minio.IsGroupNotEmpty(err):
-		return errors.Errorf("group %q has members: take them out, and it goes too", d.Id())
+		return ownErrorf("group %q has members: take them out, and it goes too", d.Id())
 	}
 
 	return err

@@ -9,11 +9,20 @@ const native = modulePath + "/apis/minio/v1alpha1."
 
 // Fields that name something another resource may be about.
 var (
-	bucketRef = config.Reference{Type: native + "Bucket", RefFieldName: "BucketRef", SelectorFieldName: "BucketSelector"}
-	userRef   = config.Reference{Type: native + "User", RefFieldName: "UserRef", SelectorFieldName: "UserSelector"}
-	policyRef = config.Reference{Type: native + "Policy", RefFieldName: "PolicyRef", SelectorFieldName: "PolicySelector"}
-	groupRef  = config.Reference{Type: "Group", RefFieldName: "GroupRef", SelectorFieldName: "GroupSelector"}
+	bucketRef = reference(native+"Bucket", "Bucket")
+	userRef   = reference(native+"User", "User")
+	policyRef = reference(native+"Policy", "Policy")
+	groupRef  = reference("Group", "Group")
 )
+
+// reference returns a reference to a Go type, by fields called Ref and Selector.
+func reference(goType, field string) config.Reference {
+	return config.Reference{
+		Type:              goType, //nolint:staticcheck // The native kinds have no name in Terraform.
+		RefFieldName:      field + "Ref",
+		SelectorFieldName: field + "Selector",
+	}
+}
 
 const (
 	policyNameDoc = "Name of the policy on the server. It cannot be changed."
@@ -90,7 +99,7 @@ var specs = []spec{
 		group:       "ilm",
 		kind:        "Tier",
 		description: "A Tier is a bucket of another MinIO server, to which lifecycle rules move objects. Its name on the server is the external name, by default that of the resource in upper case, as the server wants it. A tier that holds objects cannot be deleted.",
-		docs: map[string]string{
+		docs: map[string]string{ //nolint:gosec // It tells of credentials, and holds none.
 			"bucket":                  "Name of the bucket on the other server. It cannot be changed.",
 			"endpoint":                "URL of the other server, such as https://archive.example.org. It cannot be changed.",
 			"prefix":                  "Prefix of the objects' names in the bucket; none by default. It cannot be changed.",

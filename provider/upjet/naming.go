@@ -1,6 +1,7 @@
 package upjet
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -40,9 +41,7 @@ func (n naming) config() config.ExternalName {
 				arguments[n.argument] = external
 			}
 
-			for argument, value := range n.fixed {
-				arguments[argument] = value
-			}
+			maps.Copy(arguments, n.fixed)
 		},
 		GetIDFn: config.ExternalNameAsID,
 		GetExternalNameFn: func(state map[string]any) (string, error) {

@@ -33,8 +33,8 @@ func Setup(mgr ctrl.Manager, o xpcontroller.Options, servers *kind.Servers) erro
 
 		kind.Setup(mgr, o, servers, kind.Kind[Resource]{
 			GVK:    k.GVK(),
-			Object: object.(Resource),               //nolint:forcetypeassert // All that is generated is.
-			List:   list.(xpresource.ManagedList),   //nolint:forcetypeassert // The same.
+			Object: object.(Resource),             //nolint:forcetypeassert // All that is generated is.
+			List:   list.(xpresource.ManagedList), //nolint:forcetypeassert // The same.
 			Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[Resource] {
 				return &external{kind: k, kube: mgr.GetClient(), server: srv}
 			},

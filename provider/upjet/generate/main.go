@@ -40,7 +40,7 @@ func (c *cli) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // It is the system's to remove.
+	defer os.RemoveAll(tmp)
 
 	if err := prepare(ctx, tmp); err != nil {
 		return err
@@ -85,7 +85,7 @@ func clean(dir string) error {
 
 // plain takes the right to execute from what was generated.
 func plain(dir string) error {
-	return generated(dir, func(path string) error { return os.Chmod(path, 0o644) }) //nolint:gosec // Sources are for everybody.
+	return generated(dir, func(path string) error { return os.Chmod(path, 0o644) })
 }
 
 // generated calls f with each generated file.
