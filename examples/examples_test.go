@@ -4,12 +4,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kyaml "sigs.k8s.io/yaml"
 
+	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
+	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
+	kms "github.com/cistern-dev/cistern/apis/extras/kms/v1alpha1"
+	s3 "github.com/cistern-dev/cistern/apis/extras/s3/v1alpha1"
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
@@ -24,6 +29,16 @@ func TestExamplesDecode(t *testing.T) {
 		minio.PolicyKind:                func() runtime.Object { return &minio.Policy{} },
 		minio.ProviderConfigKind:        func() runtime.Object { return &minio.ProviderConfig{} },
 		minio.ClusterProviderConfigKind: func() runtime.Object { return &minio.ClusterProviderConfig{} },
+
+		iam.Group_GroupVersionKind:                     func() runtime.Object { return &iam.Group{} },
+		iam.GroupUserAttachment_GroupVersionKind:       func() runtime.Object { return &iam.GroupUserAttachment{} },
+		iam.GroupPolicyAttachment_GroupVersionKind:     func() runtime.Object { return &iam.GroupPolicyAttachment{} },
+		iam.LDAPGroupPolicyAttachment_GroupVersionKind: func() runtime.Object { return &iam.LDAPGroupPolicyAttachment{} },
+		iam.LDAPUserPolicyAttachment_GroupVersionKind:  func() runtime.Object { return &iam.LDAPUserPolicyAttachment{} },
+		ilm.Tier_GroupVersionKind:                      func() runtime.Object { return &ilm.Tier{} },
+		kms.Key_GroupVersionKind:                       func() runtime.Object { return &kms.Key{} },
+		s3.BucketPolicy_GroupVersionKind:               func() runtime.Object { return &s3.BucketPolicy{} },
+		s3.BucketNotification_GroupVersionKind:         func() runtime.Object { return &s3.BucketNotification{} },
 	}
 	seen := map[schema.GroupVersionKind]bool{}
 
@@ -37,24 +52,8 @@ func TestExamplesDecode(t *testing.T) {
 			return err
 		}
 
-		var head struct {
-			APIVersion string `json:"apiVersion"`
-			Kind       string `json:"kind"`
-		}
-		if err := kyaml.Unmarshal(b, &head); err != nil {
-			t.Errorf("%s: %v", path, err)
-			return nil
-		}
-
-		gvk := schema.FromAPIVersionAndKind(head.APIVersion, head.Kind)
-		seen[gvk] = true
-
-		if newObject, ours := kinds[gvk]; ours {
-			if err := kyaml.UnmarshalStrict(b, newObject()); err != nil {
-				t.Errorf("%s: %v", path, err)
-			}
-		} else if gvk.Group != "pkg.crossplane.io" && gvk.Group != "apiextensions.crossplane.io" && gvk.Group != "rbac.authorization.k8s.io" {
-			t.Errorf("%s: %s is a kind that nobody checks", path, gvk)
+		for document := range strings.SplitSeq(string(b), "\n---\n") {
+			seen[check(t, path, []byte(document), kinds)] = true
 		}
 
 		return nil
@@ -68,4 +67,29 @@ func TestExamplesDecode(t *testing.T) {
 			t.Errorf("no example of %s", gvk)
 		}
 	}
+}
+
+// check decodes a document and returns its kind.
+func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVersionKind]func() runtime.Object) schema.GroupVersionKind {
+	t.Helper()
+
+	var head struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+	}
+	if err := kyaml.Unmarshal(document, &head); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	gvk := schema.FromAPIVersionAndKind(head.APIVersion, head.Kind)
+
+	if newObject, ours := kinds[gvk]; ours {
+		if err := kyaml.UnmarshalStrict(document, newObject()); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	} else if gvk.Group != "pkg.crossplane.io" && gvk.Group != "apiextensions.crossplane.io" && gvk.Group != "rbac.authorization.k8s.io" {
+		t.Errorf("%s: %s is a kind that nobody checks", path, gvk)
+	}
+
+	return gvk
 }

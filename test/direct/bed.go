@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/minio/madmin-go/v3"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,6 +64,9 @@ type Options struct {
 	Program string
 	// CRDs are the directories of the kinds that there are.
 	CRDs []string
+	// Rights is the file of the policy that limits what the provider may do on
+	// MinIO; an administrator's rights if it is empty.
+	Rights string
 	// Kinds add to what the administrator's client knows.
 	Kinds func(*runtime.Scheme) error
 	// Storage is what MinIO finds in its environment besides its keys and its KMS.
@@ -202,11 +206,16 @@ func (b *Bed) AddStorage(ctx context.Context, name string, env ...string) (*Stor
 
 // configure makes a provider configuration that leads to a server.
 func (b *Bed) configure(ctx context.Context, name, endpoint string, s *Storage) error {
+	accessKey, secretKey, err := b.credentials(ctx, s)
+	if err != nil {
+		return err
+	}
+
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "minio-admin-" + name, Namespace: metav1.NamespaceDefault},
 		StringData: map[string]string{
-			v1alpha1.CredentialsKeyAccessKey: s.AccessKey,
-			v1alpha1.CredentialsKeySecretKey: s.SecretKey,
+			v1alpha1.CredentialsKeyAccessKey: accessKey,
+			v1alpha1.CredentialsKeySecretKey: secretKey,
 		},
 	}
 	config := &v1alpha1.ClusterProviderConfig{
@@ -225,6 +234,30 @@ func (b *Bed) configure(ctx context.Context, name, endpoint string, s *Storage) 
 			client.IgnoreAlreadyExists(b.Kube.Create(ctx, secret)),
 			client.IgnoreAlreadyExists(b.Kube.Create(ctx, config)))
 	})
+}
+
+// credentials returns those that the provider has on a server.
+func (b *Bed) credentials(ctx context.Context, s *Storage) (accessKey, secretKey string, err error) {
+	if b.Rights == "" {
+		return s.AccessKey, s.SecretKey, nil
+	}
+
+	repo, err := tools.RepoDir()
+	if err != nil {
+		return "", "", err
+	}
+
+	policy, err := os.ReadFile(filepath.Join(repo, b.Rights))
+	if err != nil {
+		return "", "", fmt.Errorf("cannot read the provider's rights: %w", err)
+	}
+
+	key, err := s.AddServiceAccount(ctx, madmin.AddServiceAccountReq{Policy: policy})
+	if err != nil {
+		return "", "", fmt.Errorf("cannot make the provider's key: %w", err)
+	}
+
+	return key.AccessKey, key.SecretKey, nil
 }
 
 // run starts a process that ends with the bed.

@@ -2,7 +2,6 @@ package direct
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,16 +44,26 @@ func (b *Bed) StartProvider(args ...string) (*Provider, error) {
 
 // Races returns what the race detector found in all providers so far.
 func (b *Bed) Races() error {
-	log, err := os.ReadFile(b.dir + "/" + b.Name + ".log")
+	log, err := b.WholeLog()
 	if err != nil {
-		return fmt.Errorf("cannot read the provider's log: %w", err)
+		return err
 	}
 
-	if at := bytes.Index(log, []byte("WARNING: DATA RACE")); at >= 0 {
+	if at := strings.Index(log, "WARNING: DATA RACE"); at >= 0 {
 		return fmt.Errorf("the race detector found:\n%s", log[at:min(len(log), at+8192)])
 	}
 
 	return nil
+}
+
+// WholeLog returns the logs of all providers so far.
+func (b *Bed) WholeLog() (string, error) {
+	log, err := os.ReadFile(b.dir + "/" + b.Name + ".log")
+	if err != nil {
+		return "", fmt.Errorf("cannot read the provider's log: %w", err)
+	}
+
+	return string(log), nil
 }
 
 // Log returns the end of the logs of all providers so far, for people.

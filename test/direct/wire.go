@@ -27,11 +27,11 @@ type Wire struct {
 type Outage int
 
 const (
-	// None: it is carried out.
+	// None has it carried out.
 	None Outage = iota
-	// Broken: the connection breaks, as it does when nobody is there.
+	// Broken breaks the connection, as if nobody were there.
 	Broken
-	// Denied: MinIO says that the key may not do that.
+	// Denied has MinIO say that the key may not do that.
 	Denied
 )
 

@@ -30,7 +30,7 @@ const interval = time.Second
 func startProvider(t *testing.T, args ...string) *direct.Provider {
 	t.Helper()
 
-	p, err := bed.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1"}, args...)...)
+	p, err := bed.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,4 +2,77 @@
 
 package extras
 
-func leaks() error { return nil }
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
+	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// leaks returns an error if a secret that was used stands in the provider's log,
+// in an event or in a resource, or if the Terraform provider logs anything.
+func leaks() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	log, err := bed.WholeLog()
+	if err != nil {
+		return err
+	}
+
+	texts := map[string]string{"log": log}
+
+	for name, list := range map[string]client.ObjectList{
+		"events": &corev1.EventList{}, "tiers": &ilm.TierList{}, "groups": &iam.GroupList{}, "namespaces": &corev1.NamespaceList{},
+	} {
+		if err := bed.Kube.List(ctx, list); err != nil {
+			return fmt.Errorf("cannot list %s: %w", name, err)
+		}
+
+		text, err := json.Marshal(list)
+		if err != nil {
+			return fmt.Errorf("cannot read %s: %w", name, err)
+		}
+
+		texts[name] = string(text)
+	}
+
+	secrets := &corev1.SecretList{}
+	if err := bed.Kube.List(ctx, secrets, client.InNamespace("default")); err != nil {
+		return fmt.Errorf("cannot list the provider's own keys: %w", err)
+	}
+
+	issued := []string{bed.Server.SecretKey, staff.SecretKey, "archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword}
+	for _, s := range secrets.Items {
+		issued = append(issued, string(s.Data[v1alpha1.CredentialsKeySecretKey]))
+	}
+
+	var errs []error
+
+	for name, text := range texts {
+		for _, secret := range issued {
+			if strings.Contains(text, secret) {
+				errs = append(errs, fmt.Errorf("a secret stands in %s", name))
+			}
+		}
+	}
+
+	// The levels of the Terraform provider's log. Its errors quote the last one.
+	for _, level := range []string{"[DEBUG]", "[WARN]", "[INFO]"} {
+		if strings.Contains(log, level) {
+			errs = append(errs, fmt.Errorf("the Terraform provider logs: %s", level))
+		}
+	}
+
+	return errors.Join(errs...)
+}

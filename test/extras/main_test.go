@@ -45,6 +45,7 @@ func run(m *testing.M) int {
 		Name:    "provider-extras",
 		Program: "./provider/extras",
 		CRDs:    []string{"package/provider/crds", "package/extras/crds"},
+		Rights:  "examples/platform/minio-extras-policy.json",
 		Kinds: func(s *runtime.Scheme) error {
 			if err := v1alpha1.AddToScheme(s); err != nil {
 				return err

@@ -1,0 +1,122 @@
+//go:build e2e
+
+package extras
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/direct"
+	"github.com/cistern-dev/cistern/test/tools"
+)
+
+// TestExamples applies all examples of the long tail, beside those of the native
+// kinds to which they refer.
+func TestExamples(t *testing.T) {
+	startProvider(t)
+
+	ns := newNamespace(t)
+	prepareExamples(t, ns)
+
+	all := slices.DeleteFunc(readExamples(t, "extras"), func(mg resource.ModernManaged) bool {
+		return mg.GetObjectKind().GroupVersionKind().Group == v1alpha1.GroupVersion.Group
+	})
+
+	for _, mg := range all {
+		mg.SetNamespace(ns)
+		must(t, bed.Kube.Create(t.Context(), mg))
+	}
+
+	for _, mg := range all {
+		awaitSettled(t, mg)
+	}
+
+	for _, mg := range all {
+		must(t, bed.Kube.Delete(t.Context(), mg))
+	}
+
+	for _, mg := range all {
+		awaitGone(t, mg)
+	}
+}
+
+// prepareExamples makes what the examples refer to. There is no provider-minio: it
+// is done here what it would do.
+func prepareExamples(t *testing.T, ns string) {
+	t.Helper()
+
+	for _, o := range append(readExamples(t, "minio"), readExamples(t, "extras")...) {
+		name := o.GetName()
+
+		switch o.GetObjectKind().GroupVersionKind().Kind {
+		default:
+			continue
+		case "Bucket":
+			must(t, bed.Server.S3.MakeBucket(t.Context(), name, miniogo.MakeBucketOptions{}))
+		case "User":
+			must(t, bed.Server.AddUser(t.Context(), name, "example-user-secret"))
+		case "Policy":
+			must(t, bed.Server.AddCannedPolicy(t.Context(), name, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}]}`)))
+		}
+
+		o.SetNamespace(ns)
+		meta.SetExternalName(o, name)
+		must(t, bed.Kube.Create(t.Context(), o))
+	}
+
+	must(t, staff.S3.MakeBucket(t.Context(), "cold", miniogo.MakeBucketOptions{}))
+
+	_, err := staff.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: "cold-storage", SecretKey: "cold-storage-secret"})
+	must(t, err)
+	must(t, bed.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "cold-storage"), StringData: map[string]string{"secretKey": "cold-storage-secret"}}))
+}
+
+// readExamples reads the managed resources among the examples of a directory.
+// What is another's in every place is replaced.
+func readExamples(t *testing.T, dir string) []resource.ModernManaged {
+	t.Helper()
+
+	repo, err := tools.RepoDir()
+	must(t, err)
+
+	files, err := filepath.Glob(filepath.Join(repo, "examples", dir, "*.yaml"))
+	must(t, err)
+
+	decoder := serializer.NewCodecFactory(bed.Kube.Scheme()).UniversalDeserializer()
+	here := strings.NewReplacer("https://archive.example.org:9000", staff.URL(), "minio-default-key", direct.KMSKey)
+
+	var all []resource.ModernManaged
+
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+
+		for document := range strings.SplitSeq(here.Replace(string(text)), "\n---\n") {
+			o, gvk, err := decoder.Decode([]byte(document), nil, nil)
+			must(t, err)
+
+			if mg, ok := o.(resource.ModernManaged); ok {
+				mg.GetObjectKind().SetGroupVersionKind(*gvk)
+				all = append(all, mg)
+			}
+		}
+	}
+
+	if len(all) == 0 {
+		t.Fatalf("there are no examples in %q", dir)
+	}
+
+	return all
+}

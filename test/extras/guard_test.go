@@ -1,0 +1,157 @@
+//go:build e2e
+
+package extras
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
+	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
+	kms "github.com/cistern-dev/cistern/apis/extras/kms/v1alpha1"
+)
+
+// TestParentGone removes what a resource is a part of, on the server. The resource
+// cannot be made again, and goes all the same.
+func TestParentGone(t *testing.T) {
+	startProvider(t)
+
+	cases := map[string]struct {
+		life   life
+		remove func(context.Context) error
+	}{
+		"GroupUserAttachment": {life: memberLife(), remove: func(ctx context.Context) error {
+			return bed.Server.RemoveUser(ctx, "members-user")
+		}},
+		"BucketPolicy": {life: bucketPolicyLife(), remove: func(ctx context.Context) error {
+			return bed.Server.S3.RemoveBucket(ctx, "showcase")
+		}},
+		"BucketNotification": {life: notificationLife(), remove: func(ctx context.Context) error {
+			return bed.Server.S3.RemoveBucket(ctx, "inbox")
+		}},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			mg := tc.life.resource(t, newNamespace(t))
+			must(t, bed.Kube.Create(t.Context(), mg))
+			awaitSettled(t, mg)
+
+			must(t, tc.remove(t.Context()))
+			awaitTrouble(t, mg, "cannot create "+name)
+
+			must(t, bed.Kube.Delete(t.Context(), mg))
+			awaitGone(t, mg)
+		})
+	}
+}
+
+// TestGroupKeepsMembers changes a group that has members, and deletes it.
+func TestGroupKeepsMembers(t *testing.T) {
+	startProvider(t)
+
+	const group, user = "crew", "crew-user"
+
+	must(t, bed.Server.AddUser(t.Context(), user, "crew-user-secret"))
+
+	g := &iam.Group{ObjectMeta: named(newNamespace(t), group)}
+	must(t, bed.Kube.Create(t.Context(), g))
+	awaitSettled(t, g)
+
+	members := madmin.GroupAddRemove{Group: group, Members: []string{user}}
+	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
+
+	change(t, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
+	awaitSettled(t, g)
+	must(t, groupIs(t.Context(), group, "disabled", user))
+
+	must(t, bed.Kube.Delete(t.Context(), g))
+	awaitTrouble(t, g, "has members")
+	must(t, groupIs(t.Context(), group, "disabled", user))
+
+	members.IsRemove = true
+	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
+	awaitGone(t, g)
+	must(t, groupGone(t.Context(), group))
+}
+
+// groupIs returns an error unless a group is as it should be, and holds no policy.
+func groupIs(ctx context.Context, group, status string, members ...string) error {
+	g, err := bed.Server.GetGroupDescription(ctx, group)
+	if err == nil && (g.Status != status || g.Policy != "" || !slices.Equal(g.Members, members)) {
+		err = fmt.Errorf("want it %s with %v, got %+v", status, members, g)
+	}
+
+	return err
+}
+
+// TestTierWithoutKey leaves out what the Terraform provider takes for granted, a
+// part at a time, and takes the Secret away in the end.
+func TestTierWithoutKey(t *testing.T) {
+	startProvider(t)
+
+	ns := newNamespace(t)
+	must(t, staff.S3.MakeBucket(t.Context(), "without-key", miniogo.MakeBucketOptions{}))
+
+	tier := &ilm.Tier{ObjectMeta: named(ns, "without-key")}
+	tier.Spec.ForProvider = ilm.TierParameters{
+		Bucket: new("without-key"), Endpoint: new(staff.URL()), MinioConfig: &ilm.MinioConfigParameters{},
+	}
+
+	const advice = "spec.forProvider.minioConfig needs an accessKey"
+
+	must(t, bed.Kube.Create(t.Context(), tier))
+	awaitTrouble(t, tier, advice)
+
+	change(t, tier, func(tier *ilm.Tier) {
+		tier.Spec.ForProvider.MinioConfig = &ilm.MinioConfigParameters{AccessKey: new(staff.AccessKey), SecretKeySecretRef: secretKey("key")}
+	})
+	awaitTrouble(t, tier, advice)
+
+	secret := &corev1.Secret{ObjectMeta: named(ns, "archive"), StringData: map[string]string{"key": "another-secret"}}
+	must(t, bed.Kube.Create(t.Context(), secret))
+	awaitTrouble(t, tier, "cannot create Tier")
+
+	change(t, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": staff.SecretKey} })
+	awaitSettled(t, tier)
+
+	must(t, bed.Kube.Delete(t.Context(), secret))
+	must(t, bed.Kube.Delete(t.Context(), tier))
+	awaitGone(t, tier)
+}
+
+// TestKeyNotMade asks for a key that the built-in KMS, which has one, cannot make.
+func TestKeyNotMade(t *testing.T) {
+	startProvider(t)
+
+	k := &kms.Key{ObjectMeta: named(newNamespace(t), "another")}
+	must(t, bed.Kube.Create(t.Context(), k))
+	awaitTrouble(t, k, `cannot create Key "another"`)
+
+	must(t, bed.Kube.Delete(t.Context(), k))
+	awaitGone(t, k)
+}
+
+// TestWithoutName leaves out what a resource is about.
+func TestWithoutName(t *testing.T) {
+	startProvider(t)
+
+	a := &iam.GroupUserAttachment{ObjectMeta: named(newNamespace(t), "nobody")}
+	a.Spec.ForProvider.GroupName = new("crew")
+
+	var mg resource.ModernManaged = a
+
+	must(t, bed.Kube.Create(t.Context(), mg))
+	awaitTrouble(t, mg, "spec.forProvider says neither userName nor where to take it from")
+
+	must(t, bed.Kube.Delete(t.Context(), mg))
+	awaitGone(t, mg)
+}
