@@ -12,6 +12,8 @@ DEV    := $(OUTPUT)/bin/dev
 # pulls the packages from REGISTRY.
 export PLATFORM ?= local
 export REGISTRY
+# Whether provider-minio-extras is installed too.
+export EXTRAS   ?= false
 # Version of the packages. One that ends in -dev gets a hash of its content.
 export VERSION  ?= v0.1.0-dev
 
@@ -69,8 +71,8 @@ demo: dev ## Show the main job end to end: claim, use, delete.
 	@$(DEV) demo
 
 .PHONY: direct
-direct: ## Kill the provider at every write, count its calls. Needs no platform and no root.
-	@go test -tags=fips,e2e -count=1 -timeout=30m -v ./test/direct/...
+direct: ## Test each provider alone: killed at every write, its calls counted. Needs no platform and no root.
+	@go test -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/direct/... ./test/extras/...
 
 .PHONY: render
 render: ## Run the function's cases through Crossplane's own composition code. Needs no platform and no root.
@@ -78,7 +80,7 @@ render: ## Run the function's cases through Crossplane's own composition code. N
 
 .PHONY: e2e
 e2e: dev direct render ## Run the end-to-end tests, on the running platform or on one of their own.
-	@$(DEV) run -- go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
+	@$(DEV) run --extras -- go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
 
 .PHONY: test
 test: lint generated unit e2e ## Run all checks and tests: lint, generated files, unit, e2e.

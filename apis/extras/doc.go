@@ -1,3 +1,3 @@
 // Package extras holds the managed resources of the long tail of MinIO's features.
-// All of it but this file is generated, see provider/upjet.
+// Package upjet of the provider says of what.
 package extras

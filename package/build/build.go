@@ -47,6 +47,8 @@ type Options struct {
 	// Version of the packages, a semantic version; default DefaultVersion. One
 	// that ends in -dev is followed by a hash of the package's content.
 	Version string
+	// Extras says that provider-minio-extras is built too.
+	Extras bool
 	// Composition is the file of the Composition that the Configuration carries;
 	// default its own, package/configuration/composition.yaml.
 	Composition string
@@ -66,6 +68,8 @@ type Package struct {
 	Reference string
 	// Digest of the package's manifest.
 	Digest string
+	// Optional packages are no dependency of the Configuration.
+	Optional bool
 }
 
 // source says what a package is made of.
@@ -74,6 +78,8 @@ type source struct {
 	// main is the package of the program; empty if the package runs nothing.
 	main string
 	tags string
+	// optional packages are built, and installed, if they are asked for.
+	optional bool
 }
 
 // sources in the order in which they are to be upgraded. The Configuration, which
@@ -82,6 +88,7 @@ var sources = []source{
 	// fips makes madmin encrypt requests with PBKDF2, not with Argon2 under one
 	// lock: a tenth of the time, and no queue.
 	{kind: "Provider", name: "provider-minio", dir: "package/provider", main: "./provider", tags: "fips"},
+	{kind: "Provider", name: "provider-minio-extras", dir: "package/extras", main: "./provider/extras", tags: "fips", optional: true},
 	{kind: "Function", name: "function-bucket", dir: "package/function", main: "./fn"},
 	{kind: "Configuration", name: "configuration-bucket", dir: "package/configuration"},
 }
@@ -120,6 +127,10 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 	built := make([]Package, 0, len(which))
 
 	for _, s := range which {
+		if s.optional && !o.Extras {
+			continue
+		}
+
 		start := time.Now()
 
 		p, err := build(ctx, paths["xpkg"], s, o)
@@ -140,6 +151,8 @@ func build(ctx context.Context, xpkg string, s source, o Options) (Package, erro
 		Name: s.name,
 		Kind: s.kind,
 		File: filepath.Join(o.Output, s.name+".xpkg"),
+
+		Optional: s.optional,
 	}
 
 	root, err := stage(s, o)

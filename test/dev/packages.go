@@ -17,6 +17,13 @@ type what struct {
 	Version string `default:"v0.1.0-dev" env:"VERSION" help:"Version of the packages. One that ends in -dev is followed by a hash of their content."`
 }
 
+// whatElse is installed.
+type whatElse struct {
+	what
+
+	Extras bool `env:"EXTRAS" help:"Install provider-minio-extras too."`
+}
+
 // places returns the root of the clone and the directory for packages.
 func places() (repo, output string, err error) {
 	repo, err = tools.RepoDir()
@@ -30,13 +37,13 @@ func places() (repo, output string, err error) {
 }
 
 // install builds the packages and installs them on a platform.
-func (w what) install(ctx context.Context, p *platform.Platform) error {
+func (w whatElse) install(ctx context.Context, p *platform.Platform) error {
 	repo, output, err := places()
 	if err != nil {
 		return err
 	}
 
-	return install.Packages(ctx, p, repo, output, w.Version, os.Stderr)
+	return install.Packages(ctx, p, repo, output, w.Version, w.Extras, os.Stderr)
 }
 
 type packagesCmd struct {
@@ -60,7 +67,7 @@ func (c *packagesCmd) Run(ctx context.Context) error {
 	}
 
 	pkgs, err := build.Packages(ctx, build.Options{
-		Repo: repo, Output: output, Registry: c.Registry, PushRegistry: push, Version: c.Version, Composition: c.Composition, Progress: os.Stderr,
+		Repo: repo, Output: output, Registry: c.Registry, PushRegistry: push, Version: c.Version, Composition: c.Composition, Extras: true, Progress: os.Stderr,
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func (w where) options() platform.Options {
 
 type upCmd struct {
 	where
-	what
+	whatElse
 
 	Platform     string `help:"What to use: local starts a node on this machine, existing takes a cluster with Crossplane." env:"PLATFORM" enum:"local,existing" default:"local"`
 	Kubeconfig   string `help:"Of the existing cluster." env:"KUBECONFIG"`

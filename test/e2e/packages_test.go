@@ -5,6 +5,7 @@ package e2e
 import (
 	"debug/buildinfo"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -33,7 +34,7 @@ func TestPackages(t *testing.T) {
 	for i := range digests {
 		output = t.TempDir()
 
-		pkgs, err := build.Packages(t.Context(), build.Options{Repo: repo, Output: output, Progress: io.Discard})
+		pkgs, err := build.Packages(t.Context(), build.Options{Repo: repo, Output: output, Extras: true, Progress: io.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +49,7 @@ func TestPackages(t *testing.T) {
 		t.Errorf("-first, +second:\n%s", diff)
 	}
 
-	for _, name := range []string{"provider-minio", "function-bucket"} {
+	for _, name := range []string{"provider-minio", "provider-minio-extras", "function-bucket"} {
 		img, err := tarball.ImageFromPath(filepath.Join(output, name+".xpkg"), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -64,21 +65,52 @@ func TestPackages(t *testing.T) {
 		}
 	}
 
-	// Without this tag each new user costs ten times as much.
-	info, err := buildinfo.ReadFile(filepath.Join(output, "provider-minio"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	checkLinks(t, output)
+}
 
-	if !slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "fips"}) {
-		t.Error("the provider is built without the tag fips")
-	}
+// checkLinks looks at what each program is built from.
+func checkLinks(t *testing.T, output string) {
+	t.Helper()
 
-	for _, m := range info.Deps {
-		if strings.Contains(m.Path, "hashicorp/terraform") || strings.Contains(m.Path, "crossplane/upjet") {
-			t.Errorf("the provider links %s", m.Path)
+	for name, tc := range map[string]struct{ fips, minio, terraform bool }{
+		"provider-minio":        {fips: true, minio: true},
+		"provider-minio-extras": {fips: true, minio: true, terraform: true},
+		"function-bucket":       {},
+	} {
+		program := filepath.Join(output, name)
+
+		info, err := buildinfo.ReadFile(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		file, err := os.Stat(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		t.Logf("%s: %d modules, %.1f MB", name, len(info.Deps), float64(file.Size())/1e6)
+
+		// Without this tag each new user costs ten times as much.
+		if got := slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "fips"}); got != tc.fips {
+			t.Errorf("%s: want it built with the tag fips: %t", name, tc.fips)
+		}
+
+		if got := links(info, "github.com/minio/"); got != tc.minio {
+			t.Errorf("%s: want it to link MinIO's SDKs: %t", name, tc.minio)
+		}
+
+		for _, module := range []string{"github.com/hashicorp/", "github.com/crossplane/upjet", "github.com/aminueza/"} {
+			if got := links(info, module); got != tc.terraform {
+				t.Errorf("%s: want it to link modules of %s: %t, got %t", name, module, tc.terraform, got)
+			}
 		}
 	}
+}
+
+// links says whether a program links a module whose path begins so.
+func links(info *debug.BuildInfo, prefix string) bool {
+	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return strings.HasPrefix(m.Path, prefix) })
 }
 
 // pod returns the pod of a package's program.
@@ -100,7 +132,7 @@ func pod(t *testing.T, kind, name string) corev1.Pod {
 func TestPodsAreUnprivileged(t *testing.T) {
 	t.Parallel()
 
-	for kind, name := range map[string]string{"provider": "provider-minio", "function": "function-bucket"} {
+	for name, kind := range map[string]string{"provider-minio": "provider", "provider-minio-extras": "provider", "function-bucket": "function"} {
 		p := pod(t, kind, name)
 		if sc := p.Spec.SecurityContext; sc == nil || sc.RunAsNonRoot == nil || !*sc.RunAsNonRoot {
 			t.Errorf("pod %s may run as root", p.Name)
@@ -123,6 +155,7 @@ func TestEndpoints(t *testing.T) {
 		"Health":          {kind: "provider", pkg: "provider-minio", port: "8081", path: "healthz", text: "ok"},
 		"Readiness":       {kind: "provider", pkg: "provider-minio", port: "8081", path: "readyz", text: "ok"},
 		"ProviderMetrics": {kind: "provider", pkg: "provider-minio", port: "8080", path: "metrics", text: "crossplane_managed_resource_exists"},
+		"ExtrasMetrics":   {kind: "provider", pkg: "provider-minio-extras", port: "8080", path: "metrics", text: "controller_runtime_max_concurrent_reconciles"},
 		"FunctionMetrics": {kind: "function", pkg: "function-bucket", port: "8080", path: "metrics", text: "grpc_server_handled_total"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,14 +24,16 @@ const patience = "180s"
 var managed = []string{"buckets.minio.cistern.dev", "users.minio.cistern.dev", "policies.minio.cistern.dev"}
 
 // Packages builds the packages of version and installs them, or upgrades those
-// that are installed. It returns once claims are accepted and served.
-func Packages(ctx context.Context, p *platform.Platform, repo, output, version string, progress io.Writer) error {
+// that are installed; with extras, provider-minio-extras among them. It returns
+// once claims are accepted and served.
+func Packages(ctx context.Context, p *platform.Platform, repo, output, version string, extras bool, progress io.Writer) error {
 	pkgs, err := build.Packages(ctx, build.Options{
 		Repo:         repo,
 		Output:       output,
 		Registry:     p.Registry,
 		PushRegistry: p.PushRegistry,
 		Version:      version,
+		Extras:       extras,
 		Progress:     progress,
 	})
 	if err != nil {
@@ -78,16 +80,20 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 		return err
 	}
 
-	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s, labels: {%s}}, spec: {package: %q}}",
-		configuration.Kind, configuration.Name, strings.Replace(p.Owner(), "=", ": ", 1), configuration.Reference)
-	if _, err := p.Kubectl(ctx, manifest, "apply", "-f", "-"); err != nil {
-		return fmt.Errorf("cannot install %s: %w", configuration.Name, err)
+	if err := installAs(ctx, p, configuration.Name, configuration); err != nil {
+		return err
 	}
 
 	for _, pkg := range pkgs {
 		name := build.InstalledName(p.Registry, pkg.Name)
 		if pkg == configuration {
 			name = pkg.Name
+		}
+
+		if pkg.Optional {
+			if err := installAs(ctx, p, name, pkg); err != nil {
+				return err
+			}
 		}
 
 		if err := settle(ctx, p, strings.ToLower(pkg.Kind)+".pkg.crossplane.io/"+name, pkg.Reference); err != nil {
@@ -100,6 +106,17 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 		if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=condition=Established", "--timeout="+patience); err != nil {
 			return fmt.Errorf("cannot activate %s: %w", crd, err)
 		}
+	}
+
+	return nil
+}
+
+// installAs installs a package under a name.
+func installAs(ctx context.Context, p *platform.Platform, name string, pkg build.Package) error {
+	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s, labels: {%s}}, spec: {package: %q}}",
+		pkg.Kind, name, strings.Replace(p.Owner(), "=", ": ", 1), pkg.Reference)
+	if _, err := p.Kubectl(ctx, manifest, "apply", "-f", "-"); err != nil {
+		return fmt.Errorf("cannot install %s: %w", pkg.Name, err)
 	}
 
 	return nil

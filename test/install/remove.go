@@ -19,13 +19,19 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		return err
 	}
 
-	// The provider must be there until the last managed resource is gone.
+	longTail, err := longTail(ctx, p)
+	if err != nil {
+		return err
+	}
+
+	// The providers must be there until the last managed resource is gone.
 	for _, args := range [][]string{
 		{"delete", "buckets.apps.cozystack.io", "--all", "--all-namespaces"},
-		{"delete", "buckets.minio.cistern.dev,users.minio.cistern.dev", "--all", "--all-namespaces"},
+		{"delete", strings.Join(append(longTail, "buckets.minio.cistern.dev", "users.minio.cistern.dev", "policies.minio.cistern.dev"), ","), "--all", "--all-namespaces"},
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
 		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
 		{"delete", "configurations.pkg.crossplane.io", "--selector=" + p.Owner()},
+		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio-extras"), "--ignore-not-found"},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio"), "--ignore-not-found"},
 		{"delete", "functions.pkg.crossplane.io", build.InstalledName(p.Registry, "function-bucket"), "--ignore-not-found"},
 		// Until then it looks as if somebody else had installed them.
@@ -37,6 +43,26 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 	}
 
 	return nil
+}
+
+// longTail returns the kinds of provider-minio-extras that are installed.
+func longTail(ctx context.Context, p *platform.Platform) ([]string, error) {
+	names, err := p.Kubectl(ctx, "", "get", "crd", "--output=name")
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for the packages: %w", err)
+	}
+
+	var kinds []string
+
+	for name := range strings.FieldsSeq(names) {
+		// Such as groups.iam.minio.cistern.dev.
+		name = name[strings.LastIndex(name, "/")+1:]
+		if before, ours := strings.CutSuffix(name, ".minio.cistern.dev"); ours && strings.Contains(before, ".") {
+			kinds = append(kinds, name)
+		}
+	}
+
+	return kinds, nil
 }
 
 // installed reports whether the packages were installed through this platform.
