@@ -39,7 +39,7 @@ func (c *cli) Run() error {
 
 	o := mgr.Options
 	calls := usage.NewCalls()
-	servers := kind.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe))
+	servers := kind.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe), minio.WithLooks(c.PollInterval/kind.LookShare))
 	buckets := usage.NewBuckets(mgr.GetClient(), servers.For, o.Logger)
 
 	metrics.Registry.MustRegister(calls, buckets)

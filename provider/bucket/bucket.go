@@ -23,12 +23,17 @@ import (
 
 // Kind of Bucket.
 func Kind() kind.Kind[*v1alpha1.Bucket] {
+	glances := newGlances()
+
 	return kind.Kind[*v1alpha1.Bucket]{
 		GVK:    v1alpha1.BucketKind,
 		Object: &v1alpha1.Bucket{},
 		List:   &v1alpha1.BucketList{},
 		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
-			return &external{s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, live: kube.Live, now: time.Now}
+			return &external{
+				s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, all: srv,
+				live: kube.Live, glances: glances, now: time.Now,
+			}
 		},
 	}
 }
@@ -48,9 +53,12 @@ type external struct {
 	admin admin
 	// server is asked for all settings of a bucket.
 	server exporter
+	// all is asked for those of all buckets.
+	all looker
 	// live reads from the API server itself.
-	live client.Reader
-	now  func() time.Time
+	live    client.Reader
+	glances *glances
+	now     func() time.Time
 
 	// found is what Observe found, for Update and Delete. A client lives for one
 	// reconcile.
@@ -82,7 +90,9 @@ func Name(b *v1alpha1.Bucket) string {
 func CheckName(name string) error { return s3utils.CheckValidBucketNameStrict(name) }
 
 // Observe costs one call, which answers for existence and all settings, and a
-// second one for a bucket whose incomplete uploads are to be given up.
+// second one for a bucket whose incomplete uploads are to be given up. In polls
+// the first is shared with other Buckets where there are many, and the second made
+// once an hour.
 func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalObservation, error) {
 	name := Name(b)
 
@@ -95,7 +105,7 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 			name, err, meta.AnnotationKeyExternalName)
 	}
 
-	s, err := readSettings(ctx, e.server, name)
+	s, routine, err := e.look(ctx, b)
 	if minio.IsNotFound(err) {
 		return managed.ExternalObservation{}, nil
 	}
@@ -111,6 +121,8 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 	e.found = findings{exists: true, settings: s}
 
 	if meta.WasDeleted(b) {
+		e.glances.forget(b)
+
 		return managed.ExternalObservation{ResourceExists: true}, nil
 	}
 
@@ -118,9 +130,11 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 		return managed.ExternalObservation{}, errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: unset spec.forProvider.objectLocking, or adopt another bucket", name)
 	}
 
-	if err := e.examine(ctx, b); err != nil {
+	if err := e.examine(ctx, b, routine); err != nil {
 		return managed.ExternalObservation{}, err
 	}
+
+	e.glances.looked(b)
 
 	o := managed.ExternalObservation{
 		ResourceExists:          true,
@@ -136,7 +150,7 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 }
 
 // examine finds out what is amiss with a bucket that exists.
-func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket) error {
+func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket, routine bool) error {
 	var err error
 	if e.found.amiss, err = differences(b, e.found.settings); err != nil {
 		return err
@@ -153,7 +167,9 @@ func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket) error {
 		return err
 	}
 
-	e.found.stale, err = staleUploads(ctx, e.s3, b, e.now())
+	if due := e.glances.uploadsDue(b, e.now()); due || !routine {
+		e.found.stale, err = staleUploads(ctx, e.s3, b, e.now())
+	}
 
 	return err
 }

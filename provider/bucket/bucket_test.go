@@ -30,6 +30,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 var errInjected = errors.New("injected")
@@ -37,8 +38,11 @@ var errInjected = errors.New("injected")
 // fakeServer is a server of one bucket, which may not exist. It writes down the
 // calls that change something.
 type fakeServer struct {
-	t       *testing.T
-	has     settings
+	t   *testing.T
+	has settings
+	// look is what a look at all buckets finds; nil: there are none.
+	look    settings
+	asked   int
 	objects []miniogo.ObjectInfo
 	uploads []miniogo.ObjectMultipartInfo
 	locked  map[string]bool
@@ -59,7 +63,18 @@ func (f *fakeServer) call(name string) error {
 	return nil
 }
 
+// LookAtBuckets answers with the one bucket, where looks are counted.
+func (f *fakeServer) LookAtBuckets(context.Context, func(string) bool) (map[string]minio.BucketFiles, bool) {
+	if f.look == nil {
+		return nil, false
+	}
+
+	return map[string]minio.BucketFiles{"photos": minio.BucketFiles(f.look)}, true
+}
+
 func (f *fakeServer) ExportBucketMetadata(context.Context, string) (io.ReadCloser, error) {
+	f.asked++
+
 	if f.has == nil {
 		return nil, madmin.ErrorResponse{Code: "NoSuchBucket", RequestID: "1"}
 	}
@@ -215,7 +230,7 @@ func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
 	f.t = t
 
 	for range 5 {
-		e := &external{s3: f, admin: f, server: f, live: stored{bucket: b}, now: time.Now}
+		e := &external{s3: f, admin: f, server: f, all: f, live: stored{bucket: b}, glances: newGlances(), now: time.Now}
 
 		o, err := e.Observe(t.Context(), b)
 
@@ -355,7 +370,7 @@ func TestDelete(t *testing.T) {
 			b.DeletionTimestamp = new(metav1.Now())
 			b.Spec.ForProvider.WhenNotEmpty = tc.policy
 
-			e := &external{s3: &f, admin: &f, server: &f, now: func() time.Time { return clock }}
+			e := &external{s3: &f, admin: &f, server: &f, all: &f, glances: newGlances(), now: func() time.Time { return clock }}
 			if o, err := e.Observe(t.Context(), b); err != nil || !o.ResourceExists {
 				t.Fatalf("%s\nObserve(...): %+v, %v", tc.reason, o, err)
 			}
@@ -393,7 +408,7 @@ func TestPurgeDoesNotStarve(t *testing.T) {
 	var err error
 
 	for range 10 {
-		e := &external{s3: &f, admin: &f, server: &f, now: func() time.Time { return clock }}
+		e := &external{s3: &f, admin: &f, server: &f, all: &f, glances: newGlances(), now: func() time.Time { return clock }}
 		if _, err = e.Observe(t.Context(), b); err == nil {
 			_, err = e.Delete(t.Context(), b)
 		}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 // parameters sets every setting.
@@ -169,25 +170,22 @@ func export(t testing.TB, bucket string, s settings) []byte {
 }
 
 func TestParseExport(t *testing.T) {
-	got, err := parseExport(export(t, "photos", files()), "photos")
+	got, err := minio.ParseExport(export(t, "photos", files()), isSetting)
 	if err != nil {
-		t.Fatalf("parseExport(...): %v", err)
+		t.Fatalf("ParseExport(...): %v", err)
 	}
 
-	if diff := cmp.Diff(files(), got); diff != "" {
-		t.Errorf("parseExport(...): -want, +got:\n%s", diff)
+	if diff := cmp.Diff(map[string]minio.BucketFiles{"photos": minio.BucketFiles(files())}, got); diff != "" {
+		t.Errorf("ParseExport(...): -want, +got:\n%s", diff)
 	}
 
-	if got, err := parseExport(export(t, "videos", files()), "photos"); err != nil || len(got) > 0 {
-		t.Errorf("parseExport(...): want another bucket's settings to be passed over, got %v, %v", got, err)
+	got, err = minio.ParseExport(export(t, "photos", settings{"other.xml": []byte("a")}), isSetting)
+	if diff := cmp.Diff(map[string]minio.BucketFiles{"photos": {}}, got); diff != "" || err != nil {
+		t.Errorf("ParseExport(...): want what is no setting to be passed over: %v, -want, +got:\n%s", err, diff)
 	}
 
-	if got, err := parseExport(export(t, "photos", settings{"other.xml": []byte("a")}), "photos"); err != nil || len(got) > 0 {
-		t.Errorf("parseExport(...): want what is no setting to be passed over, got %v, %v", got, err)
-	}
-
-	if _, err := parseExport([]byte("nonsense"), "photos"); err == nil {
-		t.Error("parseExport(...): want an error")
+	if _, err := minio.ParseExport([]byte("nonsense"), isSetting); err == nil {
+		t.Error("ParseExport(...): want an error")
 	}
 }
 
@@ -204,7 +202,7 @@ func FuzzSettings(f *testing.F) {
 		b := newBucket()
 		b.Spec.ForProvider = parameters()
 		_, _ = differences(b, settings{name: content})
-		_, _ = parseExport(content, "photos")
+		_, _ = minio.ParseExport(content, isSetting)
 		_ = settings{name: content}.locking()
 	})
 }

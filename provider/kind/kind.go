@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
@@ -46,6 +48,8 @@ const (
 	// jitterShare of the poll interval spreads polls, so that resources that
 	// were made together are not polled together for ever.
 	jitterShare = 10
+	// jitter is that part of the shortest time between two polls.
+	jitter = 1.0 / (jitterShare - jitterShare/LookShare - 1)
 )
 
 // Kube reads from Kubernetes: from a cache, which lags behind by moments, or live.
@@ -76,10 +80,15 @@ type Kind[T resource.ModernManaged] struct {
 	Wake <-chan cevent.GenericEvent
 }
 
+// LookShare is the part of the poll interval that a look at all buckets of a server
+// may be old to answer polls, see minio.WithLooks. Polls are as much sooner as it
+// takes to find what changed within the interval.
+const LookShare = 5
+
 // pollInterval returns how long a resource that is up to date can wait for the
 // next look: about interval, or until the kind says that something is due.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
-	after := wait.Jitter(interval*(jitterShare-1)/jitterShare, 2.0/jitterShare)
+	after := wait.Jitter(interval-interval/LookShare-interval/jitterShare, jitter)
 
 	obj, ok := mg.(T)
 	if k.Next == nil || !ok {
@@ -188,4 +197,13 @@ func newConnector[T resource.ModernManaged](mgr ctrl.Manager, servers *Servers, 
 
 		return newExplained(k.Client(Kube{Reader: mgr.GetClient(), Live: mgr.GetAPIReader()}, srv), mg), nil
 	})
+}
+
+// Settled says that all was well with a resource as it is, when it was last looked
+// at.
+func Settled(mg resource.Managed) bool {
+	ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
+
+	return !meta.WasDeleted(mg) && meta.GetExternalName(mg) != "" && ready.Status == corev1.ConditionTrue &&
+		synced.Status == corev1.ConditionTrue && synced.ObservedGeneration == mg.GetGeneration()
 }

@@ -106,8 +106,8 @@ func TestReconciler(t *testing.T) {
 	writes, statusWrites := l.writes, l.statusWrites
 
 	for range 3 {
-		if result := look(); result.RequeueAfter < time.Hour*8/10 || result.RequeueAfter > time.Hour*12/10 {
-			t.Errorf("Reconcile(...): want the next look in about an hour, got %v", result)
+		if result := look(); result.RequeueAfter < time.Hour*7/10 || result.RequeueAfter > time.Hour*8/10 {
+			t.Errorf("Reconcile(...): want the next look in time to find within an hour what changed, got %v", result)
 		}
 	}
 

@@ -1,18 +1,22 @@
 package minio
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/minio/madmin-go/v3"
 )
 
-// ExportBucketMetadata returns an archive of all settings of a bucket. If the
-// bucket does not exist the error satisfies IsNotFound. The caller closes the
+// ExportBucketMetadata returns an archive of all settings of a bucket, or of all
+// buckets if the name is empty. If the bucket does not exist the error satisfies
+// IsNotFound. The caller closes the
 // archive.
 //
 // The SDK's own call throws the server's answer away before it looks for the
@@ -39,4 +43,58 @@ func (s *Server) ExportBucketMetadata(ctx context.Context, bucket string) (io.Re
 	}
 
 	return nil, e
+}
+
+// BucketFiles are the files in which the server keeps the settings of a bucket, by
+// name. A setting that the bucket does not have has no file.
+type BucketFiles map[string][]byte
+
+// maxFile bounds the files of an archive: the largest of them, a bucket's policy,
+// has 20 KiB at most.
+const maxFile = 4 << 20
+
+// ParseExport reads the archive that ExportBucketMetadata returns. Its files lie in
+// directories that are named after the buckets. Those that keep does not want are
+// not unpacked: a small archive can hold any number of large ones. Their bucket is
+// in the result all the same.
+func ParseExport(archive []byte, keep func(file string) bool) (map[string]BucketFiles, error) {
+	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return nil, fmt.Errorf("the settings that the server sent cannot be read: %w", err)
+	}
+
+	all := make(map[string]BucketFiles)
+
+	for _, f := range r.File {
+		bucket, name, _ := strings.Cut(f.Name, "/")
+		if all[bucket] == nil {
+			all[bucket] = BucketFiles{}
+		}
+
+		if !keep(name) {
+			continue
+		}
+
+		if all[bucket][name], err = readFile(f); err != nil {
+			return nil, fmt.Errorf("the settings that the server sent cannot be read: %s: %w", name, err)
+		}
+	}
+
+	return all, nil
+}
+
+func readFile(f *zip.File) ([]byte, error) {
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+
+	defer func() { _ = r.Close() }()
+
+	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err == nil && len(b) > maxFile {
+		err = fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+
+	return b, err
 }

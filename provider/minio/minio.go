@@ -54,7 +54,13 @@ type Config struct {
 // Option changes how a server is driven.
 type Option func(*options)
 
-type options struct{ observe Observer }
+// WithLooks has LookAtBuckets answer with what is not older than an age.
+func WithLooks(age time.Duration) Option { return func(opts *options) { opts.lookAge = age } }
+
+type options struct {
+	observe Observer
+	lookAge time.Duration
+}
 
 // WithObserver tells an observer of each call to the server.
 func WithObserver(o Observer) Option { return func(opts *options) { opts.observe = o } }
@@ -69,6 +75,7 @@ type Server struct {
 	Admin *madmin.AdminClient
 
 	transport *transport
+	look      look
 	verdict   atomic.Pointer[Verdict]
 }
 
@@ -109,7 +116,7 @@ func New(c Config, opts ...Option) (*Server, error) {
 		return nil, fmt.Errorf("cannot make an administration client of endpoint %q: %w", c.Endpoint, err)
 	}
 
-	return &Server{Config: c, S3: s3, Admin: admin, transport: rt}, nil
+	return &Server{Config: c, S3: s3, Admin: admin, transport: rt, look: look{age: o.lookAge}}, nil
 }
 
 // Close lets go of idle connections. Calls in flight end undisturbed.

@@ -141,7 +141,7 @@ func (b *Buckets) ask(ctx context.Context) {
 			}
 		}
 
-		b.wakeChanged(ctx, on.buckets, b.answers[key], answers[key])
+		b.wakeChanged(ctx, on, b.answers[key], answers[key])
 	}
 
 	b.answers = answers
@@ -155,14 +155,16 @@ func (b *Buckets) ask(ctx context.Context) {
 // wakeChanged has those Buckets looked at about which an answer says something
 // else than the one before, or nothing: what was answered before a restart is not
 // known.
-func (b *Buckets) wakeChanged(ctx context.Context, on []*v1alpha1.Bucket, before, after map[string]string) {
-	for _, o := range on {
+func (b *Buckets) wakeChanged(ctx context.Context, on *onServer, before, after map[string]string) {
+	for _, o := range on.buckets {
 		name := meta.GetExternalName(o)
 
 		was, known := before[name]
 		if is, found := after[name]; found && (!known || is == was) {
 			continue
 		}
+
+		on.server.ForgetLook()
 
 		select {
 		case b.wake <- event.GenericEvent{Object: o}:
