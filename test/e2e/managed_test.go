@@ -130,9 +130,4 @@ func TestExamples(t *testing.T) {
 	if p, err := admin.S3.GetBucketPolicy(ctx, "example-gallery"); err != nil || p == "" {
 		t.Errorf("want a bucket with a policy, got %q, %v", p, err)
 	}
-
-	// All at once, as a namespace goes: parts before what they are parts of, or after
-	// it.
-	empty(t, admin.S3, b.Name)
-	mustKubectl(t, "", append([]string{"delete", "--timeout=60s"}, args...)...)
 }
