@@ -130,12 +130,12 @@ func (b *bench) timed(ctx context.Context, p *Part, of string, n int, do func() 
 		return perSecond, nil
 	}
 
-	return perSecond, b.limits(p, of, before)
+	return perSecond, b.limits(p, of, n, before)
 }
 
 // limits shows who has used the processors since an earlier look, most of them
 // first: who is the limit.
-func (b *bench) limits(p *Part, of string, before processes) error {
+func (b *bench) limits(p *Part, of string, n int, before processes) error {
 	// Of whom a hundredth of a core is no news.
 	const little = .02
 
@@ -148,7 +148,7 @@ func (b *bench) limits(p *Part, of string, before processes) error {
 	used := after.used.since(before.used)
 	all := after.busy - before.busy
 
-	p.value(of+": cores in use", "cores", 1, all/wall)
+	p.value(of+": cores in use", "cores", n, all/wall)
 
 	others := all - used.sum()
 	for _, name := range slices.SortedFunc(maps.Keys(used), func(a, b string) int { return int(1e6 * (used[b] - used[a])) }) {
@@ -158,10 +158,10 @@ func (b *bench) limits(p *Part, of string, before processes) error {
 			continue
 		}
 
-		p.value("  "+name, "% of these", 1, 100*used[name]/all)
+		p.value("  "+name, "% of these", n, 100*used[name]/all)
 	}
 
-	p.value("  all others", "% of these", 1, 100*max(others, 0)/all)
+	p.value("  all others", "% of these", n, 100*max(others, 0)/all)
 
 	return nil
 }
@@ -172,7 +172,7 @@ func (b *bench) functionAtRest(ctx context.Context, p *Part, of string, n int) e
 		return err
 	}
 
-	u, took, err := b.cluster.during(ctx, b.functionUsage, func() error { return sleep(ctx, b.Window/2) })
+	u, took, err := b.during(ctx, b.functionUsage, func() error { return sleep(ctx, b.Window/2) })
 	if err != nil {
 		return err
 	}

@@ -88,6 +88,8 @@ func connect(ctx context.Context, p *platform.Platform) (*cluster, error) {
 	}
 
 	c.run = first.Name
+	c.watch.listen(c.run)
+
 	c.namespaces = []string{first.Name}
 
 	for i := 1; i < namespaces; i++ {
@@ -219,8 +221,8 @@ func (c *cluster) metrics(ctx context.Context, pod string) (string, error) {
 	return c.get(ctx, "/api/v1/namespaces/crossplane-system/pods/"+pod+":8080/proxy/metrics")
 }
 
-// writes returns how often anybody has written objects of the provider's kinds,
-// or Secrets, so far, by resource: to the API server that answers.
+// writes returns how often anybody has written objects of the provider's kinds so
+// far, by resource, through the API server that answers.
 func (c *cluster) writes(ctx context.Context) (counts, error) {
 	text, err := c.get(ctx, "/metrics")
 	if err != nil {
@@ -233,7 +235,7 @@ func (c *cluster) writes(ctx context.Context) (counts, error) {
 			return false
 		}
 
-		return l["group"] == minio.Group || l["group"] == "" && l["resource"] == "secrets"
+		return l["group"] == minio.Group
 	}).by("resource"), nil
 }
 

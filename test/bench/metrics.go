@@ -112,13 +112,3 @@ func (c counts) sum() float64 {
 
 	return sum
 }
-
-// of returns some of them together.
-func (c counts) of(names ...string) float64 {
-	sum := 0.0
-	for _, n := range names {
-		sum += c[n]
-	}
-
-	return sum
-}

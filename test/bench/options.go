@@ -13,8 +13,8 @@ type Options struct {
 	Resources    []int         `help:"How many resources, half of them Buckets and half Users, to leave alone: 200,1000,2000; quick 40,80." placeholder:"N"`
 	Rotation     int           `help:"How many claims to rotate, and then to delete, at once: 200; quick 10." placeholder:"N"`
 	Calls        int           `help:"How many calls of the function: 10000; quick 1000." placeholder:"N"`
-	PollInterval time.Duration `help:"The provider's, while resources are left alone: 1m; quick 10s." placeholder:"1m"`
-	Window       time.Duration `help:"How long resources are left alone: 3m; quick 20s." placeholder:"3m"`
+	PollInterval time.Duration `help:"The provider's, while resources are left alone: 1m; quick 5s." placeholder:"1m"`
+	Window       time.Duration `help:"How long resources are left alone: 3m; quick 15s." placeholder:"3m"`
 }
 
 // complete fills in what nobody asked for.
@@ -26,7 +26,7 @@ func (o Options) complete() Options {
 	if o.Quick {
 		d = Options{
 			Latency: 8, Claims: []int{20}, Resources: []int{40, 80}, Rotation: 10, Calls: 1000,
-			PollInterval: 10 * time.Second, Window: 20 * time.Second,
+			PollInterval: 5 * time.Second, Window: 15 * time.Second,
 		}
 	}
 

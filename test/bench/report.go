@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +78,13 @@ func (p *Part) spread(name, unit string, perSecond float64, took []time.Duration
 	}
 
 	p.Figures = append(p.Figures, Figure{Name: name, Unit: unit, N: len(took), P50: of(50), P95: of(95), P99: of(99)})
+}
+
+// counts adds a figure for each of what was counted.
+func (p *Part) counts(name, unit string, c counts, factor float64) {
+	for _, what := range slices.Sorted(maps.Keys(c)) {
+		p.value(name+": "+what, unit, int(c[what]), c[what]*factor)
+	}
 }
 
 // thisMachine describes the machine.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -45,24 +44,19 @@ func (b *bench) restarted(ctx context.Context, p *Part) error {
 
 	p.value(of+": pod deleted to all confirmed", "s", n, u.at.Sub(began).Seconds())
 	p.value(of+": process began to all confirmed", "s", n, float64(u.at.UnixMilli())/1e3-u.started)
-	p.value(of+": reconciles", "", n, u.reconciles.sum())
-	p.value(of+": reconciles that failed", "", n, u.failed)
+	p.value(of+": reconciles", "in all", n, u.reconciles.sum())
+	p.value(of+": reconciles that failed", "in all", n, u.failed)
 	p.value(of+": calls of MinIO", "each", n, u.calls.sum()/float64(n))
-
-	for _, name := range slices.Sorted(maps.Keys(u.calls)) {
-		p.value("  "+name, "", int(u.calls[name]), u.calls[name])
-	}
-
-	for _, method := range slices.Sorted(maps.Keys(u.requests)) {
-		p.value(of+": requests to the API server, "+method, "", int(u.requests[method]), u.requests[method])
-	}
+	p.counts(of+": calls of MinIO", "in all", u.calls, 1)
+	p.value(of+": requests to the API server", "each", n, u.requests.sum()/float64(n))
+	p.counts(of+": requests to the API server", "in all", u.requests, 1)
 
 	after, err := b.writes(ctx)
 	if err != nil {
 		return err
 	}
 
-	p.value(of+": writes of resources and Secrets", "", n, after.since(written).sum())
+	p.value(of+": writes of resources", "in all", n, after.since(written).sum())
 	p.value(of+": CPU of the provider", "s", n, u.cpu)
 	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
 

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -131,15 +130,16 @@ func (b *bench) leaveAlone(ctx context.Context, p *Part) (point, error) {
 		memory:    u.memory,
 	}
 
-	p.value(of+": polls", "", int(looks), looks)
-	p.value(of+": polls that failed", "", int(looks), u.failed)
+	p.value(of+": polls", "in all", int(looks), looks)
+	p.value(of+": polls that failed", "in all", int(looks), u.failed)
 	p.value(of+": calls of MinIO", "each poll", int(u.calls.sum()), u.calls.sum()/looks)
 	p.value(of+": calls of MinIO", "each and minute", int(u.calls.sum()), u.calls.sum()/float64(n)/took.Minutes())
 	p.value(of+": requests to the API server", "each and minute", int(u.requests.sum()), x.requests/float64(n))
-	p.value(of+": writes", "", int(looks), after.since(before).sum())
+	p.counts(of+": requests to the API server", "a minute", u.requests, 1/took.Minutes())
+	p.value(of+": writes of resources", "in all", int(looks), after.since(before).sum())
 	p.value(of+": CPU of the provider", "mcores", int(looks), x.cpu)
 	p.value(of+": CPU of the provider", "ms each poll", int(looks), 1000*u.cpu/looks)
-	p.value(of+": memory of the provider", "MB", 1, math.Round(u.memory/1e5)/10)
+	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
 
 	return x, nil
 }

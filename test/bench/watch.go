@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,10 @@ type watch struct {
 	mu      sync.Mutex
 	objects map[id]*object
 	wishes  map[*wish]bool
-	last    time.Time
+	// prefix of the namespaces that this is about, and when anything was last
+	// written in them.
+	prefix string
+	last   time.Time
 }
 
 // newWatch returns a watch that knows all there is. It ends with the context.
@@ -172,6 +176,10 @@ func (w *watch) happened(i id, o *object, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
+	if !strings.HasPrefix(i.namespace, w.prefix) {
+		return
+	}
+
 	w.last = at
 
 	if o == nil {
@@ -216,6 +224,16 @@ func (w *watch) expect(what string, ids []id, is func(*object) bool) *wish {
 	}
 
 	return x
+}
+
+// listen has the watch listen to namespaces that begin with a prefix only. What
+// others do elsewhere is not to be waited for.
+func (w *watch) listen(prefix string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	w.prefix = prefix
+	clear(w.objects)
 }
 
 // get returns an object as it is now, or nil.
