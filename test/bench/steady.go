@@ -41,7 +41,7 @@ func (b *bench) steady(ctx context.Context, p *Part) error {
 	}
 
 	line := func(y func(point) float64) float64 {
-		var xs, ys []float64
+		xs, ys := make([]float64, 0, len(points)), make([]float64, 0, len(points))
 		for _, x := range points {
 			xs, ys = append(xs, x.resources), append(ys, y(x))
 		}

@@ -176,7 +176,7 @@ func TestListen(t *testing.T) {
 
 func TestMoments(t *testing.T) {
 	began := time.Now()
-	after := func(d time.Duration) time.Time { return began.Add(d * time.Second) }
+	after := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
 	a, b := id{claims, "ns", "a"}, id{claims, "ns", "b"}
 
 	sent := map[id]time.Time{a: after(0), b: after(1)}
