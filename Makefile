@@ -7,7 +7,7 @@ SHELL       := /usr/bin/env bash -o pipefail
 OUTPUT := _output
 DEV    := $(OUTPUT)/bin/dev
 
-# The platform that up, demo, e2e and test work on: local, a one-node Kubernetes
+# The platform that up, demo, e2e, bench and test work on: local, a one-node Kubernetes
 # of our own, or existing, the cluster of KUBECONFIG with Crossplane, which
 # pulls the packages from REGISTRY.
 export PLATFORM ?= local
@@ -17,13 +17,17 @@ export EXTRAS   ?= false
 # Version of the packages. One that ends in -dev gets a hash of its content.
 export VERSION  ?= v0.1.0-dev
 
+# More flags of the benchmark, such as --only=latency,burst; `_output/bin/dev bench --help`.
+BENCH    ?=
+
 # madmin encrypts with PBKDF2 under this tag, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
+E2E       := go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
 GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml
 
 .PHONY: help
 help: ## Print every target with what it does.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 .PHONY: generate
 generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs and the XRD.
@@ -80,10 +84,19 @@ render: ## Run the function's cases through Crossplane's own composition code. N
 
 .PHONY: e2e
 e2e: dev direct render ## Run the end-to-end tests, on the running platform or on one of their own.
-	@$(DEV) run --extras -- go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
+	@$(DEV) run --extras -- $(E2E)
+
+.PHONY: bench
+bench: dev ## Measure speed, cost and how they grow, in up to forty minutes; see docs/performance.md.
+	@$(DEV) bench $(BENCH)
+
+.PHONY: bench-quick
+bench-quick: dev ## Measure the same in a size that ends within five minutes.
+	@$(DEV) bench --quick $(BENCH)
 
 .PHONY: test
-test: lint generated unit e2e ## Run all checks and tests: lint, generated files, unit, e2e.
+test: lint generated unit direct render ## Run all checks and tests: lint, generated files, unit, e2e, and the benchmark in its quick size.
+	@$(DEV) run --extras -- bash -ec '$(E2E); $(DEV) bench --quick'
 
 .PHONY: generated
 generated: generate
@@ -93,4 +106,4 @@ generated: generate
 .PHONY: dev
 dev:
 	@test -x $(DEV) || echo "Building the developer tool; on a fresh machine this takes a few minutes." >&2
-	@go build -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)
+	@go build $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)

@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,9 +31,8 @@ import (
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
-// Kubernetes returns a client of the platform's cluster that knows Cistern's
-// kinds, for an administrator.
-func Kubernetes(p *platform.Platform) (client.Client, error) {
+// Config says how to reach the platform's cluster as an administrator.
+func Config(p *platform.Platform) (*rest.Config, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %q: %w", p.Kubeconfig, err)
@@ -40,6 +40,17 @@ func Kubernetes(p *platform.Platform) (client.Client, error) {
 
 	// Tests look often, and wait for nobody.
 	cfg.QPS, cfg.Burst = -1, -1
+
+	return cfg, nil
+}
+
+// Kubernetes returns a client of the platform's cluster that knows Cistern's
+// kinds, for an administrator.
+func Kubernetes(p *platform.Platform) (client.Client, error) {
+	cfg, err := Config(p)
+	if err != nil {
+		return nil, err
+	}
 
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, minio.AddToScheme} {
@@ -87,7 +98,7 @@ func S3(p *platform.Platform, endpoint, accessKey, secretKey string) (*miniogo.C
 		return nil, fmt.Errorf("cannot use endpoint %q: %w", endpoint, err)
 	}
 
-	transport, err := newTransport(p)
+	transport, err := Transport(p)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +146,7 @@ func AdminAPI(p *platform.Platform, accessKey, secretKey string) (*madmin.AdminC
 		return nil, err
 	}
 
-	transport, err := newTransport(p)
+	transport, err := Transport(p)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +158,10 @@ func AdminAPI(p *platform.Platform, accessKey, secretKey string) (*madmin.AdminC
 	})
 }
 
-// newTransport returns a transport for URLs as they hold inside the platform:
+// Transport returns a transport for URLs as they hold inside the platform:
 // it connects to MinIO's address on this machine, whatever the URL's host is,
 // and checks the certificate against that host.
-func newTransport(p *platform.Platform) (*http.Transport, error) {
+func Transport(p *platform.Platform) (*http.Transport, error) {
 	outside, err := url.Parse(p.MinIOURL)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use MinIO's URL %q: %w", p.MinIOURL, err)

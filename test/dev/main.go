@@ -15,6 +15,7 @@ type cli struct {
 	Down     downCmd     `cmd:"" help:"End the platform and remove all it left."`
 	Run      runCmd      `cmd:"" help:"Run a command while a platform is up, and end the platform if it was not up before."`
 	Demo     demoCmd     `cmd:"" help:"Show the main job end to end: claim, use, delete."`
+	Bench    benchCmd    `cmd:"" help:"Measure how fast everything is, what it costs, and how that grows."`
 	Packages packagesCmd `cmd:"" help:"Build the packages, and push them."`
 	Tool     toolCmd     `cmd:"" help:"Build tools, and print where they are."`
 	Daemon   daemonCmd   `cmd:"" hidden:"" help:"The platform's background process."`

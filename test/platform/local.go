@@ -156,6 +156,8 @@ func (l *local) startNode() error {
 		return err
 	}
 
+	l.Platform.DaemonPID = l.state.Daemon.PID
+
 	return l.save(l.OutputDir)
 }
 

@@ -67,6 +67,8 @@ type Platform struct {
 	Registry, PushRegistry string
 	// LogDir has the logs of a local platform's components and pods.
 	LogDir string
+	// DaemonPID is the process that all of a local platform descend from.
+	DaemonPID int
 }
 
 // ownerLabel marks what was put into a cluster with the ID of the platform that

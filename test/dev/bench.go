@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cistern-dev/cistern/test/bench"
+	"github.com/cistern-dev/cistern/test/platform"
+)
+
+type benchCmd struct {
+	upCmd
+	bench.Options
+}
+
+// Run measures Cistern, on a platform of its own unless one is up.
+func (c *benchCmd) Run(ctx context.Context) error {
+	fmt.Fprintln(os.Stderr, "Cistern, measured. First, the platform.")
+
+	return c.during(ctx, func(ctx context.Context, p *platform.Platform) error {
+		repo, packages, err := places()
+		if err != nil {
+			return err
+		}
+
+		file := filepath.Join(filepath.Dir(packages), "bench.json")
+
+		return bench.Run(ctx, p, repo, packages, file, c.Options, os.Stdout)
+	})
+}
