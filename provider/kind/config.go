@@ -30,7 +30,21 @@ type Servers struct {
 
 	mu    sync.Mutex
 	cache map[configKey]*knownServer
+	read  map[configKey]resolved
 }
+
+// resolved is what a configuration, with all that it references, said a moment ago.
+type resolved struct {
+	conf minio.Config
+	// version of the configuration, and when it was read.
+	version string
+	at      time.Time
+}
+
+// readAgain is how long what a configuration references is taken for what was read:
+// reading it for each reconcile would be most of what the provider asks of the API
+// server. A configuration that is changed itself is read at once.
+const readAgain = 5 * time.Second
 
 // configKey names a provider configuration.
 type configKey struct{ kind, namespace, name string }
@@ -54,11 +68,12 @@ const refusedFor = time.Minute
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps
 // through kube and make each server with the given options.
 func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
-	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*knownServer)}
+	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*knownServer), read: make(map[configKey]resolved)}
 }
 
 // For returns the server that mg's provider configuration leads to. A change of
-// the configuration, or of what it references, takes effect at the next call.
+// the configuration takes effect at the next call, one of what it references within
+// seconds.
 // It is an error if the server was found to be one that must not be driven; a
 // server that nobody checked yet is checked first.
 //
@@ -112,7 +127,7 @@ func (s *knownServer) refusal(ctx context.Context, now time.Time) error {
 
 // get returns the server that a configuration leads to now.
 func (s *Servers) get(ctx context.Context, key configKey) (*knownServer, error) {
-	conf, err := s.read(ctx, key)
+	conf, err := s.config(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +135,32 @@ func (s *Servers) get(ctx context.Context, key configKey) (*knownServer, error) 
 	srv, err := s.server(key, conf)
 
 	return srv, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+}
+
+// recall returns what a version of a configuration said if that was a moment ago.
+func (s *Servers) recall(key configKey, version string) (minio.Config, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	r, found := s.read[key]
+
+	return r.conf, found && r.version == version && s.now().Sub(r.at) < readAgain
+}
+
+// remember keeps what a version of a configuration says.
+func (s *Servers) remember(key configKey, version string, conf minio.Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.read[key] = resolved{conf: conf, version: version, at: s.now()}
+}
+
+// forget has a configuration read anew at the next call.
+func (s *Servers) forget(key configKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	delete(s.read, key)
 }
 
 // use notes that a resource uses a server.
@@ -148,6 +189,7 @@ func (s *Servers) evict(key configKey) bool {
 
 	srv.Close()
 	delete(s.cache, key)
+	delete(s.read, key)
 
 	return true
 }

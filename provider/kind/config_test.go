@@ -169,6 +169,8 @@ func TestServersAreUsedAgain(t *testing.T) {
 	ctx := context.Background()
 	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newClusterConfig(newSpec("minio")), newCredentials("minio")).Build()
 	s := NewServers(kube)
+	now := time.Now()
+	s.now = func() time.Time { return now }
 
 	get := func() *minio.Server {
 		srv, err := s.For(ctx, newBucket("ClusterProviderConfig"))
@@ -191,8 +193,14 @@ func TestServersAreUsedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if first != get() {
+		t.Error("For(...): want the API server not to be asked for each resource")
+	}
+
+	now = now.Add(readAgain)
+
 	if first == get() {
-		t.Error("For(...): want another server once the credentials change")
+		t.Error("For(...): want another server once the credentials have changed")
 	}
 }
 
@@ -212,6 +220,9 @@ func TestServersOutliveConfigurations(t *testing.T) {
 	if err := kube.Delete(ctx, newCredentials("team-a")); err != nil {
 		t.Fatal(err)
 	}
+
+	now := time.Now().Add(readAgain)
+	s.now = func() time.Time { return now }
 
 	if _, err := s.For(ctx, b); err == nil {
 		t.Error("For(...): want an error for a resource that stays")

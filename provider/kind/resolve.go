@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -14,7 +15,7 @@ import (
 )
 
 // read reads a provider configuration and everything that it references.
-func (s *Servers) read(ctx context.Context, key configKey) (minio.Config, error) {
+func (s *Servers) config(ctx context.Context, key configKey) (minio.Config, error) {
 	var (
 		pc   client.Object
 		spec *v1alpha1.ProviderConfigSpec
@@ -35,7 +36,15 @@ func (s *Servers) read(ctx context.Context, key configKey) (minio.Config, error)
 		return minio.Config{}, errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
 	}
 
+	version := fmt.Sprintf("%s %d", pc.GetUID(), pc.GetGeneration())
+	if conf, recent := s.recall(key, version); recent {
+		return conf, nil
+	}
+
 	conf, err := s.resolve(ctx, *spec, key.namespace)
+	if err == nil {
+		s.remember(key, version, conf)
+	}
 
 	return conf, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
 }

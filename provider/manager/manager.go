@@ -132,7 +132,7 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 		HealthProbeBindAddress: f.HealthAddress,
 		Metrics:                metricsserver.Options{BindAddress: f.MetricsAddress},
 		WebhookServer:          webhook.NewServer(hooks),
-		Cache:                  cache.Options{ByObject: kind.SecretCache()},
+		Cache:                  caches(),
 		Client: client.Options{Cache: &client.CacheOptions{
 			// A cache would hold every Secret and ConfigMap of the cluster.
 			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},
@@ -152,6 +152,24 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 	}
 
 	return mgr, mgr.AddReadyzCheck("webhooks", ready)
+}
+
+// caches says what is kept in memory of what is watched: of CRDs no schemas, which
+// are most of them, and of all else not who wrote it.
+func caches() cache.Options {
+	o := cache.Options{ByObject: kind.SecretCache(), DefaultTransform: cache.TransformStripManagedFields()}
+	o.ByObject[&apiextensionsv1.CustomResourceDefinition{}] = cache.ByObject{Transform: func(obj any) (any, error) {
+		if crd, ok := obj.(*apiextensionsv1.CustomResourceDefinition); ok {
+			crd.ManagedFields = nil
+			for i := range crd.Spec.Versions {
+				crd.Spec.Versions[i].Schema = nil
+			}
+		}
+
+		return obj, nil
+	}}
+
+	return o
 }
 
 // options that all controllers share. Their metrics are registered here.
