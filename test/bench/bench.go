@@ -51,7 +51,7 @@ var parts = []struct {
 
 // Run measures a platform that is up, with the packages whose programs are in a
 // directory. It prints each part when it is done, and writes all of them to a
-// file. What it made is gone when it returns.
+// file unless it was interrupted. What it made is gone when it returns.
 func Run(ctx context.Context, p *platform.Platform, repo, packages, file string, o Options, out io.Writer) (err error) {
 	o = o.complete()
 	r := &Report{Date: time.Now().UTC().Truncate(time.Second), Options: o, Machine: thisMachine()}
@@ -70,6 +70,9 @@ func Run(ctx context.Context, p *platform.Platform, repo, packages, file string,
 	defer func() { err = errors.Join(err, b.leave(ctx)) }()
 
 	failed := b.measure(ctx, r)
+	if ctx.Err() != nil {
+		return failed // Half a run is no reason to lose the file of a whole one.
+	}
 
 	if err := r.write(file); err != nil {
 		return errors.Join(failed, err)

@@ -29,10 +29,25 @@ func (c *runCmd) Run(ctx context.Context) error {
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = 10 * time.Second
-		cmd.Env = append(os.Environ(), "CISTERN_OUTPUT_DIR="+c.OutputDir)
+		cmd.Env = append(os.Environ(), c.environment()...)
 
 		return cmd.Run()
 	})
+}
+
+// environment leads a command that uses the platform to the one that is up. A
+// variable that is empty would lead to the current directory.
+func (w where) environment() []string {
+	var env []string
+	if w.OutputDir != "" {
+		env = append(env, "CISTERN_OUTPUT_DIR="+w.OutputDir)
+	}
+
+	if w.RunDir != "" {
+		env = append(env, "CISTERN_RUN_DIR="+w.RunDir)
+	}
+
+	return env
 }
 
 // during calls do while the platform is up. One that was up before stays up;
