@@ -108,7 +108,8 @@ func (u usage) since(earlier usage) (usage, error) {
 	return d, nil
 }
 
-// during returns what the provider does and uses while do runs.
+// during returns what a pod that is looked at before and after does and uses while
+// do runs, and how long that takes.
 func (c *cluster) during(ctx context.Context, look func(context.Context) (usage, error), do func() error) (usage, time.Duration, error) {
 	before, err := look(ctx)
 	if err != nil {

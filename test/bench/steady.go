@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -15,6 +16,9 @@ type point struct {
 	requests float64
 	// cpu in thousandths of a core, memory in bytes.
 	cpu, memory float64
+	// minio is the server's CPU in thousandths of a core, and no number where it
+	// cannot be seen.
+	minio float64
 }
 
 // steady leaves more and more resources alone, half of them Buckets and half
@@ -53,6 +57,7 @@ func (b *bench) steady(ctx context.Context, p *Part) error {
 	p.value("each more: calls of MinIO", "each poll", n, line(func(x point) float64 { return x.calls }))
 	p.value("each more: requests to the API server", "a minute", n, line(func(x point) float64 { return x.requests }))
 	p.value("each more: CPU of the provider", "mcores", n, line(func(x point) float64 { return x.cpu }))
+	p.value("each more: CPU of MinIO", "mcores", n, line(func(x point) float64 { return x.minio }))
 	p.value("each more: memory of the provider", "kB", n, line(func(x point) float64 { return x.memory })/1e3)
 
 	return nil
@@ -107,7 +112,13 @@ func (b *bench) leaveAlone(ctx context.Context, p *Part) (point, error) {
 		return point{}, err
 	}
 
-	u, took, err := b.during(ctx, b.providerUsage, func() error { return sleep(ctx, b.Window) })
+	var server float64
+
+	u, took, err := b.during(ctx, b.providerUsage, func() (err error) {
+		server, err = b.serverCPU(func() error { return sleep(ctx, b.Window) })
+
+		return err
+	})
 	if err != nil {
 		return point{}, err
 	}
@@ -128,6 +139,7 @@ func (b *bench) leaveAlone(ctx context.Context, p *Part) (point, error) {
 		requests:  u.requests.sum() / took.Minutes(),
 		cpu:       1000 * u.cpu / took.Seconds(),
 		memory:    u.memory,
+		minio:     server,
 	}
 
 	p.value(of+": polls", "in all", int(looks), looks)
@@ -139,7 +151,32 @@ func (b *bench) leaveAlone(ctx context.Context, p *Part) (point, error) {
 	p.value(of+": writes of resources", "in all", int(looks), after.since(before).sum())
 	p.value(of+": CPU of the provider", "mcores", int(looks), x.cpu)
 	p.value(of+": CPU of the provider", "ms each poll", int(looks), 1000*u.cpu/looks)
+	p.value(of+": CPU of MinIO", "mcores", int(looks), x.minio)
 	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
 
 	return x, nil
+}
+
+// serverCPU returns how much CPU MinIO uses while do runs, in thousandths of a
+// core, and no number if its process cannot be seen.
+func (b *bench) serverCPU(do func() error) (float64, error) {
+	if !b.platform.Local {
+		return math.NaN(), do()
+	}
+
+	before, err := readProcesses(b.platform)
+	if err != nil {
+		return 0, err
+	}
+
+	if err := do(); err != nil {
+		return 0, err
+	}
+
+	after, err := readProcesses(b.platform)
+	if err != nil {
+		return 0, err
+	}
+
+	return 1000 * after.used.since(before.used)["minio"] / after.at.Sub(before.at).Seconds(), nil
 }
