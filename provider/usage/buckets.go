@@ -118,7 +118,7 @@ func (b *Buckets) ask(ctx context.Context) {
 	sizes, answers := []size{}, make(map[serverKey]map[string]string)
 
 	for key, on := range b.group(ctx, list.Items) {
-		info, err := on.server.Admin.AccountInfo(ctx, madmin.AccountOpts{})
+		info, err := on.servers[0].Admin.AccountInfo(ctx, madmin.AccountOpts{})
 		if err != nil {
 			b.log.Info("Cannot ask for the size of buckets", "endpoint", key.endpoint, "error", err)
 
@@ -164,7 +164,9 @@ func (b *Buckets) wakeChanged(ctx context.Context, on *onServer, before, after m
 			continue
 		}
 
-		on.server.ForgetLook()
+		for _, srv := range on.servers {
+			srv.ForgetLook()
+		}
 
 		select {
 		case b.wake <- event.GenericEvent{Object: o}:
@@ -195,7 +197,9 @@ func settings(i madmin.BucketAccessInfo) string {
 
 // onServer are the Buckets on one server.
 type onServer struct {
-	server  *minio.Server
+	// servers are the same one, once for each configuration that leads there: each
+	// has looks of its own.
+	servers []*minio.Server
 	buckets []*v1alpha1.Bucket
 }
 
@@ -239,11 +243,18 @@ func (b *Buckets) group(ctx context.Context, items []v1alpha1.Bucket) map[server
 		}
 
 		key := serverKey{endpoint: srv.Endpoint, accessKey: srv.AccessKey}
-		if groups[key] == nil {
-			groups[key] = &onServer{server: srv}
+
+		on := groups[key]
+		if on == nil {
+			on = &onServer{}
+			groups[key] = on
 		}
 
-		groups[key].buckets = append(groups[key].buckets, o)
+		if !found {
+			on.servers = append(on.servers, srv)
+		}
+
+		on.buckets = append(on.buckets, o)
 	}
 
 	return groups

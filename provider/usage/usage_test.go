@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -174,6 +175,72 @@ func TestBucketsVanishedBefore(t *testing.T) {
 
 	if len(b.wake) != 1 || (<-b.Changed()).Object.GetName() != "photos" {
 		t.Error("want the Bucket whose bucket is not in the answer to be looked at")
+	}
+}
+
+// TestBucketsForgetLooks has a bucket change that is looked at together with others,
+// through two configurations that lead to one server: neither may answer with a
+// look of before.
+func TestBucketsForgetLooks(t *testing.T) {
+	info, looks := &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "photos"}, {Name: "films"}}}, 0
+
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/accountinfo") {
+			_ = json.NewEncoder(w).Encode(info)
+			return
+		}
+
+		looks++
+
+		_ = zip.NewWriter(w).Close()
+	}))
+	t.Cleanup(srv.Close)
+
+	servers := make(map[string]*minio.Server)
+	for _, config := range []string{"default", "other"} {
+		s, err := minio.New(minio.Config{Endpoint: srv.URL}, minio.WithLooks(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		servers[config] = s
+	}
+
+	s := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+
+	films := newBucket("films")
+	films.Spec.ProviderConfigReference.Name = "other"
+
+	b := NewBuckets(fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), films).Build(),
+		func(_ context.Context, mg resource.ModernManaged) (*minio.Server, error) {
+			return servers[mg.GetProviderConfigReference().Name], nil
+		}, logging.NewNopLogger())
+
+	// So many ask that looks pay.
+	look := func() {
+		for _, srv := range servers {
+			for range 10 {
+				_, _ = srv.LookAtBuckets(t.Context(), func(string) bool { return true })
+			}
+		}
+	}
+
+	b.ask(t.Context())
+	look()
+
+	if looks != 2 {
+		t.Fatalf("want a look for each configuration, got %d", looks)
+	}
+
+	info.Buckets = nil
+	b.ask(t.Context())
+	look()
+
+	if len(b.wake) != 2 || looks != 4 {
+		t.Errorf("want both Buckets to be looked at, and each configuration to look anew, got %d and %d looks", len(b.wake), looks)
 	}
 }
 
