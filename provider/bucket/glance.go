@@ -95,11 +95,11 @@ func (e *external) look(ctx context.Context, b *v1alpha1.Bucket) (s settings, ro
 
 	routine = e.glances.routine(b)
 	if routine {
-		all, ok := e.all.LookAtBuckets(ctx, isSetting)
-		files, there := all[name]
-
-		if amiss, err := differences(b, settings(files)); ok && there && err == nil && len(amiss) == 0 {
-			return settings(files), true, nil
+		all, _ := e.all.LookAtBuckets(ctx, isSetting)
+		if files, there := all[name]; there {
+			if amiss, err := differences(b, settings(files)); err == nil && len(amiss) == 0 {
+				return settings(files), true, nil
+			}
 		}
 	}
 

@@ -39,14 +39,7 @@ func readSettings(ctx context.Context, e exporter, bucket string) (settings, err
 		return nil, err
 	}
 
-	defer func() { _ = r.Close() }()
-
-	b, err := io.ReadAll(io.LimitReader(r, maxExport))
-	if err != nil {
-		return nil, err
-	}
-
-	all, err := minio.ParseExport(b, isSetting)
+	all, err := minio.ReadExport(r, maxExport, isSetting)
 
 	return settings(all[bucket]), err
 }

@@ -37,12 +37,17 @@ func (s *Server) ExportBucketMetadata(ctx context.Context, bucket string) (io.Re
 
 	defer func() { _ = rsp.Body.Close() }()
 
+	return nil, adminAnswerOf(rsp)
+}
+
+// adminAnswerOf returns the error that an answer of the administration API holds.
+func adminAnswerOf(rsp *http.Response) error {
 	e := madmin.ErrorResponse{}
 	if err := json.NewDecoder(io.LimitReader(rsp.Body, maxErrorBody)).Decode(&e); err != nil || e.Code == "" {
-		return nil, fmt.Errorf("the server answered %s, and not as MinIO's administration API would", rsp.Status)
+		return fmt.Errorf("the server answered %s, and not as MinIO's administration API would", rsp.Status)
 	}
 
-	return nil, e
+	return e
 }
 
 // BucketFiles are the files in which the server keeps the settings of a bucket, by
@@ -52,6 +57,19 @@ type BucketFiles map[string][]byte
 // maxFile bounds the files of an archive: the largest of them, a bucket's policy,
 // has 20 KiB at most.
 const maxFile = 4 << 20
+
+// ReadExport reads an archive of at most limit bytes to its end, closes it, and
+// returns what ParseExport does.
+func ReadExport(archive io.ReadCloser, limit int64, keep func(file string) bool) (map[string]BucketFiles, error) {
+	defer func() { _ = archive.Close() }()
+
+	b, err := io.ReadAll(io.LimitReader(archive, limit))
+	if err != nil {
+		return nil, err
+	}
+
+	return ParseExport(b, keep)
+}
 
 // ParseExport reads the archive that ExportBucketMetadata returns. Its files lie in
 // directories that are named after the buckets. Those that keep does not want are

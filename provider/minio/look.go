@@ -2,7 +2,6 @@ package minio
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 )
@@ -97,14 +96,7 @@ func (s *Server) LookAtBuckets(ctx context.Context, keep func(file string) bool)
 			return nil, err
 		}
 
-		defer func() { _ = archive.Close() }()
-
-		b, err := io.ReadAll(io.LimitReader(archive, maxLook))
-		if err != nil {
-			return nil, err
-		}
-
-		return ParseExport(b, keep)
+		return ReadExport(archive, maxLook, keep)
 	})
 }
 

@@ -3,15 +3,11 @@ package minio
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/minio/madmin-go/v3"
 )
 
 // Trouble keeps the error of the last call that failed of those made with a
@@ -86,14 +82,10 @@ func reportRefusal(rsp *http.Response) {
 // refusalOf returns the error that an answer holds: JSON if it is of the
 // administration API or the KMS's, XML if it is of the S3 API.
 func refusalOf(rsp *http.Response, text []byte) error {
-	if !strings.HasPrefix(rsp.Request.URL.Path, "/minio/") {
-		return answerOf(&http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Body: io.NopCloser(bytes.NewReader(text))})
+	answer := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Body: io.NopCloser(bytes.NewReader(text))}
+	if strings.HasPrefix(rsp.Request.URL.Path, "/minio/") {
+		return adminAnswerOf(answer)
 	}
 
-	e := madmin.ErrorResponse{}
-	if err := json.Unmarshal(text, &e); err != nil || e.Code == "" {
-		return fmt.Errorf("the server answered %s, and not as MinIO's administration API would", rsp.Status)
-	}
-
-	return e
+	return answerOf(answer)
 }

@@ -47,8 +47,10 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 	}
 
 	// What is not ours leaves no trace in the resource.
-	seen, named := mg, meta.GetExternalName(mg) != ""
-	if !kind.Owns(mg) {
+	owned, named := kind.Owns(mg), meta.GetExternalName(mg) != ""
+
+	seen := mg
+	if !owned {
 		seen = mg.DeepCopyObject().(Resource) //nolint:forcetypeassert // A copy is of the same type.
 	}
 
@@ -59,7 +61,7 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 		unname(mg, named)
 
 		return managed.ExternalObservation{}, err
-	case !kind.Owns(mg):
+	case !owned:
 		return managed.ExternalObservation{}, kind.NotOwned(mg, e.kind.Kind, name)
 	}
 
