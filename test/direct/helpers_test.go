@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long anything may take that must happen at all.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // startProvider starts the provider, which ends with the test at the latest.
 func startProvider(t *testing.T, args ...string) *Provider {

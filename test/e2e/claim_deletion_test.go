@@ -244,7 +244,7 @@ func TestClaimLocking(t *testing.T) {
 		t.Errorf("want a warning that names the bucket that stays, got %s", out)
 	}
 
-	wantGone(t, b)
+	waitGone(t, b)
 	wantKeyDead(t, info)
 
 	if _, err := admin.S3.StatObject(t.Context(), bucket, "precious", miniogo.StatObjectOptions{}); err != nil {

@@ -268,8 +268,11 @@ func newForgery(t *testing.T, victim string) forgery {
 	applyClaim(t, f.ns, "forged", "{users: {reader: {readonly: true}}}")
 	waitReady(t, f.ns, "forged")
 
-	for _, name := range []string{"bucket-forged", "bucket-forged-credentials", "bucket-forged-reader", "bucket-forged-reader-credentials"} {
-		f.before = append(f.before, secretOf(t, f.ns, name))
+	for _, user := range []string{"", "reader"} {
+		_, connection := connectionOf(t, f.ns, "forged", user)
+		for _, name := range []string{connection, tenant.SecretNameFor("forged", user), tenant.CredentialsSecretNameFor("forged", user)} {
+			f.before = append(f.before, secretOf(t, f.ns, name))
+		}
 	}
 
 	return f

@@ -326,10 +326,10 @@ func TestClaimUserChanges(t *testing.T) {
 	resource, connection := connectionOf(t, ns, "team", "bob")
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}}}")
 	eventually(t, "bob's key to be gone", func() error { _, err := list(ctx, s3, bucket); return wantRejected("list", err) })
-	wantGone(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
+	waitGone(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
 
 	for _, name := range []string{"bucket-team-bob", "bucket-team-bob-credentials", connection} {
-		wantGone(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}})
+		waitGone(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}})
 	}
 
 	if _, err := admin.InfoCannedPolicyV2(ctx, bob.Spec.SecretS3.AccessKeyID); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {

@@ -10,13 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/test/platform"
 )
 
 // TestNamespaceIsHeld deletes a namespace in which a bucket is not empty: the
@@ -35,9 +29,10 @@ func TestNamespaceIsHeld(t *testing.T) {
 		"OwnServer": func(t *testing.T, ns string) string {
 			t.Helper()
 
-			pc := ownServer(t, ns)
-			b := newBucket(ns, "held")
-			b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: pc}
+			pc := newConfig(t, ns)
+			create(t, pc)
+
+			b := newBucketOn(pc)
 			create(t, b)
 			waitAvailable(t, b)
 
@@ -90,7 +85,7 @@ func TestNamespaceIsHeld(t *testing.T) {
 
 			empty(t, admin.S3, bucket)
 
-			wantGone(t, ns)
+			waitGone(t, ns)
 			t.Logf("the namespace was gone %s after its bucket was emptied", time.Since(emptied).Round(time.Second))
 
 			if there, err := admin.S3.BucketExists(ctx, bucket); err != nil || there {
@@ -98,28 +93,4 @@ func TestNamespaceIsHeld(t *testing.T) {
 			}
 		})
 	}
-}
-
-// ownServer makes a provider configuration in a namespace, with credentials
-// there, and returns its name.
-func ownServer(t *testing.T, ns string) string {
-	t.Helper()
-
-	const name = "own"
-
-	keys, ca := &corev1.Secret{}, &corev1.ConfigMap{}
-	if err := errors.Join(
-		kube.Get(t.Context(), types.NamespacedName{Namespace: "minio", Name: "minio-admin"}, keys),
-		kube.Get(t.Context(), types.NamespacedName{Namespace: "minio", Name: "minio-ca"}, ca)); err != nil {
-		t.Fatal(err)
-	}
-
-	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Data: keys.Data})
-	create(t, &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Spec: minio.ProviderConfigSpec{
-		Endpoint:    platform.MinIOInsideURL,
-		Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: name}},
-		CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
-	}})
-
-	return name
 }

@@ -59,7 +59,7 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
 	})
 	mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-	wantGone(t, b)
+	waitGone(t, b)
 
 	scaleMinIO(t, "1")
 
@@ -67,7 +67,7 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 
 	wantPrecious(t, info.Spec.BucketName)
 	wantPrecious(t, b.Name)
-	wantKept(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
+	waitKept(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
 }
 
 // TestDeletionWhileProviderDown deletes while nobody serves the webhook: the API
@@ -105,11 +105,31 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 
 	// It comes back as two, of which one does nothing but judge.
 	scaleProvider(t, "2")
-	wantGone(t, purge)
-	wantGone(t, orphan)
+	waitGone(t, purge)
+	waitGone(t, orphan)
 	wantPrecious(t, info.Spec.BucketName)
-	wantKept(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
+	waitKept(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
 	wantJudges(t, ns, "waiting", 2)
+}
+
+// waitKept wants a deletion to be refused, and waits until that is with a text,
+// which who refuses may not know at once after an outage.
+func waitKept(t *testing.T, ns, resource, text string) {
+	t.Helper()
+
+	eventually(t, "a refusal that says "+text, func() error {
+		_, err := plat.Kubectl(t.Context(), "", "delete", "--namespace", ns, "--wait=false", "--dry-run=server", resource)
+		if err == nil {
+			t.Fatalf("%s can be deleted", resource)
+		}
+
+		if !strings.Contains(err.Error(), text) {
+			return err
+		}
+
+		return nil
+	})
+	wantKept(t, ns, resource, text)
 }
 
 // wantJudges wants each of the provider's pods to refuse to delete a claim.

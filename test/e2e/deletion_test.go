@@ -11,7 +11,6 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
@@ -92,20 +91,6 @@ func wantKept(t testing.TB, ns, resource string, texts ...string) {
 	}
 }
 
-// wantGone waits until a resource is gone.
-func wantGone(t testing.TB, o client.Object) {
-	t.Helper()
-
-	eventually(t, o.GetName()+" to be gone", func() error {
-		err := kube.Get(context.Background(), client.ObjectKeyFromObject(o), o)
-		if err == nil {
-			return errors.New("it is there")
-		}
-
-		return client.IgnoreNotFound(err)
-	})
-}
-
 // TestDeletionIsRefused leaves something in a claim's bucket: neither the claim
 // nor its Bucket can be deleted, until the tenant has emptied the bucket.
 func TestDeletionIsRefused(t *testing.T) {
@@ -181,7 +166,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 			wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, "1 object")
 			change(t, b, tc.change)
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-			wantGone(t, b)
+			waitGone(t, b)
 
 			there, err := admin.S3.BucketExists(ctx, b.Name)
 			if err != nil || there != tc.stays {
@@ -207,7 +192,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
 		mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-		wantGone(t, b)
+		waitGone(t, b)
 		wantPrecious(t, b.Name)
 	})
 
@@ -224,7 +209,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		}
 
 		mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-		wantGone(t, b)
+		waitGone(t, b)
 	})
 }
 

@@ -6,18 +6,22 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/clients"
 )
@@ -25,7 +29,7 @@ import (
 const (
 	// patience is how long anything may take that must happen at all. How fast
 	// it is, the benchmarks tell.
-	patience = time.Minute
+	patience = 3 * time.Minute
 	pause    = 20 * time.Millisecond
 )
 
@@ -46,20 +50,12 @@ func newNamespace(t *testing.T) string {
 	}
 
 	t.Cleanup(func() {
-		ctx := context.Background()
-		if err := kube.Delete(ctx, ns); err != nil {
+		if err := kube.Delete(context.Background(), ns); err != nil {
 			t.Errorf("cannot delete the namespace: %v", err)
 			return
 		}
 
-		eventually(t, "the namespace to be gone", func() error {
-			err := kube.Get(ctx, client.ObjectKeyFromObject(ns), ns)
-			if err == nil {
-				return errors.New("it is there")
-			}
-
-			return client.IgnoreNotFound(err)
-		})
+		waitGone(t, ns)
 	})
 
 	return ns.Name
@@ -84,6 +80,54 @@ func eventually(t testing.TB, what string, try func() error) {
 
 		time.Sleep(pause)
 	}
+}
+
+// versions returns the versions of what claims, or tests, brought to a namespace.
+func versions(t testing.TB, ns string) string {
+	t.Helper()
+
+	var text strings.Builder
+
+	for _, list := range []client.ObjectList{
+		&minio.BucketList{}, &minio.UserList{}, &minio.PolicyList{}, &corev1.SecretList{},
+		&minio.ProviderConfigList{}, &minio.ProviderConfigUsageList{},
+	} {
+		if err := kube.List(t.Context(), list, client.InNamespace(ns)); err != nil {
+			t.Fatal(err)
+		}
+
+		if err := apimeta.EachListItem(list, func(o runtime.Object) error {
+			item, err := apimeta.Accessor(o)
+			if err == nil {
+				fmt.Fprintf(&text, "%T %s %d %s; ", o, item.GetName(), item.GetGeneration(), item.GetResourceVersion())
+			}
+
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	return text.String()
+}
+
+// waitQuiet waits until nothing of it is written for a while.
+func waitQuiet(t testing.TB, ns string, while time.Duration) {
+	t.Helper()
+
+	is := versions(t, ns)
+
+	eventually(t, fmt.Sprintf("nothing to be written for %s", while), func() error {
+		was := is
+
+		time.Sleep(while)
+
+		if is = versions(t, ns); is != was {
+			return fmt.Errorf("something writes although nothing changes:\nbefore %s\nafter  %s", was, is)
+		}
+
+		return nil
+	})
 }
 
 // claim applies the smallest claim there is.

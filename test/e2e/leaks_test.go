@@ -220,7 +220,7 @@ func (d *leakDetector) metrics(ctx context.Context) error {
 // report ends the watch and writes what was searched to out. It returns an error
 // if a key was found in anything public, or if too little was seen to tell.
 func (d *leakDetector) report(out io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
 	if err := d.metrics(ctx); err != nil {

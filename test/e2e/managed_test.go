@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -56,6 +58,20 @@ func waitAvailable(t *testing.T, mg resource.Managed) {
 	waitCondition(t, mg, xpv1.TypeReady, corev1.ConditionTrue, "")
 }
 
+// waitGone waits until an object is gone.
+func waitGone(t testing.TB, o client.Object) {
+	t.Helper()
+
+	eventually(t, o.GetName()+" to be gone", func() error {
+		err := kube.Get(context.Background(), client.ObjectKeyFromObject(o), o)
+		if err == nil {
+			return errors.New("it is there")
+		}
+
+		return client.IgnoreNotFound(err)
+	})
+}
+
 // change changes a resource as it is now.
 func change[T client.Object](t *testing.T, o T, f func(T)) {
 	t.Helper()
@@ -98,7 +114,7 @@ func TestExamples(t *testing.T) {
 	}
 
 	mustKubectl(t, "", append([]string{"apply"}, args...)...)
-	mustKubectl(t, "", append([]string{"wait", "--for=condition=Ready", "--timeout=60s"}, args...)...)
+	mustKubectl(t, "", append([]string{"wait", "--for=condition=Ready", "--timeout=180s"}, args...)...)
 
 	b := &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-photos", Namespace: ns}}
 	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: "example-photos-reader", Namespace: ns}}

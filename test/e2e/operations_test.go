@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"fmt"
-	"maps"
 	"testing"
 	"time"
 
@@ -41,43 +39,18 @@ func TestSteadyState(t *testing.T) {
 	waitAvailable(t, u)
 	waitReason(t, pc, minio.ReasonServerUsable)
 
+	waitQuiet(t, ns, time.Second)
+
 	// An annotation makes the provider look; that look must write nothing.
 	look(t, b)
 	look(t, u)
 
-	usages := &minio.ProviderConfigUsageList{}
-	if err := kube.List(t.Context(), usages, client.InNamespace(ns)); err != nil {
-		t.Fatal(err)
-	}
-
-	objects := map[string]client.Object{
-		"Bucket": b, "User": u, "ProviderConfig": pc,
-		"Secret": &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}},
-	}
-	for i := range usages.Items {
-		objects[fmt.Sprintf("use %d", i)] = &usages.Items[i]
-	}
-
-	versions := func() map[string]string {
-		v := make(map[string]string, len(objects))
-
-		for name, o := range objects {
-			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-				t.Fatal(err)
-			}
-
-			v[name] = o.GetResourceVersion()
-		}
-
-		return v
-	}
-
-	before := versions()
+	before := versions(t, ns)
 
 	time.Sleep(2 * time.Second)
 
-	if after := versions(); !maps.Equal(before, after) {
-		t.Errorf("want nothing to be written, got versions %v, then %v", before, after)
+	if after := versions(t, ns); before != after {
+		t.Errorf("want nothing to be written\nbefore %s\nafter  %s", before, after)
 	}
 }
 

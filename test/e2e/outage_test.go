@@ -49,11 +49,11 @@ func scaleMinIO(t *testing.T, replicas string) {
 	mustKubectl(t, "", "--namespace", "minio", "scale", "deployment/minio", "--replicas", replicas)
 
 	if replicas == "0" {
-		mustKubectl(t, "", "--namespace", "minio", "wait", "pod", "--all", "--for=delete", "--timeout=60s")
+		mustKubectl(t, "", "--namespace", "minio", "wait", "pod", "--all", "--for=delete", "--timeout=180s")
 		return
 	}
 
-	mustKubectl(t, "", "--namespace", "minio", "rollout", "status", "deployment/minio", "--timeout=60s")
+	mustKubectl(t, "", "--namespace", "minio", "rollout", "status", "deployment/minio", "--timeout=180s")
 	eventually(t, "MinIO to answer", func() error {
 		_, err := admin.S3.ListBuckets(context.Background())
 		return err

@@ -10,7 +10,6 @@ import (
 	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
@@ -29,19 +28,6 @@ func newPolicy(ns, name, document string) *minio.Policy {
 	p.Spec.ForProvider.Document = document
 
 	return p
-}
-
-// waitGone waits until a resource is gone.
-func waitGone(t *testing.T, o client.Object) {
-	t.Helper()
-	eventually(t, o.GetName()+" to be gone", func() error {
-		err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o)
-		if err == nil {
-			return errors.New("it is there")
-		}
-
-		return client.IgnoreNotFound(err)
-	})
 }
 
 // wantDocument waits until the server's policy contains a text.

@@ -117,16 +117,12 @@ func TestUserHeals(t *testing.T) {
 			return kube.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
 		},
 		"SecretEdited": func() error {
-			s := publishedBy(t, u)
-			s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand")
-
-			return kube.Update(ctx, s)
+			change(t, publishedBy(t, u), func(s *corev1.Secret) { s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand") })
+			return nil
 		},
 		"SecretEditedElsewhere": func() error {
-			s := publishedBy(t, u)
-			s.Data["rclone.conf"] = []byte("edited-by-hand")
-
-			return kube.Update(ctx, s)
+			change(t, publishedBy(t, u), func(s *corev1.Secret) { s.Data["rclone.conf"] = []byte("edited-by-hand") })
+			return nil
 		},
 		"KeyReplaced": func() error { return admin.AddUser(ctx, own, "another-secret-key") },
 		"User":        func() error { return admin.RemoveUser(ctx, own) },
@@ -345,7 +341,7 @@ func TestUserRotation(t *testing.T) {
 		})
 	}
 
-	rotate("one", 5*time.Second)
+	rotate("one", 20*time.Second)
 	waitGeneration(t, u, 1)
 
 	second := keysOf(t, u)
@@ -401,7 +397,7 @@ func TestUserRotationBySchedule(t *testing.T) {
 		t.Fatalf("want the next key within a minute, got %v", next)
 	}
 
-	// A minute is the least, and patience is no more.
+	// A minute is the least that may be asked for.
 	time.Sleep(time.Until(u.Status.AtProvider.NextRotationAt.Time))
 	waitGeneration(t, u, 1)
 }

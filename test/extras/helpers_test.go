@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long anything may take that must happen at all.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // interval is how often the provider looks at everything.
 const interval = time.Second

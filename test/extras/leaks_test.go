@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -22,7 +21,7 @@ import (
 // leaks returns an error if a secret that was used stands in the provider's log,
 // in an event or in a resource, or if the Terraform provider logs anything.
 func leaks() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 
 	log, err := bed.WholeLog()

@@ -37,7 +37,7 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		// Until then it looks as if somebody else had installed them.
 		append([]string{"wait", "--for=delete", "crd"}, definitions...),
 	} {
-		if _, err := p.Kubectl(ctx, "", append(args, "--timeout=60s")...); err != nil {
+		if _, err := p.Kubectl(ctx, "", append(args, "--timeout=180s")...); err != nil {
 			return fmt.Errorf("cannot remove what was installed; see to what is left, and try again: %w", err)
 		}
 	}
