@@ -130,12 +130,15 @@ func (l life) heal(t *testing.T) {
 		t.Skip("the server does not let anybody undo it")
 	}
 
+	// Meanwhile the provider cannot mend it.
+	refuseWrites(t)
 	must(t, l.drift(t.Context()))
 
 	if l.there(t.Context(), false) == nil {
 		t.Fatal("it was not undone")
 	}
 
+	bed.Wire.Stop(nil)
 	eventually(t, "it to be as it should", func(ctx context.Context) error { return l.there(ctx, false) })
 }
 
@@ -146,6 +149,20 @@ func (l life) changeIt(t *testing.T, mg resource.ModernManaged) {
 		t.Skip("nothing of it can be changed")
 	}
 
+	refuseWrites(t)
+	change(t, mg, l.change)
+	awaitTrouble(t, mg, "rejects the credentials")
+	must(t, l.there(t.Context(), false))
+
+	bed.Wire.Stop(nil)
+	awaitSettled(t, mg)
+	must(t, l.there(t.Context(), true))
+}
+
+// refuseWrites lets the server refuse to write, until bed.Wire.Stop(nil).
+func refuseWrites(t *testing.T) {
+	t.Helper()
+
 	bed.Wire.Stop(func(c direct.Call) direct.Outage {
 		if c.Server == direct.MinIO && c.Write {
 			return direct.Denied
@@ -154,14 +171,6 @@ func (l life) changeIt(t *testing.T, mg resource.ModernManaged) {
 		return direct.None
 	})
 	t.Cleanup(func() { bed.Wire.Stop(nil) })
-
-	change(t, mg, l.change)
-	awaitTrouble(t, mg, "rejects the credentials")
-	must(t, l.there(t.Context(), false))
-
-	bed.Wire.Stop(nil)
-	awaitSettled(t, mg)
-	must(t, l.there(t.Context(), true))
 }
 
 // changeFixed changes what cannot be changed, and back.
