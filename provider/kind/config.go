@@ -30,15 +30,6 @@ type Servers struct {
 
 	mu    sync.Mutex
 	cache map[configKey]*knownServer
-	read  map[configKey]resolved
-}
-
-// resolved is what a configuration, with all that it references, said a moment ago.
-type resolved struct {
-	conf minio.Config
-	// version of the configuration, and when it was read.
-	version string
-	at      time.Time
 }
 
 // readAgain is how long what a configuration references is taken for what was read:
@@ -49,10 +40,14 @@ const readAgain = 5 * time.Second
 // configKey names a provider configuration.
 type configKey struct{ kind, namespace, name string }
 
-// knownServer is a server with when a resource last asked for it.
+// knownServer is the server that a configuration leads to.
 type knownServer struct {
 	*minio.Server
 
+	// version of the configuration, and when what it references was read last.
+	version string
+	read    time.Time
+	// used is when a resource last asked for the server.
 	used time.Time
 
 	// first is held by whoever checks the server for the first time.
@@ -68,7 +63,7 @@ const refusedFor = time.Minute
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps
 // through kube and make each server with the given options.
 func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
-	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*knownServer), read: make(map[configKey]resolved)}
+	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*knownServer)}
 }
 
 // For returns the server that mg's provider configuration leads to. A change of
@@ -91,7 +86,7 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 		key.namespace = mg.GetNamespace()
 	}
 
-	srv, err := s.get(ctx, key)
+	srv, err := s.get(ctx, key, readAgain)
 	if err != nil && meta.WasDeleted(mg) {
 		srv, err = s.known(key, err)
 	}
@@ -125,42 +120,40 @@ func (s *knownServer) refusal(ctx context.Context, now time.Time) error {
 	return s.Refusal()
 }
 
-// get returns the server that a configuration leads to now.
-func (s *Servers) get(ctx context.Context, key configKey) (*knownServer, error) {
-	conf, err := s.config(ctx, key)
+// get returns the server that a configuration leads to. What the configuration
+// references is taken for what it was if that was read within a time.
+func (s *Servers) get(ctx context.Context, key configKey, within time.Duration) (*knownServer, error) {
+	spec, version, err := s.config(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 
-	srv, err := s.server(key, conf)
+	if srv := s.recent(key, version, within); srv != nil {
+		return srv, nil
+	}
+
+	conf, err := s.resolve(ctx, spec, key.namespace)
+	if err != nil {
+		return nil, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+	}
+
+	srv, err := s.server(key, version, conf)
 
 	return srv, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
 }
 
-// recall returns what a version of a configuration said if that was a moment ago.
-func (s *Servers) recall(key configKey, version string) (minio.Config, bool) {
+// recent returns the server of a version of a configuration if all of that was read
+// within a time, or nil.
+func (s *Servers) recent(key configKey, version string, within time.Duration) *knownServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	r, found := s.read[key]
+	srv := s.cache[key]
+	if srv == nil || srv.version != version || s.now().Sub(srv.read) >= within {
+		return nil
+	}
 
-	return r.conf, found && r.version == version && s.now().Sub(r.at) < readAgain
-}
-
-// remember keeps what a version of a configuration says.
-func (s *Servers) remember(key configKey, version string, conf minio.Config) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	s.read[key] = resolved{conf: conf, version: version, at: s.now()}
-}
-
-// forget has a configuration read anew at the next call.
-func (s *Servers) forget(key configKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	delete(s.read, key)
+	return srv
 }
 
 // use notes that a resource uses a server.
@@ -189,7 +182,6 @@ func (s *Servers) evict(key configKey) bool {
 
 	srv.Close()
 	delete(s.cache, key)
-	delete(s.read, key)
 
 	return true
 }
@@ -206,29 +198,30 @@ func (s *Servers) known(key configKey, err error) (*knownServer, error) {
 	return nil, err
 }
 
-// server returns the cached server of a configuration, or a new one if the
-// configuration has changed.
-func (s *Servers) server(key configKey, conf minio.Config) (*knownServer, error) {
+// server returns the server of what a version of a configuration says: the cached
+// one, or a new one if that says something else than before.
+func (s *Servers) server(key configKey, version string, conf minio.Config) (*knownServer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	old, found := s.cache[key]
-	if found && old.Config == conf {
-		return old, nil
+	srv, found := s.cache[key]
+	if !found || srv.Config != conf {
+		made, err := minio.New(conf, s.options...)
+		if err != nil {
+			return nil, err
+		}
+
+		next := &knownServer{Server: made}
+		if found {
+			next.used = srv.used
+			srv.Close()
+		}
+
+		srv = next
+		s.cache[key] = srv
 	}
 
-	srv, err := minio.New(conf, s.options...)
-	if err != nil {
-		return nil, err
-	}
+	srv.version, srv.read = version, s.now()
 
-	used := time.Time{}
-	if found {
-		used = old.used
-		old.Close()
-	}
-
-	s.cache[key] = &knownServer{Server: srv, used: used}
-
-	return s.cache[key], nil
+	return srv, nil
 }

@@ -104,9 +104,7 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 // check returns the condition that tells whether a configuration's server can be
 // used, or an error if that could not be found out.
 func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, error) {
-	h.servers.forget(key)
-
-	srv, err := h.servers.get(ctx, key)
+	srv, err := h.servers.get(ctx, key, 0)
 	if isTransient(err) {
 		return xpv1.Condition{}, err
 	}

@@ -14,39 +14,29 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// read reads a provider configuration and everything that it references.
-func (s *Servers) config(ctx context.Context, key configKey) (minio.Config, error) {
+// config reads a provider configuration, and says which version of it that is.
+func (s *Servers) config(ctx context.Context, key configKey) (spec v1alpha1.ProviderConfigSpec, version string, err error) {
 	var (
-		pc   client.Object
-		spec *v1alpha1.ProviderConfigSpec
+		pc client.Object
+		in *v1alpha1.ProviderConfigSpec
 	)
 
 	switch key.kind {
 	case v1alpha1.ProviderConfigKind.Kind:
 		o := &v1alpha1.ProviderConfig{}
-		pc, spec = o, &o.Spec
+		pc, in = o, &o.Spec
 	case v1alpha1.ClusterProviderConfigKind.Kind:
 		o := &v1alpha1.ClusterProviderConfig{}
-		pc, spec = o, &o.Spec
+		pc, in = o, &o.Spec
 	default:
-		return minio.Config{}, errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
+		return spec, "", errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
 	}
 
 	if err := s.kube.Get(ctx, types.NamespacedName{Namespace: key.namespace, Name: key.name}, pc); err != nil {
-		return minio.Config{}, errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
+		return spec, "", errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
 	}
 
-	version := fmt.Sprintf("%s %d", pc.GetUID(), pc.GetGeneration())
-	if conf, recent := s.recall(key, version); recent {
-		return conf, nil
-	}
-
-	conf, err := s.resolve(ctx, *spec, key.namespace)
-	if err == nil {
-		s.remember(key, version, conf)
-	}
-
-	return conf, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+	return *in, fmt.Sprintf("%s %d", pc.GetUID(), pc.GetGeneration()), nil
 }
 
 // resolve reads everything that a configuration references. A namespace that is
