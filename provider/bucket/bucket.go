@@ -35,6 +35,7 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 				live: kube.Live, glances: glances, now: time.Now,
 			}
 		},
+		PolledTogether: true,
 	}
 }
 

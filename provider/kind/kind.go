@@ -5,11 +5,11 @@ package kind
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -45,11 +45,9 @@ const (
 	firstRetry = 20 * time.Millisecond
 	lastRetry  = 15 * time.Second
 
-	// jitterShare of the poll interval spreads polls, so that resources that
-	// were made together are not polled together for ever.
-	jitterShare = 10
-	// jitter is that part of the shortest time between two polls.
-	jitter = 1.0 / (jitterShare - jitterShare/LookShare - 1)
+	// spreadShare is the part of the poll interval over which polls are spread, so
+	// that resources that were made together are not polled together for ever.
+	spreadShare = 10
 )
 
 // Kube reads from Kubernetes: from a cache, which lags behind by moments, or live.
@@ -76,19 +74,28 @@ type Kind[T resource.ModernManaged] struct {
 	// PublishesSecret says that resources of the kind publish connection Secrets,
 	// and are to be looked at when somebody deletes or edits one.
 	PublishesSecret bool
+	// PolledTogether says that polls of the kind may be answered by a look at all of
+	// a server that was taken before, see LookShare.
+	PolledTogether bool
 	// Wake yields resources that are to be looked at now. It may be nil.
 	Wake <-chan cevent.GenericEvent
 }
 
 // LookShare is the part of the poll interval that a look at all buckets of a server
-// may be old to answer polls, see minio.WithLooks. Polls are as much sooner as it
-// takes to find what changed within the interval.
+// may be old to answer polls, see minio.WithLooks. Their polls are as much sooner, so
+// that what changed is found within the interval.
 const LookShare = 5
 
 // pollInterval returns how long a resource that is up to date can wait for the
-// next look: about interval, or until the kind says that something is due.
+// next look: somewhat less than interval, or until the kind says that something is
+// due.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
-	after := wait.Jitter(interval-interval/LookShare-interval/jitterShare, jitter)
+	longest := interval
+	if k.PolledTogether {
+		longest -= interval / LookShare
+	}
+
+	after := longest - rand.N(interval/spreadShare+1) //nolint:gosec // It is no secret.
 
 	obj, ok := mg.(T)
 	if k.Next == nil || !ok {

@@ -106,7 +106,7 @@ func TestReconciler(t *testing.T) {
 	writes, statusWrites := l.writes, l.statusWrites
 
 	for range 3 {
-		if result := look(); result.RequeueAfter < time.Hour*7/10 || result.RequeueAfter > time.Hour*8/10 {
+		if result := look(); result.RequeueAfter < time.Hour*9/10 || result.RequeueAfter > time.Hour {
 			t.Errorf("Reconcile(...): want the next look in time to find within an hour what changed, got %v", result)
 		}
 	}
@@ -126,5 +126,61 @@ func TestReconciler(t *testing.T) {
 	stored := &v1alpha1.Bucket{}
 	if err := l.Get(ctx, client.ObjectKeyFromObject(b), stored); err != nil || stored.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
 		t.Errorf("want the Bucket to be in order, got %v, %v", stored.Status.Conditions, err)
+	}
+}
+
+// TestPollInterval wants polls to be spread, and none to be so late that what
+// changed is found after more than the interval.
+func TestPollInterval(t *testing.T) {
+	const interval = 10 * time.Minute
+
+	cases := map[string]struct {
+		reason      string
+		kind        Kind[*v1alpha1.Bucket]
+		least, most time.Duration
+	}{
+		"Alone": {
+			reason: "A poll that looks by itself may take all of the interval.",
+			least:  9 * time.Minute, most: interval,
+		},
+		"Together": {
+			reason: "A look that others asked for may be a fifth of the interval old.",
+			kind:   Kind[*v1alpha1.Bucket]{PolledTogether: true},
+			least:  7 * time.Minute, most: 8 * time.Minute,
+		},
+		"Due": {
+			reason: "What is due is not put off.",
+			kind:   Kind[*v1alpha1.Bucket]{Next: func(*v1alpha1.Bucket) time.Time { return time.Now().Add(time.Minute) }},
+			least:  59 * time.Second, most: time.Minute,
+		},
+		"Overdue": {
+			reason: "What should have been done is done soon.",
+			kind:   Kind[*v1alpha1.Bucket]{Next: func(*v1alpha1.Bucket) time.Time { return time.Now().Add(-time.Minute) }},
+			least:  firstRetry, most: firstRetry,
+		},
+		"NotDue": {
+			reason: "What is due long after the next poll waits for that.",
+			kind:   Kind[*v1alpha1.Bucket]{Next: func(*v1alpha1.Bucket) time.Time { return time.Now().Add(time.Hour) }},
+			least:  9 * time.Minute, most: interval,
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			seen := map[time.Duration]bool{}
+
+			for range 1000 {
+				got := tc.kind.pollInterval(&v1alpha1.Bucket{}, interval)
+				if got < tc.least || got > tc.most {
+					t.Fatalf("%s\nwant from %s to %s, got %s", tc.reason, tc.least, tc.most, got)
+				}
+
+				seen[got] = true
+			}
+
+			if tc.kind.Next == nil && len(seen) < 100 {
+				t.Errorf("%s\nwant it spread, got %d different times", tc.reason, len(seen))
+			}
+		})
 	}
 }
