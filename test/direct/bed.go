@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/minio/madmin-go/v3"
 	"golang.org/x/sync/errgroup"
@@ -26,12 +25,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/platform/pki"
 	"github.com/cistern-dev/cistern/test/tools"
 )
-
-// poll is how often to look for what is about to happen.
-const poll = 20 * time.Millisecond
 
 // Bed is a running test bed.
 type Bed struct {
@@ -229,7 +226,7 @@ func (b *Bed) configure(ctx context.Context, name, endpoint string, s *Storage) 
 	}
 
 	// The API server takes a moment to serve the kinds of new CRDs.
-	return until(ctx, "the API server to take the provider's configuration", func() error {
+	return await.Until(ctx, "the API server to take the provider's configuration", func() error {
 		return errors.Join(
 			client.IgnoreAlreadyExists(b.Kube.Create(ctx, secret)),
 			client.IgnoreAlreadyExists(b.Kube.Create(ctx, config)))
@@ -293,21 +290,4 @@ func freeAddress() (string, error) {
 	defer l.Close()
 
 	return l.Addr().String(), nil
-}
-
-// until tries until try returns no error, and returns the last one when ctx is
-// done.
-func until(ctx context.Context, what string, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waited in vain for %s: %w", what, err)
-		case <-time.After(poll):
-		}
-	}
 }

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/platform/pki"
 )
 
@@ -83,7 +84,7 @@ func (b *Bed) startCluster(ctx context.Context, kube, repo string) error {
 		return err
 	}
 
-	if err := until(ctx, "the API server to be ready", func() error {
+	if err := await.Until(ctx, "the API server to be ready", func() error {
 		return errors.Join(server.ended(), b.Kube.List(ctx, &corev1.NamespaceList{}))
 	}); err != nil {
 		return err
@@ -202,7 +203,7 @@ func (b *Bed) install(ctx context.Context, dir string) error {
 		}
 	}
 
-	return until(ctx, "the CRDs to be established", func() error {
+	return await.Until(ctx, "the CRDs to be established", func() error {
 		list := &apiextensionsv1.CustomResourceDefinitionList{}
 		if err := b.Kube.List(ctx, list); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // kinds are the controllers whose reconciles the provider's metrics count.
@@ -44,7 +45,7 @@ func awaitPolls(t *testing.T, p *Provider, all []resource.Managed, polls int) {
 
 	begin := reconcilesNow(t, p)
 
-	eventually(t, fmt.Sprintf("%d polls of each", polls), func() error {
+	await.For(t, fmt.Sprintf("%d polls of each", polls), func() error {
 		for kind, n := range countKinds(all) {
 			now, err := p.Reconciles(t.Context(), kind)
 			if err != nil || now-begin[kind] < polls*n {
@@ -121,7 +122,7 @@ func TestCostOfSteadyState(t *testing.T) {
 	}
 
 	for _, mg := range all {
-		eventually(t, mg.GetName()+" to be gone", func() error { return gone(t.Context(), mg) })
+		await.Gone(t, bed.Kube, mg)
 	}
 }
 
@@ -260,7 +261,7 @@ func rotateSome(t *testing.T, all []resource.Managed) {
 
 	for i, mg := range all {
 		if u, ok := mg.(*v1alpha1.User); ok && i%3 == 0 {
-			change(t, u, func(u *v1alpha1.User) {
+			await.Change(t, bed.Kube, u, func(u *v1alpha1.User) {
 				u.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 			})
 
@@ -269,7 +270,7 @@ func rotateSome(t *testing.T, all []resource.Managed) {
 	}
 
 	for _, u := range rotated {
-		eventually(t, u.Name+" to be rotated", func() error {
+		await.For(t, u.Name+" to be rotated", func() error {
 			if err := settled(t.Context(), u); err != nil {
 				return err
 			}
@@ -287,7 +288,7 @@ func awaitSettled(t *testing.T, all []resource.Managed) {
 	t.Helper()
 
 	for _, mg := range all {
-		eventually(t, mg.GetName()+" to be ready", func() error { return settled(t.Context(), mg) })
+		await.For(t, mg.GetName()+" to be ready", func() error { return settled(t.Context(), mg) })
 	}
 }
 
@@ -298,7 +299,7 @@ func TestCostOfCreation(t *testing.T) {
 	p := startProvider(t)
 
 	// What it asks for when it begins is not for a resource.
-	eventually(t, "the provider to begin", func() error { _, err := p.Reconciles(t.Context(), "bucket"); return err })
+	await.For(t, "the provider to begin", func() error { _, err := p.Reconciles(t.Context(), "bucket"); return err })
 
 	cases := map[string]struct {
 		reason string
@@ -367,7 +368,7 @@ func TestCostOfCreation(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			eventually(t, "it to be gone", func() error { return gone(t.Context(), tc.mg) })
+			await.Gone(t, bed.Kube, tc.mg)
 		})
 	}
 }

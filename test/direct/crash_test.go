@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // A life is what becomes of one resource, phase by phase.
@@ -71,7 +73,7 @@ func liveThrough(t *testing.T, l life, n int, deaths map[string][]string) (crash
 		if len(deaths[p.name]) < n-1 {
 			// The phase makes fewer writes than that.
 			p.begin(t)
-			eventually(t, p.name+" to be over", p.over)
+			await.For(t, p.name+" to be over", p.over)
 
 			continue
 		}
@@ -96,7 +98,7 @@ func liveThrough(t *testing.T, l life, n int, deaths map[string][]string) (crash
 
 		begin := time.Now()
 
-		eventually(t, p.name+" to be over", p.over)
+		await.For(t, p.name+" to be over", p.over)
 
 		if ok {
 			t.Logf("%s: died at %s, over %s after the next provider began", p.name, call.Operation, time.Since(begin).Round(time.Millisecond))
@@ -114,7 +116,7 @@ func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
 	// What is still to come after a phase is over comes at once.
 	const quiet = 200 * time.Millisecond
 
-	eventually(t, p.name+" to be over, or the provider to die", func() error {
+	await.For(t, p.name+" to be over, or the provider to die", func() error {
 		select {
 		case call = <-died:
 			ok = true
@@ -147,7 +149,7 @@ func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
 func awaitQuiet(t *testing.T) {
 	t.Helper()
 
-	eventually(t, "the provider to be quiet", func() error {
+	await.For(t, "the provider to be quiet", func() error {
 		from := bed.Wire.Now()
 		time.Sleep(100 * time.Millisecond)
 

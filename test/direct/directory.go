@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/tools"
 )
 
@@ -35,7 +36,7 @@ func (b *Bed) StartDirectory(ctx context.Context, config func(listen string) str
 		return "", err
 	}
 
-	return address, until(ctx, "the directory to be ready", func() error {
+	return address, await.Until(ctx, "the directory to be ready", func() error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
 			err = conn.Close()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	miniogo "github.com/minio/minio-go/v7"
@@ -22,9 +21,6 @@ import (
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
-
-// patience is how long anything may take that must happen at all.
-const patience = 2 * time.Minute
 
 // startProvider starts the provider, which ends with the test at the latest.
 func startProvider(t *testing.T, args ...string) *Provider {
@@ -50,19 +46,6 @@ func startProvider(t *testing.T, args ...string) *Provider {
 	return p
 }
 
-// eventually tries until try returns no error, and fails the test with the last
-// one when patience ends.
-func eventually(t *testing.T, what string, try func() error) {
-	t.Helper()
-
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-
-	if err := until(ctx, what, try); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // newNamespace makes a namespace for a test and wants nothing to be left in it
 // that keeps it from going, while a provider runs.
 func newNamespace(t *testing.T) string {
@@ -82,21 +65,6 @@ func create(t *testing.T, o client.Object) {
 	if err := bed.Kube.Create(t.Context(), o); err != nil {
 		t.Fatalf("cannot create %s: %v", o.GetName(), err)
 	}
-}
-
-// change changes a resource as it is now.
-func change[T client.Object](t *testing.T, o T, f func(T)) {
-	t.Helper()
-
-	eventually(t, "a change of "+o.GetName(), func() error {
-		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-
-		f(o)
-
-		return bed.Kube.Update(t.Context(), o)
-	})
 }
 
 // settled reads a resource and returns an error unless the provider says of its

@@ -16,6 +16,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // lives are all that TestCrash goes through. Each call makes a new resource.
@@ -107,7 +108,7 @@ func bucketLife(t *testing.T) life {
 			name: "Change",
 			begin: func(t *testing.T) {
 				t.Helper()
-				change(t, b, func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Versioning = new(v1alpha1.VersioningSuspended) })
+				await.Change(t, bed.Kube, b, func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Versioning = new(v1alpha1.VersioningSuspended) })
 			},
 			over:    over,
 			through: []string{"PUT bucket?versioning"},
@@ -163,7 +164,7 @@ func userLife(t *testing.T) life {
 					t.Fatal(err)
 				}
 
-				change(t, u, func(u *v1alpha1.User) {
+				await.Change(t, bed.Kube, u, func(u *v1alpha1.User) {
 					u.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: fmt.Sprint(generation), Overlap: &metav1.Duration{}}
 				})
 			},
@@ -217,7 +218,7 @@ func policyLife(t *testing.T) life {
 			name: "Change",
 			begin: func(t *testing.T) {
 				t.Helper()
-				change(t, p, func(p *v1alpha1.Policy) { p.Spec.ForProvider.Document = policyDocument("s3:PutObject") })
+				await.Change(t, bed.Kube, p, func(p *v1alpha1.Policy) { p.Spec.ForProvider.Document = policyDocument("s3:PutObject") })
 			},
 			over:    over,
 			through: []string{"add-canned-policy"},

@@ -5,6 +5,7 @@ package direct
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -14,6 +15,8 @@ import (
 	ilm "github.com/minio/minio-go/v7/pkg/lifecycle"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestLooks leaves many Buckets alone: they are polled by looking at all at once.
@@ -29,13 +32,20 @@ func TestLooks(t *testing.T) {
 		workers = 10
 	)
 
-	p := startProvider(t, "--poll-interval="+interval.String())
+	args := []string{"--poll-interval=" + interval.String()}
+	p := startProvider(t, args...)
 	ns := newNamespace(t)
 
 	all := make([]resource.Managed, 0, buckets)
 	for i := range buckets {
 		b := newBucket(ns, fmt.Sprintf("many-%02d", i))
 		b.Spec.ForProvider = everySetting()
+
+		if i == 0 {
+			// Versions can be suspended only where nothing can be locked.
+			b.Spec.ForProvider.ObjectLocking, b.Spec.ForProvider.Retention = false, nil
+		}
+
 		all = append(all, b)
 		create(t, b)
 	}
@@ -59,7 +69,25 @@ func TestLooks(t *testing.T) {
 		t.Errorf("want at most %.1f calls for each of %d polls, got %d: %v", most, polled, len(calls), calls)
 	}
 
-	t.Run("Drift", func(t *testing.T) { drift(t, all) })
+	t.Run("Drift", func(t *testing.T) {
+		// The provider is there, and cannot mend it at once.
+		bed.Wire.Stop(func(c Call) Outage {
+			if c.Server == MinIO && c.Write {
+				return Broken
+			}
+
+			return None
+		})
+		t.Cleanup(func() { bed.Wire.Stop(nil) })
+
+		drift(t, all, func() { bed.Wire.Stop(nil) })
+	})
+
+	p.Kill()
+
+	t.Run("DriftWhileAway", func(sub *testing.T) {
+		drift(sub, all, func() { startProvider(t, args...) })
+	})
 
 	for _, mg := range all {
 		if err := bed.Kube.Delete(t.Context(), mg); err != nil {
@@ -68,17 +96,31 @@ func TestLooks(t *testing.T) {
 	}
 
 	for _, mg := range all {
-		eventually(t, mg.GetName()+" to be gone", func() error { return gone(t.Context(), mg) })
+		await.Gone(t, bed.Kube, mg)
 	}
 }
 
-// drift undoes a setting of each of some buckets by hand, and removes one.
-func drift(t *testing.T, all []resource.Managed) {
+// drift changes by hand a setting of each of some buckets, and removes one, then
+// lets the provider mend it.
+func drift(t *testing.T, all []resource.Managed, mend func()) {
 	t.Helper()
 
 	s3 := bed.Server.S3
 
-	undo := []func(ctx context.Context, bucket string) error{
+	unlocked := maps.Clone(everySettingServed)
+	delete(unlocked, "retention")
+
+	amiss := func(i int) error {
+		if i == 0 {
+			return serves(t.Context(), all[i].GetName(), unlocked)
+		}
+
+		return serves(t.Context(), all[i].GetName(), everySettingServed)
+	}
+
+	changes := []func(ctx context.Context, bucket string) error{
+		// The first is the one without object locking.
+		s3.SuspendVersioning,
 		func(ctx context.Context, b string) error { return s3.SetObjectLockConfig(ctx, b, nil, nil, nil) },
 		func(ctx context.Context, b string) error {
 			return bed.Server.SetBucketQuota(ctx, b, &madmin.BucketQuota{})
@@ -94,32 +136,20 @@ func drift(t *testing.T, all []resource.Managed) {
 		},
 	}
 
-	// Meanwhile the provider cannot mend it.
-	bed.Wire.Stop(func(c Call) Outage {
-		if c.Server == MinIO && c.Write {
-			return Broken
-		}
-
-		return None
-	})
-	t.Cleanup(func() { bed.Wire.Stop(nil) })
-
-	for i, f := range undo {
+	for i, f := range changes {
 		name := all[i].GetName()
 		if err := f(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 
-		if serves(t.Context(), name, everySettingServed) == nil {
-			t.Fatalf("bucket %q: nothing was undone", name)
+		if amiss(i) == nil {
+			t.Fatalf("bucket %q: nothing was changed", name)
 		}
 	}
 
-	bed.Wire.Stop(nil)
+	mend()
 
-	for i := range undo {
-		eventually(t, all[i].GetName()+" to be as it should", func() error {
-			return serves(t.Context(), all[i].GetName(), everySettingServed)
-		})
+	for i := range changes {
+		await.For(t, all[i].GetName()+" to be as it should", func() error { return amiss(i) })
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestSecretHeals damages what Users publish, of the user's own key as of a
@@ -77,7 +78,7 @@ func TestSecretHeals(t *testing.T) {
 				last := awaitKey(t, u, 0)
 
 				if generation > 0 {
-					change(t, u, func(u *v1alpha1.User) {
+					await.Change(t, bed.Kube, u, func(u *v1alpha1.User) {
 						u.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 					})
 
@@ -88,7 +89,7 @@ func TestSecretHeals(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				eventually(t, "the key to work again", func() error {
+				await.For(t, "the key to work again", func() error {
 					if err := settled(t.Context(), u); err != nil {
 						return err
 					}
@@ -117,7 +118,7 @@ func awaitKey(t *testing.T, u *v1alpha1.User, generation int64) v1alpha1.Connect
 
 	var c v1alpha1.Connection
 
-	eventually(t, u.Name+" to have a key", func() error {
+	await.For(t, u.Name+" to have a key", func() error {
 		if err := settled(t.Context(), u); err != nil {
 			return err
 		}

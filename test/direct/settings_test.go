@@ -15,6 +15,7 @@ import (
 	kresource "k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // everySetting returns settings of a bucket, none of which is left out.
@@ -197,7 +198,7 @@ func settingsLife(t *testing.T) life {
 			name: "Undo",
 			begin: func(t *testing.T) {
 				t.Helper()
-				change(t, b, func(b *v1alpha1.Bucket) {
+				await.Change(t, bed.Kube, b, func(b *v1alpha1.Bucket) {
 					b.Spec.ForProvider = v1alpha1.BucketParameters{ObjectLocking: true, WhenNotEmpty: v1alpha1.WhenNotEmptyPurge}
 				})
 			},

@@ -11,6 +11,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestShutdown tells the provider to stop in the middle of a burst, as
@@ -41,7 +42,7 @@ func TestShutdown(t *testing.T) {
 		create(t, mg)
 	}
 
-	eventually(t, "the burst to be on its way", func() error {
+	await.For(t, "the burst to be on its way", func() error {
 		if calls, _ := bed.Wire.Calls(from); len(calls) < 20*each {
 			return errors.New("it has just begun")
 		}
@@ -93,7 +94,7 @@ func TestShutdown(t *testing.T) {
 		}
 	}
 
-	eventually(t, "everything to be gone", func() error {
+	await.For(t, "everything to be gone", func() error {
 		for _, mg := range all {
 			if err := gone(t.Context(), mg); err != nil {
 				return err

@@ -12,6 +12,8 @@ import (
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 const (
@@ -65,7 +67,7 @@ func (b *Bed) startStorage(ctx context.Context, name, program string, env ...str
 		return nil, fmt.Errorf("cannot make an administration client: %w", err)
 	}
 
-	return s, until(ctx, "MinIO to be ready", func() error {
+	return s, await.Until(ctx, "MinIO to be ready", func() error {
 		if err := p.ended(); err != nil {
 			return err
 		}

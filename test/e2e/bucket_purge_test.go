@@ -16,6 +16,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // newPurgedBucket makes a Bucket that is emptied when it is deleted.
@@ -64,7 +65,7 @@ func TestBucketPurge(t *testing.T) {
 			}
 
 			mustKubectl(t, "", "delete", "--namespace", b.Namespace, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-			waitGone(t, b)
+			await.Gone(t, kube, b)
 
 			if there, err := admin.S3.BucketExists(ctx, b.Name); err != nil || there {
 				t.Errorf("%s\nthe bucket is there: %t, %v", tc.reason, there, err)
@@ -91,7 +92,7 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 	}
 
 	mustKubectl(t, "", "delete", "--namespace", b.Namespace, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-	eventually(t, "the Bucket to say that objects are locked", func() error {
+	await.For(t, "the Bucket to say that objects are locked", func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 
 	// The provider tries again by itself.
 	overrideLocks(t, b.Name)
-	waitGone(t, b)
+	await.Gone(t, kube, b)
 
 	if there, err := admin.S3.BucketExists(ctx, b.Name); err != nil || there {
 		t.Errorf("the bucket is there: %t, %v", there, err)

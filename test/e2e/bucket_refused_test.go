@@ -16,6 +16,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
@@ -166,11 +167,11 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		b := newSettingBucket(t, bucketSettings["Quota"], func(*minio.BucketParameters) {})
 		fill(t, b.Name, 2<<20)
 
-		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
+		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.quota of 1Mi")
 		bucketSettings["Quota"].want(t, b.Name, "0")
 
-		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
+		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
 		bucketSettings["Quota"].want(t, b.Name, "1073741824")
 	})
@@ -183,7 +184,7 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
 
-		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
+		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
 		waitAvailable(t, b)
 		bucketSettings["EncryptionWithKMS"].want(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
 	})
@@ -201,7 +202,7 @@ func TestBucketSettingIsUndoneAfterAnotherFailed(t *testing.T) {
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
 	bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
 
-	change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
+	await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
 	waitAvailable(t, b)
 	bucketSettings["Tags"].want(t, b.Name, "")
 }
@@ -216,7 +217,7 @@ func fill(t *testing.T, bucket string, size int) {
 		t.Fatal(err)
 	}
 
-	eventually(t, "the server to count what bucket "+bucket+" holds", func() error {
+	await.For(t, "the server to count what bucket "+bucket+" holds", func() error {
 		info, err := admin.AccountInfo(t.Context(), madmin.AccountOpts{})
 		if err != nil {
 			return err
@@ -267,7 +268,7 @@ func TestBucketName(t *testing.T) {
 				t.Fatalf("%s\n%v", tc.reason, err)
 			}
 
-			waitGone(t, b)
+			await.Gone(t, kube, b)
 		})
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // want waits until the server has a text for a setting.
 func (s bucketSetting) want(t *testing.T, bucket, text string) {
 	t.Helper()
 
-	eventually(t, fmt.Sprintf("%s of bucket %q to be %q", s.field, bucket, text), func() error {
+	await.For(t, fmt.Sprintf("%s of bucket %q to be %q", s.field, bucket, text), func() error {
 		got, err := s.get(t.Context(), bucket)
 		if err == nil && got != text {
 			err = fmt.Errorf("it is %q", got)
@@ -51,7 +52,7 @@ func newSettingBucket(t *testing.T, s bucketSetting, f func(*minio.BucketParamet
 func waitLooked(t *testing.T, b *minio.Bucket) {
 	t.Helper()
 
-	change(t, b, func(b *minio.Bucket) {
+	await.Change(t, kube, b, func(b *minio.Bucket) {
 		for _, w := range []minio.WhenNotEmpty{minio.WhenNotEmptyPurge, minio.WhenNotEmptyRefuse} {
 			if b.Spec.ForProvider.WhenNotEmpty != w {
 				b.Spec.ForProvider.WhenNotEmpty = w
@@ -60,7 +61,7 @@ func waitLooked(t *testing.T, b *minio.Bucket) {
 		}
 	})
 
-	eventually(t, "the provider to look at "+b.Name, func() error {
+	await.For(t, "the provider to look at "+b.Name, func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func TestBucketSettings(t *testing.T) {
 				t.Errorf("%s\nmanagedSettings: want %s in them, got %v", s.reason, s.field, got)
 			}
 
-			change(t, b, func(b *minio.Bucket) { s.change(&b.Spec.ForProvider) })
+			await.Change(t, kube, b, func(b *minio.Bucket) { s.change(&b.Spec.ForProvider) })
 			s.want(t, b.Name, s.isChanged)
 			waitLooked(t, b)
 
@@ -103,7 +104,7 @@ func TestBucketSettings(t *testing.T) {
 			look(t, b)
 			s.want(t, b.Name, s.isChanged)
 
-			change(t, b, func(b *minio.Bucket) { s.remove(&b.Spec.ForProvider) })
+			await.Change(t, kube, b, func(b *minio.Bucket) { s.remove(&b.Spec.ForProvider) })
 			s.want(t, b.Name, s.isRemoved)
 			waitLooked(t, b)
 
@@ -202,7 +203,7 @@ func TestBucketIsNotTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, b)
+	await.Gone(t, kube, b)
 
 	if there, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !there {
 		t.Fatalf("the bucket is gone: %v", err)

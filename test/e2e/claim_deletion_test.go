@@ -16,6 +16,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
@@ -38,7 +39,7 @@ func wantKeyDead(t *testing.T, info tenant.BucketInfo) {
 	t.Helper()
 
 	s3 := tenantClient(t, info)
-	eventually(t, "the key to be refused", func() error {
+	await.For(t, "the key to be refused", func() error {
 		if _, err := list(t.Context(), s3, info.Spec.BucketName); err == nil {
 			return errors.New("it works")
 		}
@@ -112,7 +113,7 @@ func TestClaimRetain(t *testing.T) {
 	// The platform team can.
 	mustKubectl(t, "", "annotate", "--namespace", ns, "--overwrite", own, adopt)
 
-	eventually(t, "the claim to be on the bucket of before", func() error {
+	await.For(t, "the claim to be on the bucket of before", func() error {
 		if got := getClaim(t, ns, "kept").Status.BucketName; got != bucket {
 			return errors.New("it is on " + got)
 		}
@@ -123,7 +124,7 @@ func TestClaimRetain(t *testing.T) {
 	after := waitReady(t, ns, "kept")
 	s3 := tenantClient(t, after)
 
-	eventually(t, "the key to open the bucket of before", func() error {
+	await.For(t, "the key to open the bucket of before", func() error {
 		keys, err := list(t.Context(), s3, bucket)
 		if err == nil && !slices.Equal(keys, []string{"precious"}) {
 			err = errors.New(strings.Join(keys, ", "))
@@ -244,14 +245,14 @@ func TestClaimLocking(t *testing.T) {
 		t.Errorf("want a warning that names the bucket that stays, got %s", out)
 	}
 
-	waitGone(t, b)
+	await.Gone(t, kube, b)
 	wantKeyDead(t, info)
 
 	if _, err := admin.S3.StatObject(t.Context(), bucket, "precious", miniogo.StatObjectOptions{}); err != nil {
 		t.Errorf("want the object to be kept, got %v", err)
 	}
 
-	eventually(t, "the lock to end", func() error {
+	await.For(t, "the lock to end", func() error {
 		return admin.S3.RemoveObject(t.Context(), bucket, "precious", miniogo.RemoveObjectOptions{VersionID: locked.VersionID})
 	})
 	empty(t, admin.S3, bucket)

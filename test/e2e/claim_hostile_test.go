@@ -19,6 +19,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // wantOwnBucketOnly wants the policy of a claim's user to name the claim's bucket
@@ -302,7 +303,7 @@ func (f forgery) lies(t *testing.T, user string) (document []byte, shapes map[st
 // has them.
 func (f forgery) asTenant(t *testing.T, args ...string) {
 	t.Helper()
-	eventually(t, "the tenant to be allowed to "+args[0], func() error {
+	await.For(t, "the tenant to be allowed to "+args[0], func() error {
 		_, err := plat.Kubectl(t.Context(), "", append(args, "--namespace", f.ns, "--as=tenant-of-"+f.ns)...)
 		return err
 	})
@@ -315,7 +316,7 @@ func (f forgery) wantHealed(t *testing.T) {
 
 	users := []string{"", "reader"}
 
-	eventually(t, "the Secrets to be as they were", func() error {
+	await.For(t, "the Secrets to be as they were", func() error {
 		// The provider looks at a connection Secret when it looks at its User.
 		for _, user := range users {
 			resource, _ := connectionOf(t, f.ns, "forged", user)

@@ -17,6 +17,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
@@ -30,7 +31,7 @@ func rotate(t *testing.T, ns, name, trigger, overlap string, before tenant.Bucke
 
 	var after tenant.BucketInfo
 
-	eventually(t, "the Secret to hold another key", func() error {
+	await.For(t, "the Secret to hold another key", func() error {
 		var err error
 		if after, err = clients.BucketInfo(t.Context(), kube, ns, name, ""); err != nil {
 			return err
@@ -95,7 +96,7 @@ func TestClaimRotation(t *testing.T) {
 
 	for i, old := range keys[:len(keys)-1] {
 		s3 := tenantClient(t, old)
-		eventually(t, fmt.Sprintf("key %d to end with its overlap", i), func() error {
+		await.For(t, fmt.Sprintf("key %d to end with its overlap", i), func() error {
 			if _, err := list(t.Context(), s3, old.Spec.BucketName); err == nil {
 				return errors.New("it works")
 			}
@@ -160,7 +161,7 @@ func TestClaimRotationShows(t *testing.T) {
 	after := rotate(t, ns, "shown", "now", "60m", before)
 
 	// The status follows the Secrets, and alice's key rotates by itself.
-	eventually(t, "the claim to tell of the new keys", func() error {
+	await.For(t, "the claim to tell of the new keys", func() error {
 		status := getClaim(t, ns, "shown").Status.Credentials
 		if len(status) != 2 || status[0].User != "" || status[1].User != "alice" {
 			return fmt.Errorf("want the claim's own credentials and then alice's, got %+v", status)
@@ -218,7 +219,7 @@ func TestClaimRotationBySchedule(t *testing.T) {
 
 	var after tenant.BucketInfo
 
-	eventually(t, "the Secret to hold the next key", func() error {
+	await.For(t, "the Secret to hold the next key", func() error {
 		after = infoOf(t, ns, "scheduled", "")
 		if after.Spec.SecretS3.AccessKeyID == before.Spec.SecretS3.AccessKeyID {
 			return errors.New("it holds the same")

@@ -12,6 +12,7 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestClaimSettings sets each setting through a claim, changes it and takes it
@@ -222,8 +223,8 @@ func TestClaimSettingsByHand(t *testing.T) {
 	applyClaim(t, ns, "by-hand", "{quota: 1Gi}")
 	info := waitReady(t, ns, "by-hand")
 
-	change(t, bucketOf(t, ns, "by-hand"), func(b *minio.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
-	eventually(t, "the quota to be the claim's again", func() error {
+	await.Change(t, kube, bucketOf(t, ns, "by-hand"), func(b *minio.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
+	await.For(t, "the quota to be the claim's again", func() error {
 		if got := bucketOf(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
 			return fmt.Errorf("it is %s", got)
 		}

@@ -23,6 +23,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/platform"
 )
@@ -177,7 +178,7 @@ func wantNothingLeft(t *testing.T, ns string, info tenant.BucketInfo) {
 
 	ctx, user := t.Context(), info.Spec.SecretS3.AccessKeyID
 
-	eventually(t, "bucket, user, policy and Secrets to be gone", func() error {
+	await.For(t, "bucket, user, policy and Secrets to be gone", func() error {
 		there, err := admin.S3.BucketExists(ctx, info.Spec.BucketName)
 		if err != nil || there {
 			return errors.Join(err, errors.New("the bucket is there"))
@@ -304,7 +305,7 @@ func TestRecreate(t *testing.T) {
 	claim(t, ns, "again")
 
 	// The Secret of before may still be there for a moment.
-	eventually(t, "a Secret of the new claim", func() error {
+	await.For(t, "a Secret of the new claim", func() error {
 		info, err := clients.BucketInfo(t.Context(), kube, ns, "again", "")
 		if err == nil && info.Spec.BucketName == before.Spec.BucketName {
 			err = errors.New("it is the one of before")
@@ -333,7 +334,7 @@ func TestSecretIsRestored(t *testing.T) {
 	before := waitReady(t, ns, "careless")
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
-	eventually(t, "the Secret to come back", func() error {
+	await.For(t, "the Secret to come back", func() error {
 		after, err := clients.BucketInfo(ctx, kube, ns, "careless", "")
 		if err == nil && !cmp.Equal(before, after) {
 			err = errors.New("it holds something else")
@@ -357,7 +358,7 @@ func TestKeyIsReplaced(t *testing.T) {
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "user-"+uid)
 	look(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
 
-	eventually(t, "the claim's Secret to hold the new key", func() error {
+	await.For(t, "the claim's Secret to hold the new key", func() error {
 		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")
 		if err == nil && after.Spec.SecretS3.AccessSecretKey == before.Spec.SecretS3.AccessSecretKey {
 			err = errors.New("it holds the old one")
@@ -406,7 +407,7 @@ func TestTenantRole(t *testing.T) {
 	mustKubectl(t, "", "create", "rolebinding", "tenant", "--namespace", ns, "--clusterrole=edit", "--user=somebody")
 
 	for resource, want := range map[string]string{"buckets.apps.cozystack.io": "yes", "users.minio.cistern.dev": "no", "buckets.minio.cistern.dev": "no"} {
-		eventually(t, "the answer "+want+" for "+resource, func() error {
+		await.For(t, "the answer "+want+" for "+resource, func() error {
 			// can-i fails where the answer is no.
 			got, _ := plat.Kubectl(t.Context(), "", "auth", "can-i", "create", resource, "--namespace", ns, "--as=somebody")
 			if strings.TrimSpace(got) != want {

@@ -27,6 +27,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
@@ -120,7 +121,7 @@ func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 func waitUsers(t testing.TB, namespace, claim string, users ...string) {
 	t.Helper()
 
-	eventually(t, "the claim's users", func() error {
+	await.For(t, "the claim's users", func() error {
 		waitReady(t, namespace, claim)
 
 		var got []string
@@ -302,7 +303,7 @@ func TestClaimUserChanges(t *testing.T) {
 	}
 
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}, bob: {readonly: true}}}")
-	eventually(t, "bob's key to read only", func() error {
+	await.For(t, "bob's key to read only", func() error {
 		if err := put(ctx, s3, bucket, "precious"); codeOf(err) != miniogo.AccessDenied {
 			return fmt.Errorf("write: want AccessDenied, got %w", err)
 		}
@@ -312,7 +313,7 @@ func TestClaimUserChanges(t *testing.T) {
 	waitReady(t, ns, "team")
 	t.Run("Readonly", func(t *testing.T) { testReadonly(t, bob) })
 
-	eventually(t, "the status to say that bob reads with the same key", func() error {
+	await.For(t, "the status to say that bob reads with the same key", func() error {
 		c := getClaim(t, ns, "team").Status.Credentials
 		if len(c) != 3 || c[2].Access != tenant.AccessReadOnly || c[2].AccessKeyID != bob.Spec.SecretS3.AccessKeyID {
 			return fmt.Errorf("it says %+v", c)
@@ -321,15 +322,15 @@ func TestClaimUserChanges(t *testing.T) {
 		return nil
 	})
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}, bob: {}}}")
-	eventually(t, "bob's key to write again", func() error { return put(ctx, s3, bucket, "another") })
+	await.For(t, "bob's key to write again", func() error { return put(ctx, s3, bucket, "another") })
 
 	resource, connection := connectionOf(t, ns, "team", "bob")
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}}}")
-	eventually(t, "bob's key to be gone", func() error { _, err := list(ctx, s3, bucket); return wantRejected("list", err) })
-	waitGone(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
+	await.For(t, "bob's key to be gone", func() error { _, err := list(ctx, s3, bucket); return wantRejected("list", err) })
+	await.Gone(t, kube, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
 
 	for _, name := range []string{"bucket-team-bob", "bucket-team-bob-credentials", connection} {
-		waitGone(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}})
+		await.Gone(t, kube, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}})
 	}
 
 	if _, err := admin.InfoCannedPolicyV2(ctx, bob.Spec.SecretS3.AccessKeyID); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
@@ -416,7 +417,7 @@ func TestClaimManyUsers(t *testing.T) {
 			}
 
 			apply(names[1:])
-			eventually(t, "the key of "+names[0]+" to be gone", func() error {
+			await.For(t, "the key of "+names[0]+" to be gone", func() error {
 				_, err := list(t.Context(), clients[names[0]], bucket)
 				return wantRejected("list", err)
 			})

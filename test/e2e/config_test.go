@@ -18,6 +18,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
@@ -60,7 +61,7 @@ func waitReason(t *testing.T, pc resource.ProviderConfig, reason xpv1.ConditionR
 
 	var c xpv1.Condition
 
-	eventually(t, fmt.Sprintf("%s to say %s", pc.GetName(), reason), func() error {
+	await.For(t, fmt.Sprintf("%s to say %s", pc.GetName(), reason), func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(pc), pc); err != nil {
 			return err
 		}
@@ -168,7 +169,7 @@ func TestProviderConfig(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			waitGone(t, b)
+			await.Gone(t, kube, b)
 		})
 	}
 }
@@ -197,7 +198,7 @@ func TestProviderConfigCredentials(t *testing.T) {
 
 	var administrator map[string][]byte
 
-	change(t, good, func(s *corev1.Secret) { administrator, s.Data = s.Data, plain })
+	await.Change(t, kube, good, func(s *corev1.Secret) { administrator, s.Data = s.Data, plain })
 	create(t, pc)
 
 	if c := waitReason(t, pc, minio.ReasonCredentialsRejected); !strings.Contains(c.Message, "Access Denied") {
@@ -209,7 +210,7 @@ func TestProviderConfigCredentials(t *testing.T) {
 	create(t, u)
 	waitCondition(t, u, xpv1.TypeSynced, corev1.ConditionFalse, "the server rejects the credentials")
 
-	change(t, good, func(s *corev1.Secret) { s.Data = administrator })
+	await.Change(t, kube, good, func(s *corev1.Secret) { s.Data = administrator })
 	waitAvailable(t, u)
 	waitReason(t, pc, minio.ReasonServerUsable)
 }
@@ -234,7 +235,7 @@ func TestProviderConfigInUse(t *testing.T) {
 	create(t, b)
 	waitAvailable(t, b)
 
-	eventually(t, "the use to be counted beside the health", func() error {
+	await.For(t, "the use to be counted beside the health", func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(pc), pc); err != nil {
 			return err
 		}
@@ -250,7 +251,7 @@ func TestProviderConfigInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	eventually(t, "the configuration to say that it is in use", func() error {
+	await.For(t, "the configuration to say that it is in use", func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(pc), pc); err != nil {
 			return err
 		}

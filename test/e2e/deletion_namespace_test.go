@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestNamespaceIsHeld deletes a namespace in which a bucket is not empty: the
@@ -55,7 +57,7 @@ func TestNamespaceIsHeld(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			eventually(t, "the namespace to say what holds it", func() error {
+			await.For(t, "the namespace to say what holds it", func() error {
 				if err := kube.Get(ctx, client.ObjectKeyFromObject(ns), ns); err != nil {
 					return err
 				}
@@ -85,7 +87,7 @@ func TestNamespaceIsHeld(t *testing.T) {
 
 			empty(t, admin.S3, bucket)
 
-			waitGone(t, ns)
+			await.Gone(t, kube, ns)
 			t.Logf("the namespace was gone %s after its bucket was emptied", time.Since(emptied).Round(time.Second))
 
 			if there, err := admin.S3.BucketExists(ctx, bucket); err != nil || there {

@@ -20,6 +20,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/package/build"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestDeletionWhileMinIODown deletes while nobody can tell what is in a bucket:
@@ -55,11 +56,11 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "spec.managementPolicies", "[Observe]")
 	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`)
 
-	change(t, b, func(b *minio.Bucket) {
+	await.Change(t, kube, b, func(b *minio.Bucket) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
 	})
 	mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-	waitGone(t, b)
+	await.Gone(t, kube, b)
 
 	scaleMinIO(t, "1")
 
@@ -105,8 +106,8 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 
 	// It comes back as two, of which one does nothing but judge.
 	scaleProvider(t, "2")
-	waitGone(t, purge)
-	waitGone(t, orphan)
+	await.Gone(t, kube, purge)
+	await.Gone(t, kube, orphan)
 	wantPrecious(t, info.Spec.BucketName)
 	waitKept(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
 	wantJudges(t, ns, "waiting", 2)
@@ -117,7 +118,7 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 func waitKept(t *testing.T, ns, resource, text string) {
 	t.Helper()
 
-	eventually(t, "a refusal that says "+text, func() error {
+	await.For(t, "a refusal that says "+text, func() error {
 		_, err := plat.Kubectl(t.Context(), "", "delete", "--namespace", ns, "--wait=false", "--dry-run=server", resource)
 		if err == nil {
 			t.Fatalf("%s can be deleted", resource)
@@ -203,7 +204,7 @@ func scaleProvider(t *testing.T, replicas string) {
 func waitProvider(t *testing.T, provider, replicas string) {
 	t.Helper()
 
-	eventually(t, "the provider to have "+replicas+" pods", func() error {
+	await.For(t, "the provider to have "+replicas+" pods", func() error {
 		slices, pods := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}
 		if err := errors.Join(
 			kube.List(context.Background(), slices, client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),

@@ -15,6 +15,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // leftovers are what keeps a bucket from being deleted, each on its own, and how
@@ -164,9 +165,9 @@ func TestDeletionIsNotRefused(t *testing.T) {
 			}
 
 			wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, "1 object")
-			change(t, b, tc.change)
+			await.Change(t, kube, b, tc.change)
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-			waitGone(t, b)
+			await.Gone(t, kube, b)
 
 			there, err := admin.S3.BucketExists(ctx, b.Name)
 			if err != nil || there != tc.stays {
@@ -192,7 +193,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
 		mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-		waitGone(t, b)
+		await.Gone(t, kube, b)
 		wantPrecious(t, b.Name)
 	})
 
@@ -209,7 +210,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		}
 
 		mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-		waitGone(t, b)
+		await.Gone(t, kube, b)
 	})
 }
 

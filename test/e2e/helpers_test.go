@@ -23,14 +23,8 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
-)
-
-const (
-	// patience is how long anything may take that must happen at all. How fast
-	// it is, the benchmarks tell.
-	patience = 3 * time.Minute
-	pause    = 20 * time.Millisecond
 )
 
 // Options that say nothing.
@@ -55,31 +49,10 @@ func newNamespace(t *testing.T) string {
 			return
 		}
 
-		waitGone(t, ns)
+		await.Gone(t, kube, ns)
 	})
 
 	return ns.Name
-}
-
-// eventually tries until try returns no error, and fails the test with the last
-// one when patience ends.
-func eventually(t testing.TB, what string, try func() error) {
-	t.Helper()
-
-	deadline := time.Now().Add(patience)
-
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s for %s: %v", patience, what, err)
-		}
-
-		time.Sleep(pause)
-	}
 }
 
 // versions returns the versions of what claims, or tests, brought to a namespace.
@@ -117,7 +90,7 @@ func waitQuiet(t testing.TB, ns string, while time.Duration) {
 
 	is := versions(t, ns)
 
-	eventually(t, fmt.Sprintf("nothing to be written for %s", while), func() error {
+	await.For(t, fmt.Sprintf("nothing to be written for %s", while), func() error {
 		was := is
 
 		time.Sleep(while)
@@ -154,7 +127,7 @@ func getClaim(t testing.TB, namespace, name string) *tenant.Bucket {
 func waitReady(t testing.TB, namespace, name string) tenant.BucketInfo {
 	t.Helper()
 
-	eventually(t, "the claim to be ready", func() error {
+	await.For(t, "the claim to be ready", func() error {
 		b := getClaim(t, namespace, name)
 		if c := b.Status.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue || c.ObservedGeneration != b.Generation {
 			return errors.New(b.Status.GetCondition(tenant.ConditionProvisioned).Message)
@@ -176,7 +149,7 @@ func waitReady(t testing.TB, namespace, name string) tenant.BucketInfo {
 func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
 	t.Helper()
 
-	eventually(t, "the claim to say "+reason, func() error {
+	await.For(t, "the claim to say "+reason, func() error {
 		c := getClaim(t, namespace, name).Status.GetCondition(tenant.ConditionProvisioned)
 		if string(c.Reason) != reason || !strings.Contains(c.Message, text) {
 			return errors.New(string(c.Reason) + ": " + c.Message)

@@ -29,6 +29,7 @@ import (
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/platform"
 )
 
@@ -220,7 +221,7 @@ func (d *leakDetector) metrics(ctx context.Context) error {
 // report ends the watch and writes what was searched to out. It returns an error
 // if a key was found in anything public, or if too little was seen to tell.
 func (d *leakDetector) report(out io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
 	defer cancel()
 
 	if err := d.metrics(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/platform"
 	"github.com/cistern-dev/cistern/test/tools"
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 func connect() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
 	defer cancel()
 
 	var err error

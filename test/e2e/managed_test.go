@@ -3,8 +3,6 @@
 package e2e
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -20,6 +18,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // newBucket returns a Bucket whose name nobody else has.
@@ -40,7 +39,7 @@ func create(t *testing.T, o client.Object) {
 func waitCondition(t *testing.T, mg resource.Managed, typ xpv1.ConditionType, status corev1.ConditionStatus, text string) {
 	t.Helper()
 
-	eventually(t, fmt.Sprintf("%s to be %s=%s", mg.GetName(), typ, status), func() error {
+	await.For(t, fmt.Sprintf("%s to be %s=%s", mg.GetName(), typ, status), func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
@@ -58,39 +57,10 @@ func waitAvailable(t *testing.T, mg resource.Managed) {
 	waitCondition(t, mg, xpv1.TypeReady, corev1.ConditionTrue, "")
 }
 
-// waitGone waits until an object is gone.
-func waitGone(t testing.TB, o client.Object) {
-	t.Helper()
-
-	eventually(t, o.GetName()+" to be gone", func() error {
-		err := kube.Get(context.Background(), client.ObjectKeyFromObject(o), o)
-		if err == nil {
-			return errors.New("it is there")
-		}
-
-		return client.IgnoreNotFound(err)
-	})
-}
-
-// change changes a resource as it is now.
-func change[T client.Object](t *testing.T, o T, f func(T)) {
-	t.Helper()
-
-	eventually(t, "a change of "+o.GetName(), func() error {
-		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-
-		f(o)
-
-		return kube.Update(t.Context(), o)
-	})
-}
-
 // look makes the provider look at a resource now, not at its next poll.
 func look(t *testing.T, mg resource.Managed) {
 	t.Helper()
-	change(t, mg, func(mg resource.Managed) {
+	await.Change(t, kube, mg, func(mg resource.Managed) {
 		meta.AddAnnotations(mg, map[string]string{"e2e/look": time.Now().String()})
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // quietFor is how long nothing must happen: longer than the 15 seconds after
@@ -125,12 +126,12 @@ func TestSecretIsWatched(t *testing.T) {
 			}
 		},
 		"Edited": func() {
-			change(t, s, func(s *corev1.Secret) { s.Data[minio.ConnectionKeySecretAccessKey] = nil })
+			await.Change(t, kube, s, func(s *corev1.Secret) { s.Data[minio.ConnectionKeySecretAccessKey] = nil })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			touch()
-			eventually(t, "the key to work again", func() error {
+			await.For(t, "the key to work again", func() error {
 				_, err := list(t.Context(), keysOf(t, u), b.Name)
 				return err
 			})
@@ -154,7 +155,7 @@ func TestPaused(t *testing.T) {
 
 	wantBucket(t, b.Name, false)
 
-	change(t, b, func(b *minio.Bucket) {
+	await.Change(t, kube, b, func(b *minio.Bucket) {
 		b.Annotations[meta.AnnotationKeyReconciliationPaused] = "false"
 	})
 	waitAvailable(t, b)
@@ -180,7 +181,7 @@ func TestManagementPolicies(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		change(t, b, func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningEnabled) })
+		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningEnabled) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
 
 		if v, err := admin.S3.GetBucketVersioning(ctx, b.Name); err != nil || v.Status != "" {
@@ -212,7 +213,7 @@ func deleteAndWait(t *testing.T, mg resource.Managed) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, mg)
+	await.Gone(t, kube, mg)
 }
 
 func wantBucket(t *testing.T, name string, want bool) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestMinIODown claims a bucket while MinIO is away: the claim says so, and is
@@ -54,7 +55,7 @@ func scaleMinIO(t *testing.T, replicas string) {
 	}
 
 	mustKubectl(t, "", "--namespace", "minio", "rollout", "status", "deployment/minio", "--timeout=180s")
-	eventually(t, "MinIO to answer", func() error {
+	await.For(t, "MinIO to answer", func() error {
 		_, err := admin.S3.ListBuckets(context.Background())
 		return err
 	})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cistern-dev/cistern/package/build"
 	"github.com/cistern-dev/cistern/package/image"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestPackages builds the packages twice, in two directories: they must be the
@@ -161,7 +162,7 @@ func TestEndpoints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := "/api/v1/namespaces/crossplane-system/pods/" + pod(t, tc.kind, tc.pkg).Name + ":" + tc.port + "/proxy/" + tc.path
 			// The first counters of managed resources come with the first of these.
-			eventually(t, tc.path+" to answer "+tc.text, func() error {
+			await.For(t, tc.path+" to answer "+tc.text, func() error {
 				out, err := plat.Kubectl(t.Context(), "", "get", "--raw", url)
 				if err == nil && !strings.Contains(out, tc.text) {
 					err = io.ErrUnexpectedEOF

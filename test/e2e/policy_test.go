@@ -15,6 +15,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 const (
@@ -33,7 +34,7 @@ func newPolicy(ns, name, document string) *minio.Policy {
 // wantDocument waits until the server's policy contains a text.
 func wantDocument(t *testing.T, name, text string) {
 	t.Helper()
-	eventually(t, "policy "+name+" to speak of "+text, func() error {
+	await.For(t, "policy "+name+" to speak of "+text, func() error {
 		info, err := admin.InfoCannedPolicyV2(t.Context(), name)
 		if err == nil && !strings.Contains(string(info.Policy), text) {
 			err = errors.New(string(info.Policy))
@@ -53,7 +54,7 @@ func TestPolicy(t *testing.T) {
 	waitAvailable(t, p)
 	wantDocument(t, p.Name, "s3:ListBucket")
 
-	change(t, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = readPhotos })
+	await.Change(t, kube, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = readPhotos })
 	wantDocument(t, p.Name, "s3:GetObject")
 
 	if err := admin.AddCannedPolicy(ctx, p.Name, []byte(listPhotos)); err != nil {
@@ -68,7 +69,7 @@ func TestPolicy(t *testing.T) {
 		"UnknownAction": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Fly"],"Resource":["arn:aws:s3:::photos"]}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			change(t, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = document })
+			await.Change(t, kube, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = document })
 			waitCondition(t, p, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.document is no policy that MinIO takes")
 		})
 	}
@@ -77,7 +78,7 @@ func TestPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, p)
+	await.Gone(t, kube, p)
 
 	if _, err := admin.InfoCannedPolicyV2(ctx, p.Name); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
 		t.Errorf("the policy is there: %v", err)
@@ -103,7 +104,7 @@ func TestPolicyIsNotTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, p)
+	await.Gone(t, kube, p)
 	wantDocument(t, p.Name, "s3:ListBucket")
 
 	adopted := newPolicy(ns, "taken", readPhotos)

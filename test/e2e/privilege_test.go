@@ -17,6 +17,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/platform"
 )
@@ -98,10 +99,10 @@ func TestLeastPrivilege(t *testing.T) {
 	waitAvailable(t, u)
 
 	// Settings are undone, a key is rotated, a user switched off and on.
-	change(t, plain, func(b *minio.Bucket) {
+	await.Change(t, kube, plain, func(b *minio.Bucket) {
 		b.Spec.ForProvider = minio.BucketParameters{WhenNotEmpty: minio.WhenNotEmptyPurge}
 	})
-	eventually(t, "the settings to be undone", func() error {
+	await.For(t, "the settings to be undone", func() error {
 		if managed := plain.Status.AtProvider.ManagedSettings; len(managed) > 0 {
 			waitCondition(t, plain, xpv1.TypeSynced, corev1.ConditionTrue, "")
 			return errors.New(strings.Join(managed, ", "))
@@ -109,13 +110,13 @@ func TestLeastPrivilege(t *testing.T) {
 
 		return nil
 	})
-	change(t, u, func(u *minio.User) {
+	await.Change(t, kube, u, func(u *minio.User) {
 		u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 	})
 	waitGeneration(t, u, 1)
-	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
+	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
-	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
+	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
 
 	if err := put(ctx, keysOf(t, u), plain.Name, "a"); err != nil {
@@ -135,8 +136,8 @@ func TestLeastPrivilege(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, plain)
-	waitGone(t, locked)
-	waitGone(t, u)
-	waitGone(t, p)
+	await.Gone(t, kube, plain)
+	await.Gone(t, kube, locked)
+	await.Gone(t, kube, u)
+	await.Gone(t, kube, p)
 }

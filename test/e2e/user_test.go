@@ -22,6 +22,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
@@ -53,7 +54,7 @@ func keysOf(t *testing.T, u *minio.User) *miniogo.Client {
 
 	var s3 *miniogo.Client
 
-	eventually(t, "the connection Secret to be complete", func() error {
+	await.For(t, "the connection Secret to be complete", func() error {
 		s := &corev1.Secret{}
 		if err := kube.Get(t.Context(), types.NamespacedName{Namespace: u.Namespace, Name: u.Name}, s); err != nil {
 			return err
@@ -117,11 +118,11 @@ func TestUserHeals(t *testing.T) {
 			return kube.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
 		},
 		"SecretEdited": func() error {
-			change(t, publishedBy(t, u), func(s *corev1.Secret) { s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand") })
+			await.Change(t, kube, publishedBy(t, u), func(s *corev1.Secret) { s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand") })
 			return nil
 		},
 		"SecretEditedElsewhere": func() error {
-			change(t, publishedBy(t, u), func(s *corev1.Secret) { s.Data["rclone.conf"] = []byte("edited-by-hand") })
+			await.Change(t, kube, publishedBy(t, u), func(s *corev1.Secret) { s.Data["rclone.conf"] = []byte("edited-by-hand") })
 			return nil
 		},
 		"KeyReplaced": func() error { return admin.AddUser(ctx, own, "another-secret-key") },
@@ -133,7 +134,7 @@ func TestUserHeals(t *testing.T) {
 		}
 
 		look(t, u)
-		eventually(t, "the key to work again, and for this bucket only", func() error {
+		await.For(t, "the key to work again, and for this bucket only", func() error {
 			s3 := keysOf(t, u)
 			if _, err := list(ctx, s3, b.Name); err != nil {
 				return err
@@ -158,7 +159,7 @@ func TestUserHeals(t *testing.T) {
 	}
 
 	// The same with a key that is not the user's own.
-	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now"} })
+	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now"} })
 	waitGeneration(t, u, 1)
 
 	damages["Key"] = func() error { return admin.DeleteServiceAccount(ctx, u.Status.AtProvider.AccessKeyID) }
@@ -253,10 +254,10 @@ func TestUserAccess(t *testing.T) {
 		u := newUser(ns, "changed", minio.Grant{BucketName: b.Name, Access: minio.AccessReadOnly})
 		create(t, u)
 		waitAvailable(t, u)
-		change(t, u, func(u *minio.User) { u.Spec.ForProvider.Grants[0].Access = minio.AccessReadWrite })
-		eventually(t, "the key to write", func() error { return put(ctx, keysOf(t, u), b.Name, "in/changed") })
-		change(t, u, func(u *minio.User) { u.Spec.ForProvider.Grants = nil })
-		eventually(t, "the key to do nothing", func() error {
+		await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Grants[0].Access = minio.AccessReadWrite })
+		await.For(t, "the key to write", func() error { return put(ctx, keysOf(t, u), b.Name, "in/changed") })
+		await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Grants = nil })
+		await.For(t, "the key to do nothing", func() error {
 			if err := put(ctx, keysOf(t, u), b.Name, "in/changed"); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 				return fmt.Errorf("want AccessDenied, got %w", err)
 			}
@@ -304,7 +305,7 @@ func TestUserShapes(t *testing.T) {
 // waitGeneration waits until a User's key of a generation is published.
 func waitGeneration(t *testing.T, u *minio.User, generation int64) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("generation %d", generation), func() error {
+	await.For(t, fmt.Sprintf("generation %d", generation), func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
 			return err
 		}
@@ -336,7 +337,7 @@ func TestUserRotation(t *testing.T) {
 
 	first := keysOf(t, u)
 	rotate := func(trigger string, overlap time.Duration) {
-		change(t, u, func(u *minio.User) {
+		await.Change(t, kube, u, func(u *minio.User) {
 			u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: trigger, Overlap: &metav1.Duration{Duration: overlap}}
 		})
 	}
@@ -351,7 +352,7 @@ func TestUserRotation(t *testing.T) {
 		}
 	}
 
-	eventually(t, "the first key to end", func() error { _, err := list(ctx, first, b.Name); return wantRejected("list", err) })
+	await.For(t, "the first key to end", func() error { _, err := list(ctx, first, b.Name); return wantRejected("list", err) })
 
 	if _, err := list(ctx, second, b.Name); err != nil {
 		t.Errorf("the second key went with the first: %v", err)
@@ -359,8 +360,8 @@ func TestUserRotation(t *testing.T) {
 
 	rotate("two", 0)
 	waitGeneration(t, u, 2)
-	eventually(t, "the second key to end at once", func() error { _, err := list(ctx, second, b.Name); return wantRejected("list", err) })
-	eventually(t, "the status to say so", func() error {
+	await.For(t, "the second key to end at once", func() error { _, err := list(ctx, second, b.Name); return wantRejected("list", err) })
+	await.For(t, "the status to say so", func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(u), u); err != nil || len(u.Status.AtProvider.RetiringKeys) == 0 {
 			return err
 		}
@@ -379,7 +380,7 @@ func TestUserRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	eventually(t, "the third key to go with the user", func() error { _, err := list(ctx, third, b.Name); return wantRejected("list", err) })
+	await.For(t, "the third key to go with the user", func() error { _, err := list(ctx, third, b.Name); return wantRejected("list", err) })
 }
 
 // TestUserRotationBySchedule lets the interval ask for new keys.
@@ -418,7 +419,7 @@ func TestUserDisabled(t *testing.T) {
 	s3 := keysOf(t, u)
 	lists := func() error { _, err := list(ctx, s3, b.Name); return err }
 
-	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
+	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
 
 	if err := wantRejected("list", lists()); err != nil {
@@ -430,11 +431,11 @@ func TestUserDisabled(t *testing.T) {
 	}
 
 	look(t, u)
-	eventually(t, "the user to be kept out again", func() error { return wantRejected("list", lists()) })
+	await.For(t, "the user to be kept out again", func() error { return wantRejected("list", lists()) })
 
-	change(t, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
+	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
-	eventually(t, "the same key to work again", lists)
+	await.For(t, "the same key to work again", lists)
 }
 
 // TestUserPolicies gives a user a policy by name, reference and selector.
@@ -468,8 +469,8 @@ func TestUserPolicies(t *testing.T) {
 
 			wantDenied(t, "write", put(ctx, keysOf(t, u), b.Name, "x"))
 
-			change(t, u, func(u *minio.User) { u.Spec.ForProvider.Policies = nil })
-			eventually(t, "the key to do nothing", func() error {
+			await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Policies = nil })
+			await.For(t, "the key to do nothing", func() error {
 				if _, err := list(ctx, keysOf(t, u), b.Name); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 					return fmt.Errorf("want AccessDenied, got %w", err)
 				}
@@ -504,8 +505,8 @@ func TestPolicyStaysWithItsHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, u)
-	waitGone(t, p)
+	await.Gone(t, kube, u)
+	await.Gone(t, kube, p)
 }
 
 // TestUserStaysWithItsBucket deletes a user before its bucket: the key works as
@@ -536,7 +537,7 @@ func TestUserStaysWithItsBucket(t *testing.T) {
 	}
 
 	waitCondition(t, u, xpv1.TypeSynced, corev1.ConditionFalse, `stays while there is Bucket "`+ns+"/"+b.Name)
-	waitGone(t, other)
+	await.Gone(t, kube, other)
 
 	if _, err := list(ctx, s3, b.Name); err != nil {
 		t.Errorf("the key does not work: %v", err)
@@ -546,7 +547,7 @@ func TestUserStaysWithItsBucket(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitGone(t, u)
+	await.Gone(t, kube, u)
 }
 
 // TestInvalidUsers hands in what must be refused.

@@ -18,6 +18,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/direct"
 	"github.com/cistern-dev/cistern/test/tools"
 )
@@ -48,7 +49,7 @@ func TestExamples(t *testing.T) {
 	}
 
 	for _, mg := range all {
-		awaitGone(t, mg)
+		await.Gone(t, bed.Kube, mg)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
 	kms "github.com/cistern-dev/cistern/apis/extras/kms/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // TestParentGone removes what a resource is a part of, on the server. The resource
@@ -49,7 +50,7 @@ func TestParentGone(t *testing.T) {
 			awaitTrouble(t, mg, "cannot create "+name)
 
 			must(t, bed.Kube.Delete(t.Context(), mg))
-			awaitGone(t, mg)
+			await.Gone(t, bed.Kube, mg)
 		})
 	}
 }
@@ -69,7 +70,7 @@ func TestGroupKeepsMembers(t *testing.T) {
 	members := madmin.GroupAddRemove{Group: group, Members: []string{user}}
 	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
 
-	change(t, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
+	await.Change(t, bed.Kube, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
 	awaitSettled(t, g)
 	must(t, groupIs(t.Context(), group, "disabled", user))
 
@@ -79,7 +80,7 @@ func TestGroupKeepsMembers(t *testing.T) {
 
 	members.IsRemove = true
 	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
-	awaitGone(t, g)
+	await.Gone(t, bed.Kube, g)
 	must(t, groupGone(t.Context(), group))
 }
 
@@ -111,7 +112,7 @@ func TestTierWithoutKey(t *testing.T) {
 	must(t, bed.Kube.Create(t.Context(), tier))
 	awaitTrouble(t, tier, advice)
 
-	change(t, tier, func(tier *ilm.Tier) {
+	await.Change(t, bed.Kube, tier, func(tier *ilm.Tier) {
 		tier.Spec.ForProvider.MinioConfig = &ilm.MinioConfigParameters{AccessKey: new(staff.AccessKey), SecretKeySecretRef: secretKey("key")}
 	})
 	awaitTrouble(t, tier, advice)
@@ -120,12 +121,12 @@ func TestTierWithoutKey(t *testing.T) {
 	must(t, bed.Kube.Create(t.Context(), secret))
 	awaitTrouble(t, tier, "cannot create Tier")
 
-	change(t, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": staff.SecretKey} })
+	await.Change(t, bed.Kube, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": staff.SecretKey} })
 	awaitSettled(t, tier)
 
 	must(t, bed.Kube.Delete(t.Context(), secret))
 	must(t, bed.Kube.Delete(t.Context(), tier))
-	awaitGone(t, tier)
+	await.Gone(t, bed.Kube, tier)
 }
 
 // TestKeyNotMade asks for a key that the built-in KMS, which has one, cannot make.
@@ -137,7 +138,7 @@ func TestKeyNotMade(t *testing.T) {
 	awaitTrouble(t, k, `cannot create Key "another"`)
 
 	must(t, bed.Kube.Delete(t.Context(), k))
-	awaitGone(t, k)
+	await.Gone(t, bed.Kube, k)
 }
 
 // TestWithoutName leaves out what a resource is about.
@@ -153,5 +154,5 @@ func TestWithoutName(t *testing.T) {
 	awaitTrouble(t, mg, "spec.forProvider says neither userName nor where to take it from")
 
 	must(t, bed.Kube.Delete(t.Context(), mg))
-	awaitGone(t, mg)
+	await.Gone(t, bed.Kube, mg)
 }

@@ -3,7 +3,6 @@
 package extras
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,11 +15,9 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/direct"
 )
-
-// patience is how long anything may take that must happen at all.
-const patience = 2 * time.Minute
 
 // interval is how often the provider looks at everything.
 const interval = time.Second
@@ -46,26 +43,6 @@ func startProvider(t *testing.T, args ...string) *direct.Provider {
 	return p
 }
 
-// eventually tries until try returns no error, and fails the test with the last
-// one when patience ends.
-func eventually(t *testing.T, what string, try func(context.Context) error) {
-	t.Helper()
-
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-
-	var err error
-	for ctx.Err() == nil {
-		if err = try(ctx); err == nil {
-			return
-		}
-
-		time.Sleep(20 * time.Millisecond)
-	}
-
-	t.Fatalf("waited in vain for %s: %v", what, err)
-}
-
 func newNamespace(t *testing.T) string {
 	t.Helper()
 
@@ -83,28 +60,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// change changes a resource as it is now.
-func change[T client.Object](t *testing.T, o T, f func(T)) {
-	t.Helper()
-
-	eventually(t, "a change of "+o.GetName(), func(ctx context.Context) error {
-		if err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
-			return err
-		}
-
-		f(o)
-
-		return bed.Kube.Update(ctx, o)
-	})
-}
-
 // awaitSettled waits until the provider says of a resource's present spec that all
 // is well.
 func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 	t.Helper()
 
-	eventually(t, mg.GetName()+" to be ready", func(ctx context.Context) error {
-		if err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
+	await.For(t, mg.GetName()+" to be ready", func() error {
+		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
 
@@ -122,8 +84,8 @@ func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 func awaitTrouble(t *testing.T, mg resource.ModernManaged, text string) {
 	t.Helper()
 
-	eventually(t, fmt.Sprintf("%s to say %q", mg.GetName(), text), func(ctx context.Context) error {
-		if err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
+	await.For(t, fmt.Sprintf("%s to say %q", mg.GetName(), text), func() error {
+		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
 
@@ -134,33 +96,4 @@ func awaitTrouble(t *testing.T, mg resource.ModernManaged, text string) {
 
 		return nil
 	})
-}
-
-func awaitGone(t *testing.T, o client.Object) {
-	t.Helper()
-
-	eventually(t, o.GetName()+" to be gone", func(ctx context.Context) error {
-		err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(o), o)
-		if err == nil {
-			return fmt.Errorf("it is there: %v", conditions(o))
-		}
-
-		return client.IgnoreNotFound(err)
-	})
-}
-
-func conditions(o client.Object) []string {
-	mg, ok := o.(resource.ModernManaged)
-	if !ok {
-		return nil
-	}
-
-	var all []string
-
-	for _, t := range []xpv1.ConditionType{xpv1.TypeReady, xpv1.TypeSynced} {
-		c := mg.GetCondition(t)
-		all = append(all, fmt.Sprintf("%s=%s %s %s", c.Type, c.Status, c.Reason, c.Message))
-	}
-
-	return all
 }

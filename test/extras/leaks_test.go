@@ -16,12 +16,13 @@ import (
 	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // leaks returns an error if a secret that was used stands in the provider's log,
 // in an event or in a resource, or if the Terraform provider logs anything.
 func leaks() error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
 	defer cancel()
 
 	log, err := bed.WholeLog()

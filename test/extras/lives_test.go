@@ -15,6 +15,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
+	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/direct"
 )
 
@@ -114,8 +115,8 @@ func (l life) polls(t *testing.T, p *direct.Provider) int {
 func (l life) awaitPolls(t *testing.T, p *direct.Provider, more int) {
 	begin := l.polls(t, p)
 
-	eventually(t, fmt.Sprintf("%d polls", more), func(ctx context.Context) error {
-		n, err := p.Reconciles(ctx, l.kind)
+	await.For(t, fmt.Sprintf("%d polls", more), func() error {
+		n, err := p.Reconciles(t.Context(), l.kind)
 		if err == nil && n < begin+more {
 			err = fmt.Errorf("there were %d", n-begin)
 		}
@@ -139,7 +140,7 @@ func (l life) heal(t *testing.T) {
 	}
 
 	bed.Wire.Stop(nil)
-	eventually(t, "it to be as it should", func(ctx context.Context) error { return l.there(ctx, false) })
+	await.For(t, "it to be as it should", func() error { return l.there(t.Context(), false) })
 }
 
 // changeIt changes the resource while the server refuses to write, and lets it
@@ -150,7 +151,7 @@ func (l life) changeIt(t *testing.T, mg resource.ModernManaged) {
 	}
 
 	refuseWrites(t)
-	change(t, mg, l.change)
+	await.Change(t, bed.Kube, mg, l.change)
 	awaitTrouble(t, mg, "rejects the credentials")
 	must(t, l.there(t.Context(), false))
 
@@ -179,11 +180,11 @@ func (l life) changeFixed(t *testing.T, mg resource.ModernManaged) {
 		t.Skip("all of it can be changed")
 	}
 
-	change(t, mg, func(mg resource.ModernManaged) { l.fixed(mg, "other") })
+	await.Change(t, bed.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "other") })
 	awaitTrouble(t, mg, "cannot change")
 	must(t, l.there(t.Context(), l.change != nil))
 
-	change(t, mg, func(mg resource.ModernManaged) { l.fixed(mg, "") })
+	await.Change(t, bed.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "") })
 	awaitSettled(t, mg)
 }
 
@@ -207,7 +208,7 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 
 	// It goes without what is not its own.
 	must(t, bed.Kube.Delete(t.Context(), second))
-	awaitGone(t, second)
+	await.Gone(t, bed.Kube, second)
 	must(t, l.there(t.Context(), l.change != nil))
 
 	// It is adopted by name, and left behind.
@@ -219,7 +220,7 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 	awaitSettled(t, second)
 
 	must(t, bed.Kube.Delete(t.Context(), second))
-	awaitGone(t, second)
+	await.Gone(t, bed.Kube, second)
 	must(t, l.there(t.Context(), l.change != nil))
 }
 
@@ -251,12 +252,12 @@ func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
 	if l.keeps != "" {
 		awaitTrouble(t, mg, l.keeps)
 		must(t, l.there(t.Context(), l.change != nil))
-		change(t, mg, func(mg resource.ModernManaged) { mg.SetFinalizers(nil) })
+		await.Change(t, bed.Kube, mg, func(mg resource.ModernManaged) { mg.SetFinalizers(nil) })
 
 		return
 	}
 
-	awaitGone(t, mg)
+	await.Gone(t, bed.Kube, mg)
 	must(t, l.gone(t.Context()))
 }
 
