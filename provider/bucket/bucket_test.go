@@ -64,12 +64,12 @@ func (f *fakeServer) call(name string) error {
 }
 
 // LookAtBuckets answers with the one bucket, where looks are counted.
-func (f *fakeServer) LookAtBuckets(context.Context, func(string) bool) (map[string]minio.BucketFiles, bool) {
+func (f *fakeServer) LookAtBuckets(context.Context, func(string) bool) map[string]minio.BucketFiles {
 	if f.look == nil {
-		return nil, false
+		return nil
 	}
 
-	return map[string]minio.BucketFiles{"photos": minio.BucketFiles(f.look)}, true
+	return map[string]minio.BucketFiles{"photos": minio.BucketFiles(f.look)}
 }
 
 func (f *fakeServer) ExportBucketMetadata(context.Context, string) (io.ReadCloser, error) {

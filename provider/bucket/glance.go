@@ -84,7 +84,7 @@ func (g *glances) forget(b *v1alpha1.Bucket) {
 
 // looker is who looks at all buckets at once.
 type looker interface {
-	LookAtBuckets(ctx context.Context, keep func(file string) bool) (map[string]minio.BucketFiles, bool)
+	LookAtBuckets(ctx context.Context, keep func(file string) bool) map[string]minio.BucketFiles
 }
 
 // look returns a bucket's settings, and whether this is but a poll. For that a look
@@ -95,8 +95,7 @@ func (e *external) look(ctx context.Context, b *v1alpha1.Bucket) (s settings, ro
 
 	routine = e.glances.routine(b)
 	if routine {
-		all, _ := e.all.LookAtBuckets(ctx, isSetting)
-		if files, there := all[name]; there {
+		if files, there := e.all.LookAtBuckets(ctx, isSetting)[name]; there {
 			if amiss, err := differences(b, settings(files)); err == nil && len(amiss) == 0 {
 				return settings(files), true, nil
 			}

@@ -34,20 +34,20 @@ type look struct {
 	pays bool
 }
 
-// at returns what was told, or false where the caller should ask by itself. take
-// takes another look.
-func (l *look) at(now time.Time, take func() (map[string]BucketFiles, error)) (map[string]BucketFiles, bool) {
+// at returns what was told, or nil where the caller should ask by itself. take takes
+// another look.
+func (l *look) at(now time.Time, take func() (map[string]BucketFiles, error)) map[string]BucketFiles {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	if l.age == 0 {
-		return nil, false
+		return nil
 	}
 
 	l.askers++
 
 	if l.buckets != nil && now.Sub(l.taken) < l.age {
-		return l.buckets, true
+		return l.buckets
 	}
 
 	enough := l.askers > max(minAskers, len(l.buckets)/askerShare)
@@ -58,7 +58,7 @@ func (l *look) at(now time.Time, take func() (map[string]BucketFiles, error)) (m
 	}
 
 	if !enough && !l.pays {
-		return nil, false
+		return nil
 	}
 
 	buckets, err := take()
@@ -66,12 +66,12 @@ func (l *look) at(now time.Time, take func() (map[string]BucketFiles, error)) (m
 		// Whoever asks by itself learns what is wrong. The next try is an age away.
 		l.pays, l.askers, l.since = false, 0, now
 
-		return nil, false
+		return nil
 	}
 
 	l.buckets, l.taken = buckets, now
 
-	return buckets, true
+	return buckets
 }
 
 // forget makes what was told of no use: something has changed since.
@@ -84,12 +84,12 @@ func (l *look) forget() {
 
 // LookAtBuckets returns the files in which the server keeps the settings of each
 // of its buckets, as they were at some moment not longer ago than the server's
-// look age (see WithLooks). It returns false where the caller should ask about its
-// bucket alone. Files that keep does not want are left out; all callers must want
+// look age (see WithLooks), or nil where the caller should ask about its bucket alone.
+// Files that keep does not want are left out; all callers must want
 // the same. Nobody may change what is returned.
 //
 // It costs one call for all who ask within that age.
-func (s *Server) LookAtBuckets(ctx context.Context, keep func(file string) bool) (map[string]BucketFiles, bool) {
+func (s *Server) LookAtBuckets(ctx context.Context, keep func(file string) bool) map[string]BucketFiles {
 	return s.look.at(time.Now(), func() (map[string]BucketFiles, error) {
 		archive, err := s.ExportBucketMetadata(ctx, "")
 		if err != nil {

@@ -223,7 +223,7 @@ func TestBucketsForgetLooks(t *testing.T) {
 	look := func() {
 		for _, srv := range servers {
 			for range 10 {
-				_, _ = srv.LookAtBuckets(t.Context(), func(string) bool { return true })
+				_ = srv.LookAtBuckets(t.Context(), func(string) bool { return true })
 			}
 		}
 	}
