@@ -35,7 +35,8 @@ func Kind() kind.Kind[*v1alpha1.Bucket] {
 				live: kube.Live, glances: glances, now: time.Now,
 			}
 		},
-		PolledTogether: true,
+		// Polls are answered by looks of others, which may be so old.
+		PollWithin: 1 - 1.0/kind.LookShare,
 	}
 }
 

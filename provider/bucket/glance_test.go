@@ -8,7 +8,16 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/kind"
 )
+
+// TestPollWithin wants a look that answers a poll at its latest to be of the poll
+// interval still.
+func TestPollWithin(t *testing.T) {
+	if got := Kind().PollWithin + 1.0/kind.LookShare; got > 1 {
+		t.Errorf("What changed right after a look is found after %g intervals", got)
+	}
+}
 
 // TestPolls looks at a Bucket whose server has looks at all buckets, too.
 func TestPolls(t *testing.T) {

@@ -45,8 +45,8 @@ const (
 	firstRetry = 20 * time.Millisecond
 	lastRetry  = 15 * time.Second
 
-	// spreadShare is the part of the poll interval over which polls are spread, so
-	// that resources that were made together are not polled together for ever.
+	// spreadShare is the part of the time between polls over which they are spread,
+	// so that resources that were made together are not polled together for ever.
 	spreadShare = 10
 )
 
@@ -74,28 +74,28 @@ type Kind[T resource.ModernManaged] struct {
 	// PublishesSecret says that resources of the kind publish connection Secrets,
 	// and are to be looked at when somebody deletes or edits one.
 	PublishesSecret bool
-	// PolledTogether says that polls of the kind may be answered by a look at all of
-	// a server that was taken before, see LookShare.
-	PolledTogether bool
+	// PollWithin is the part of the poll interval within which a resource that is up
+	// to date is looked at again; 0 means all of it. It is less where a look does not
+	// tell all that is so at its moment, so that what changed is found within the
+	// interval nevertheless.
+	PollWithin float64
 	// Wake yields resources that are to be looked at now. It may be nil.
 	Wake <-chan cevent.GenericEvent
 }
 
 // LookShare is the part of the poll interval that a look at all buckets of a server
-// may be old to answer polls, see minio.WithLooks. Their polls are as much sooner, so
-// that what changed is found within the interval.
+// may be old to answer polls, see minio.WithLooks.
 const LookShare = 5
 
 // pollInterval returns how long a resource that is up to date can wait for the
-// next look: somewhat less than interval, or until the kind says that something is
+// next look: somewhat less than it may, or until the kind says that something is
 // due.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
-	longest := interval
-	if k.PolledTogether {
-		longest -= interval / LookShare
+	if k.PollWithin > 0 {
+		interval = time.Duration(k.PollWithin * float64(interval))
 	}
 
-	after := longest - rand.N(interval/spreadShare+1) //nolint:gosec // It is no secret.
+	after := interval - rand.N(interval/spreadShare+1) //nolint:gosec // It is no secret.
 
 	obj, ok := mg.(T)
 	if k.Next == nil || !ok {

@@ -143,9 +143,9 @@ func TestPollInterval(t *testing.T) {
 			reason: "A poll that looks by itself may take all of the interval.",
 			least:  9 * time.Minute, most: interval,
 		},
-		"Together": {
-			reason: "A look that others asked for may be a fifth of the interval old.",
-			kind:   Kind[*v1alpha1.Bucket]{PolledTogether: true},
+		"Sooner": {
+			reason: "A look may be a fifth of the interval old.",
+			kind:   Kind[*v1alpha1.Bucket]{PollWithin: 0.8},
 			least:  7 * time.Minute, most: 8 * time.Minute,
 		},
 		"Due": {

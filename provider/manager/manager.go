@@ -51,7 +51,7 @@ const stateMetricsInterval = time.Minute
 type Flags struct {
 	Debug bool `help:"Log every reconcile." short:"d"`
 
-	PollInterval         time.Duration `default:"10m" help:"How often a resource that is up to date is compared with the server."`
+	PollInterval         time.Duration `default:"10m" help:"How long a change behind the provider's back may stay: each resource is compared with the server as often as that takes."`
 	MaxReconcileRate     int           `default:"100" help:"How many reconciles may start a second, over all kinds."`
 	MaxConcurrency       int           `default:"10"  help:"How many reconciles of each kind may run at once."`
 	LeaderElection       bool          `default:"true" help:"Let only one of several replicas reconcile." negatable:""`

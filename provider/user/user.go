@@ -40,6 +40,8 @@ func Kind() kind.Kind[*v1alpha1.User] {
 			}
 		},
 		Next: next,
+		// Policy and key take turns.
+		PollWithin: 1.0 / 2,
 	}
 }
 
