@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -42,29 +41,6 @@ func TestFinishing(t *testing.T) {
 
 			if _, err := f.Reconcile(ctx, reconcile.Request{}); !errors.Is(err, tc.want) {
 				t.Errorf("%s\nReconcile(...): want %v, got %v", tc.reason, tc.want, err)
-			}
-		})
-	}
-}
-
-func TestSecretTouched(t *testing.T) {
-	before, after := newCredentials("team-a"), newCredentials("team-a")
-	before.ResourceVersion, after.ResourceVersion = "1", "2"
-
-	p := secretTouched()
-
-	for name, tc := range map[string]struct {
-		reason    string
-		got, want bool
-	}{
-		"Published": {reason: "A Secret that appears was just published.", got: p.Create(event.CreateEvent{Object: after})},
-		"Edited":    {reason: "An edit may take the key away.", got: p.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}), want: true},
-		"Resync":    {reason: "The cache's own rounds are no edits.", got: p.Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after})},
-		"Deleted":   {reason: "A key that is gone is to be replaced.", got: p.Delete(event.DeleteEvent{Object: after}), want: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if tc.got != tc.want {
-				t.Errorf("%s\nwant %t, got %t", tc.reason, tc.want, tc.got)
 			}
 		})
 	}

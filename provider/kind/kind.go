@@ -135,7 +135,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 
 	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
-	r := newReconciler(mgr, o, servers, k, record)
+	kube := mgr.GetClient()
 
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
@@ -143,22 +143,26 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 		For(k.Object, builder.WithPredicates(resource.DesiredStateChanged()))
 
 	if k.PublishesSecret {
-		b = watchSecrets(b, mgr, k.Object)
+		secrets := newSecretClient(kube, mgr.GetCache(), k.GVK)
+		b, kube = watchSecrets(b, mgr, k.Object, secrets), secrets
 	}
 
 	if k.Wake != nil {
 		b = b.WatchesRawSource(source.Channel(k.Wake, &handler.EnqueueRequestForObject{}))
 	}
 
+	r := newReconciler(mgr, kube, o, servers, k, record)
+
 	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
 }
 
-// newReconciler returns the reconciler of the kind.
-func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T], record changeRecorder) reconcile.Reconciler {
-	quiet := quietManager{Manager: mgr, client: newQuietClient[T](mgr.GetClient(), record.forget)}
+// newReconciler returns the reconciler of the kind, which reads and writes through
+// kube.
+func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Client, o xpcontroller.Options, servers *Servers, k Kind[T], record changeRecorder) reconcile.Reconciler {
+	quiet := quietManager{Manager: mgr, client: newQuietClient[T](kube, record.forget)}
 
 	opts := []managed.ReconcilerOption{
-		managed.WithTypedExternalConnector(newConnector(mgr, servers, k)),
+		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),
 		managed.WithDeterministicExternalName(true),
 		// External names follow from the resource and are recorded by Create,
 		// see Owns; so none is set beforehand.
@@ -185,8 +189,8 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Op
 }
 
 // newConnector returns what finds the server of a resource.
-func newConnector[T resource.ModernManaged](mgr ctrl.Manager, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
-	tracker := resource.NewProviderConfigUsageTracker(mgr.GetClient(), &v1alpha1.ProviderConfigUsage{})
+func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
+	tracker := resource.NewProviderConfigUsageTracker(kube, &v1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
 		// In a namespace that is being deleted the record may be gone already
@@ -202,7 +206,7 @@ func newConnector[T resource.ModernManaged](mgr ctrl.Manager, servers *Servers, 
 			return nil, err
 		}
 
-		return newExplained(k.Client(Kube{Reader: mgr.GetClient(), Live: mgr.GetAPIReader()}, srv), mg), nil
+		return newExplained(k.Client(Kube{Reader: kube, Live: live}, srv), mg), nil
 	})
 }
 

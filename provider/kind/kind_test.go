@@ -87,7 +87,7 @@ func TestReconciler(t *testing.T) {
 		ChangeLogOptions: &xpcontroller.ChangeLogOptions{ChangeLogger: logged},
 	}
 	mgr := manager{Manager: &fake.Manager{Client: l, Scheme: newScheme(t)}}
-	r := newReconciler(mgr, o, NewServers(l), k, newChangeRecorder(events))
+	r := newReconciler(mgr, l, o, NewServers(l), k, newChangeRecorder(events))
 
 	look := func() reconcile.Result {
 		t.Helper()

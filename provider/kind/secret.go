@@ -1,8 +1,13 @@
 package kind
 
 import (
+	"context"
+	"sync"
+
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -16,7 +21,7 @@ import (
 
 // SecretCache says which Secrets a manager's cache may hold: those that resources
 // publish their connection in. Only their metadata is asked for, so the cache
-// holds no credential; whoever reads a Secret asks the API server.
+// holds no credential of others; see secretClient for those of our own.
 func SecretCache() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&corev1.Secret{}: {Field: fields.OneTermEqualSelector("type", string(resource.SecretTypeConnection))},
@@ -25,23 +30,146 @@ func SecretCache() map[client.Object]cache.ByObject {
 
 // watchSecrets has the owner of a connection Secret looked at when somebody
 // deletes or edits the Secret.
-func watchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object) *builder.Builder {
+func watchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, secrets *secretClient) *builder.Builder {
 	return b.Watches(&corev1.Secret{},
 		handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), owner, handler.OnlyControllerOwner()),
-		builder.OnlyMetadata, builder.WithPredicates(secretTouched()))
+		builder.OnlyMetadata, builder.WithPredicates(secrets.touched()))
 }
 
-// secretTouched passes what may take a connection away: a Secret that is deleted
-// or edited. One that appears was published just now, or is there when the
-// provider starts, which looks at everything anyway. Edits include those of the
-// owner's own reconcile, which lead to one look more, at which nothing is left
-// to do.
-func secretTouched() predicate.Predicate {
+// secretClient is a client that reads each version of a connection Secret of one
+// kind of owner from the API server once. Each look at an owner reads its Secret
+// twice, to use the key and to compare what is published; asking the API server
+// each time would grow with the number of resources.
+//
+// Which version is the latest is told by a cache of metadata. It lags behind by
+// moments, but never behind what was written through this client.
+type secretClient struct {
+	client.Client
+
+	// cache of the metadata of connection Secrets.
+	cache client.Reader
+	// owner is the kind of those who publish.
+	owner schema.GroupVersionKind
+
+	mu sync.Mutex
+	// known Secrets are what was read of the versions that the cache held then.
+	known map[client.ObjectKey]*corev1.Secret
+}
+
+func newSecretClient(c client.Client, metadata client.Reader, owner schema.GroupVersionKind) *secretClient {
+	return &secretClient{Client: c, cache: metadata, owner: owner, known: make(map[client.ObjectKey]*corev1.Secret)}
+}
+
+// Get reads an object.
+func (c *secretClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	s, ok := obj.(*corev1.Secret)
+	if !ok {
+		return c.Client.Get(ctx, key, obj, opts...)
+	}
+
+	if c.recall(ctx, key, s) {
+		return nil
+	}
+
+	if err := c.Client.Get(ctx, key, s, opts...); err != nil {
+		return err
+	}
+
+	c.remember(ctx, key, s)
+
+	return nil
+}
+
+// Update writes an object.
+func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	defer c.forget(obj)
+
+	return c.Client.Update(ctx, obj, opts...)
+}
+
+// Patch changes an object.
+func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	defer c.forget(obj)
+
+	return c.Client.Patch(ctx, obj, patch, opts...)
+}
+
+// recall copies into s what was read of a Secret, and reports whether that is its
+// latest version.
+func (c *secretClient) recall(ctx context.Context, key client.ObjectKey, s *corev1.Secret) bool {
+	c.mu.Lock()
+	known := c.known[key]
+	c.mu.Unlock()
+
+	if known == nil || known.ResourceVersion != c.version(ctx, key) {
+		return false
+	}
+
+	known.DeepCopyInto(s)
+
+	return true
+}
+
+// remember keeps what was read of a Secret if that is the version that the cache
+// holds, so that the cache will tell when it is out of date. What is not published
+// by an owner of the kind is none of this client's business.
+func (c *secretClient) remember(ctx context.Context, key client.ObjectKey, s *corev1.Secret) {
+	owner := metav1.GetControllerOf(s)
+	if owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
+		return
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if s.ResourceVersion == c.version(ctx, key) {
+		c.known[key] = s.DeepCopy()
+		c.known[key].ManagedFields = nil
+	}
+}
+
+// version returns the version of a Secret that the cache holds; nothing if it holds
+// none.
+func (c *secretClient) version(ctx context.Context, key client.ObjectKey) string {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+
+	if err := c.cache.Get(ctx, key, m); err != nil {
+		return ""
+	}
+
+	return m.ResourceVersion
+}
+
+// forget forgets what was read of a Secret.
+func (c *secretClient) forget(obj client.Object) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	delete(c.known, client.ObjectKeyFromObject(obj))
+}
+
+// touched passes what may take a connection away: a Secret that is deleted or
+// edited, of which it also forgets what was read. One that appears was published
+// just now, or is there when the provider starts, which looks at everything anyway.
+// Edits include those of the owner's own reconcile, which lead to one look more, at
+// which nothing is left to do.
+func (c *secretClient) touched() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {
-			return e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion()
+			if e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion() {
+				return false
+			}
+
+			c.forget(e.ObjectNew)
+
+			return true
 		},
-		DeleteFunc: func(event.DeleteEvent) bool { return true },
+		DeleteFunc: func(e event.DeleteEvent) bool {
+			c.forget(e.Object)
+
+			return true
+		},
 	}
 }

@@ -1,0 +1,228 @@
+package kind
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+func TestSecretTouched(t *testing.T) {
+	before, after := newCredentials("team-a"), newCredentials("team-a")
+	before.ResourceVersion, after.ResourceVersion = "1", "2"
+
+	p := newSecretClient(nil, nil, v1alpha1.UserKind).touched()
+
+	for name, tc := range map[string]struct {
+		reason    string
+		got, want bool
+	}{
+		"Published": {reason: "A Secret that appears was just published.", got: p.Create(event.CreateEvent{Object: after})},
+		"Edited":    {reason: "An edit may take the key away.", got: p.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}), want: true},
+		"Resync":    {reason: "The cache's own rounds are no edits.", got: p.Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after})},
+		"Deleted":   {reason: "A key that is gone is to be replaced.", got: p.Delete(event.DeleteEvent{Object: after}), want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.got != tc.want {
+				t.Errorf("%s\nwant %t, got %t", tc.reason, tc.want, tc.got)
+			}
+		})
+	}
+}
+
+// published returns a connection Secret with a key, of an owner of a kind.
+func published(kind, key string) *corev1.Secret {
+	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
+	u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: "photos"})
+
+	s := resource.LocalConnectionSecretFor(u, v1alpha1.UserKind.GroupVersion().WithKind(kind))
+	s.Data = map[string][]byte{"key": []byte(key)}
+
+	return s
+}
+
+// TestSecretClient reads a Secret, does something, and reads it again.
+func TestSecretClient(t *testing.T) {
+	// world is the API server, and a cache that is brought up to date by hand.
+	type world struct {
+		server, cache client.WithWatch
+		secrets       *secretClient
+	}
+
+	sync := func(t *testing.T, w world) {
+		t.Helper()
+
+		s := &corev1.Secret{}
+		if err := w.server.Get(t.Context(), client.ObjectKeyFromObject(published("User", "")), s); err != nil {
+			t.Fatal(err)
+		}
+
+		seen := &corev1.Secret{}
+		if err := w.cache.Get(t.Context(), client.ObjectKeyFromObject(s), seen); err != nil {
+			t.Fatal(err)
+		}
+
+		for seen.ResourceVersion != s.ResourceVersion {
+			seen.Data = map[string][]byte{"version": []byte(seen.ResourceVersion)}
+			if err := w.cache.Update(t.Context(), seen); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	edit := func(t *testing.T, c client.Client) *corev1.Secret {
+		t.Helper()
+
+		s := published("User", "another")
+		patch := client.MergeFrom(published("User", "first"))
+
+		if err := c.Patch(t.Context(), s, patch); err != nil {
+			t.Fatal(err)
+		}
+
+		return s
+	}
+
+	cases := map[string]struct {
+		reason string
+		// owner is the kind that controls the Secret; User if it is empty.
+		owner string
+		do    func(t *testing.T, w world)
+		// reads of the API server that the second reading makes, and what it reads.
+		reads int
+		want  string
+		// kept says that something is kept at the end.
+		kept bool
+	}{
+		"Same": {
+			reason: "What was read of the latest version is not read again.",
+			do:     func(*testing.T, world) {},
+			want:   "first",
+			kept:   true,
+		},
+		"Edited": {
+			reason: "A later version is read.",
+			do:     func(t *testing.T, w world) { t.Helper(); edit(t, w.server); sync(t, w) },
+			reads:  1,
+			want:   "another",
+			kept:   true,
+		},
+		"CacheBehindOwnWrite": {
+			reason: "What was written through the client is read, though the cache does not know it, and not kept before it does.",
+			do:     func(t *testing.T, w world) { t.Helper(); edit(t, w.secrets) },
+			reads:  1,
+			want:   "another",
+		},
+		"CacheBehindOwnUpdate": {
+			reason: "However it was written.",
+			do: func(t *testing.T, w world) {
+				t.Helper()
+
+				if err := w.secrets.Update(t.Context(), published("User", "another")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			reads: 1,
+			want:  "another",
+		},
+		"Touched": {
+			reason: "Of what was edited nothing is kept, whether it is read again or not.",
+			do: func(t *testing.T, w world) {
+				t.Helper()
+
+				before := published("User", "first")
+				before.ResourceVersion = "1"
+				w.secrets.touched().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: edit(t, w.server)})
+
+				if len(w.secrets.known) > 0 {
+					t.Error("What was edited is still known.")
+				}
+			},
+			reads: 1,
+			want:  "another",
+		},
+		"Deleted": {
+			reason: "What is gone is gone.",
+			do: func(t *testing.T, w world) {
+				t.Helper()
+
+				s := published("User", "first")
+				if err := w.server.Delete(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+
+				if err := w.cache.Delete(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+
+				w.secrets.touched().Delete(event.DeleteEvent{Object: s})
+			},
+			reads: 1,
+		},
+		"OfAnother": {
+			reason: "What others publish is not kept.",
+			owner:  "Bucket",
+			do:     func(*testing.T, world) {},
+			reads:  1,
+			want:   "first",
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if tc.owner == "" {
+				tc.owner = "User"
+			}
+
+			s, reads := published(tc.owner, "first"), 0
+			build := func() *fake.ClientBuilder {
+				return fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(s.DeepCopy())
+			}
+			w := world{cache: build().Build(), server: build().WithInterceptorFuncs(interceptor.Funcs{
+				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+					reads++
+					return c.Get(ctx, key, obj, opts...)
+				},
+			}).Build()}
+			w.secrets = newSecretClient(w.server, w.cache, v1alpha1.UserKind)
+
+			read := func() string {
+				got := &corev1.Secret{Data: map[string][]byte{}}
+				if err := w.secrets.Get(t.Context(), client.ObjectKeyFromObject(s), got); err != nil && !kerrors.IsNotFound(err) {
+					t.Fatal(err)
+				}
+
+				// What was kept is not what is handed out.
+				key := string(got.Data["key"])
+				got.Data["key"] = []byte("scribbled over")
+
+				return key
+			}
+
+			read()
+			tc.do(t, w)
+
+			reads = 0
+			got := read()
+
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\nkey: -want, +got:\n%s", tc.reason, diff)
+			}
+
+			if kept := len(w.secrets.known) > 0; reads != tc.reads || kept != tc.kept {
+				t.Errorf("%s\nwant %d reads and kept %t, got %d and %t", tc.reason, tc.reads, tc.kept, reads, kept)
+			}
+		})
+	}
+}
