@@ -55,8 +55,8 @@ lint: dev ## Run the linters, import laws among them.
 	@"$$($(DEV) tool golangci-lint)" run ./...
 
 .PHONY: unit
-unit: ## Run the tests that need no server.
-	@go test $(GOFLAGS_PRODUCT) ./...
+unit: ## Run the tests that need no server, with the race detector.
+	@go test -race $(GOFLAGS_PRODUCT) ./...
 
 .PHONY: packages
 packages: dev ## Build the packages into _output; push them if REGISTRY is set.
@@ -76,7 +76,7 @@ demo: dev ## Show the main job end to end: claim, use, delete.
 
 .PHONY: direct
 direct: ## Test each provider alone: killed at every write, its calls counted. Needs no platform and no root.
-	@go test -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/direct/... ./test/extras/...
+	@go test -race -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/direct/... ./test/extras/...
 
 .PHONY: render
 render: ## Run the function's cases through Crossplane's own composition code. Needs no platform and no root.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"github.com/minio/madmin-go/v3"
 	"golang.org/x/sync/errgroup"
@@ -47,10 +48,13 @@ type Bed struct {
 	binary   string
 	config   string
 	children *children
-	all      []*process
 	servers  []*http.Server
 	ca       *pki.CA
 	cluster  *cluster
+
+	// mu guards all, to which servers are added that start at the same time.
+	mu  sync.Mutex
+	all []*process
 }
 
 // Options say what a bed is made for. Paths are relative to the root of the clone.
@@ -261,6 +265,9 @@ func (b *Bed) credentials(ctx context.Context, s *Storage) (accessKey, secretKey
 func (b *Bed) run(name string, env []string, argv ...string) (*process, error) {
 	p, err := b.children.start(name, env, argv...)
 	if err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+
 		b.all = append(b.all, p)
 	}
 
