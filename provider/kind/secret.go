@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
@@ -80,6 +82,16 @@ func (c *secretClient) Get(ctx context.Context, key client.ObjectKey, obj client
 	return nil
 }
 
+// Create makes an object, but no connection Secret that holds nothing. The runtime
+// publishes what it observed, which before something is created is nothing.
+func (c *secretClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+	if s, ok := obj.(*corev1.Secret); ok && len(s.Data) == 0 {
+		return nil
+	}
+
+	return c.Client.Create(ctx, obj, opts...)
+}
+
 // Update writes an object.
 func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	defer c.forget(obj)
@@ -87,11 +99,53 @@ func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...cl
 	return c.Client.Update(ctx, obj, opts...)
 }
 
-// Patch changes an object.
+// Patch changes an object. A connection Secret holds afterwards what is published,
+// and nothing else; if nothing is, it stays as it is.
 func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	defer c.forget(obj)
 
-	return c.Client.Patch(ctx, obj, patch, opts...)
+	s, ok := obj.(*corev1.Secret)
+	if !ok {
+		return c.Client.Patch(ctx, obj, patch, opts...)
+	}
+
+	whole, err := replaceData(s, patch)
+	if err != nil || whole == nil {
+		return err
+	}
+
+	return c.Client.Patch(ctx, obj, whole, opts...)
+}
+
+// replaceData returns a patch that also takes away the data of a Secret that a patch
+// of the runtime does not mention, or nil if that mentions none. The runtime merges
+// what is published, all of it, into what is there: what once was published, or added
+// by hand, would stay, and be patched again at each look.
+func replaceData(s *corev1.Secret, patch client.Patch) (client.Patch, error) {
+	content, err := patch.Data(s)
+	if err != nil {
+		return nil, errors.Wrapf(err, "cannot read what is published in Secret %q", s.GetName())
+	}
+
+	published := make(map[string]any)
+	if err := json.Unmarshal(content, &published); err != nil {
+		return nil, errors.Wrapf(err, "cannot read what is published in Secret %q", s.GetName())
+	}
+
+	data, _ := published["data"].(map[string]any)
+	if len(data) == 0 {
+		return nil, nil
+	}
+
+	for key := range s.Data {
+		if _, stays := data[key]; !stays {
+			data[key] = nil
+		}
+	}
+
+	content, err = json.Marshal(published)
+
+	return client.RawPatch(patch.Type(), content), errors.Wrapf(err, "cannot write what is published in Secret %q", s.GetName())
 }
 
 // recall copies into s what was read of a Secret, and reports whether that is its

@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
@@ -222,6 +224,84 @@ func TestSecretClient(t *testing.T) {
 
 			if kept := len(w.secrets.known) > 0; reads != tc.reads || kept != tc.kept {
 				t.Errorf("%s\nwant %d reads and kept %t, got %d and %t", tc.reason, tc.reads, tc.kept, reads, kept)
+			}
+		})
+	}
+}
+
+// TestEmptySecret wants no Secret to be made before there is something to publish.
+func TestEmptySecret(t *testing.T) {
+	c := newSecretClient(fake.NewClientBuilder().WithScheme(newScheme(t)).Build(), nil, v1alpha1.UserKind)
+
+	for name, tc := range map[string]struct {
+		reason string
+		data   map[string][]byte
+		want   bool
+	}{
+		"Empty": {reason: "Nothing is published in no Secret."},
+		"Full":  {reason: "A key is published.", data: published("User", "first").Data, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := published("User", "")
+			s.Name, s.Data = strings.ToLower(name), tc.data
+
+			if err := c.Create(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+
+			if err := c.Client.Get(t.Context(), client.ObjectKeyFromObject(s), s); (err == nil) != tc.want {
+				t.Errorf("%s\nwant it to be made: %t, got %v", tc.reason, tc.want, err)
+			}
+		})
+	}
+}
+
+// TestPublish publishes as the runtime does, in a Secret that holds something.
+func TestPublish(t *testing.T) {
+	type data = map[string][]byte
+
+	for name, tc := range map[string]struct {
+		reason  string
+		publish data
+		want    data
+		writes  int
+	}{
+		"Same":    {reason: "What is published already is not written.", publish: data{"key": []byte("first")}, want: data{"key": []byte("first")}},
+		"Another": {reason: "What is published replaces what was.", publish: data{"key": []byte("second")}, want: data{"key": []byte("second")}, writes: 1},
+		"Other":   {reason: "What is no longer published goes.", publish: data{"id": []byte("1")}, want: data{"id": []byte("1")}, writes: 1},
+		"Nothing": {reason: "Nothing is no reason to take away what is there.", want: data{"key": []byte("first")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			writes, s := 0, published("User", "first")
+			server := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(s).WithInterceptorFuncs(interceptor.Funcs{
+				Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+					writes++
+					return c.Patch(ctx, obj, patch, opts...)
+				},
+			}).Build()
+
+			u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
+			u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: s.Name})
+
+			p := managed.NewAPILocalSecretPublisher(newSecretClient(server, server, v1alpha1.UserKind), newScheme(t))
+
+			// Once it is published, there is nothing left to do.
+			for range 2 {
+				if _, err := p.PublishConnection(t.Context(), u, tc.publish); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			if err := server.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(tc.want, s.Data); diff != "" {
+				t.Errorf("%s\n-want, +got:\n%s", tc.reason, diff)
+			}
+
+			if writes != tc.writes {
+				t.Errorf("%s\nwant %d writes, got %d", tc.reason, tc.writes, writes)
 			}
 		})
 	}

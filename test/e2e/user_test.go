@@ -264,6 +264,13 @@ func TestUserAccess(t *testing.T) {
 
 			return nil
 		})
+		await.For(t, "the Secret to name no bucket", func() error {
+			if b, named := publishedBy(t, u).Data["BUCKET_NAME"]; named {
+				return fmt.Errorf("it names %q", b)
+			}
+
+			return nil
+		})
 	})
 }
 
