@@ -140,7 +140,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(co).
-		For(k.Object, builder.WithPredicates(resource.DesiredStateChanged()))
+		For(k.Object, builder.WithPredicates(desiredStateChanged()))
 
 	if k.PublishesSecret {
 		secrets := newSecretClient(kube, mgr.GetCache(), k.GVK)
@@ -159,7 +159,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 // newReconciler returns the reconciler of the kind, which reads and writes through
 // kube.
 func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Client, o xpcontroller.Options, servers *Servers, k Kind[T], record changeRecorder) reconcile.Reconciler {
-	quiet := quietManager{Manager: mgr, client: newQuietClient[T](kube, record.forget)}
+	quiet := quietManager{Manager: mgr, client: newQuietClient[T](kube, mgr.GetAPIReader(), record.forget)}
 
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),

@@ -76,7 +76,7 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 
 	// The runtime writes the configuration and its status whenever a use of it
 	// comes or goes, hundreds of times while hundreds of claims are made.
-	quiet := newQuietClient[T](ownUses{Client: mgr.GetClient()}, record.forget)
+	quiet := newQuietClient[T](ownUses{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.forget)
 	quiet.updates = true
 
 	r := providerconfig.NewReconciler(quietManager{Manager: mgr, client: quiet}, kinds,

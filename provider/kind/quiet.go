@@ -11,6 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
 // quietManager is a manager whose client is another one.
@@ -32,9 +35,15 @@ func (m quietManager) GetClient() client.Client { return m.client }
 // through this client, and if it says the same. In any doubt it is made: a
 // version that is out of date then meets a conflict, and the reconcile is done
 // again.
+//
+// That is rare: an object whose last write the cache has not seen yet is read from
+// the API server. Its own writes wake a reconciler at once, sooner than the cache
+// knows of the last of them.
 type quietClient[T client.Object] struct {
 	client.Client
 
+	// live reads from the API server itself.
+	live client.Reader
 	// updates says that Update is left out too, not only that of the status.
 	updates bool
 	// gone is called with the key of an object that does not exist any more.
@@ -50,15 +59,24 @@ type quietClient[T client.Object] struct {
 // been carried out all the same.
 const unknown = ""
 
-func newQuietClient[T client.Object](c client.Client, gone func(client.ObjectKey)) *quietClient[T] {
-	return &quietClient[T]{Client: c, gone: gone, written: make(map[client.ObjectKey]string)}
+func newQuietClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) *quietClient[T] {
+	return &quietClient[T]{Client: c, live: live, gone: gone, written: make(map[client.ObjectKey]string)}
 }
 
 // Get reads an object.
 func (c *quietClient[T]) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := c.Client.Get(ctx, key, obj, opts...)
+	_, ours := obj.(T)
 
-	if _, ours := obj.(T); ours && kerrors.IsNotFound(err) {
+	if ours && err == nil && !c.current(obj) {
+		// What is read is decoded into what is there: fields that the latest version
+		// does not have would stay.
+		reflect.ValueOf(obj).Elem().SetZero()
+
+		err = c.live.Get(ctx, key, obj, opts...)
+	}
+
+	if ours && kerrors.IsNotFound(err) {
 		c.mu.Lock()
 		delete(c.written, key)
 		c.mu.Unlock()
@@ -115,7 +133,7 @@ func (c *quietClient[T]) says(ctx context.Context, obj client.Object, part func(
 	}
 
 	cached, ok := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(obj).Elem()))
-	if !ok || c.Get(ctx, client.ObjectKeyFromObject(obj), cached) != nil {
+	if !ok || c.Client.Get(ctx, client.ObjectKeyFromObject(obj), cached) != nil {
 		return false
 	}
 
@@ -144,6 +162,21 @@ func (c *quietClient[T]) current(cached client.Object) bool {
 	return true
 }
 
+// created reports whether all that a status has to say is that the object was created
+// a moment ago, which is what was stored last. What comes of it is found out by the
+// next look, which follows at once, and then written.
+func (c *quietClient[T]) created(obj client.Object) bool {
+	mg, ok := obj.(resource.Managed)
+	if !ok || mg.GetCondition(xpv1.TypeReady).Reason != xpv1.ReasonCreating || mg.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
+		return false
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.written[client.ObjectKeyFromObject(obj)] == obj.GetResourceVersion()
+}
+
 // quietStatus leaves out updates of a status that change nothing.
 type quietStatus[T client.Object] struct {
 	client.SubResourceWriter
@@ -153,7 +186,7 @@ type quietStatus[T client.Object] struct {
 
 // Update writes the status of an object.
 func (w *quietStatus[T]) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
-	if w.client.says(ctx, obj, status) {
+	if w.client.created(obj) || w.client.says(ctx, obj, status) {
 		return nil
 	}
 
