@@ -3,6 +3,7 @@ package kind
 import (
 	"context"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,6 +20,11 @@ import (
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
+
+// countEvery is how often the uses of one configuration are counted at most. Each
+// time all of them are listed and their number is written, and hundreds may come or
+// go in a second.
+const countEvery = time.Second
 
 // SetupProviderConfigs adds, for each kind of provider configuration, the
 // controller that counts its users and keeps those in use from being deleted,
@@ -74,8 +80,7 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 
 	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
 
-	// The runtime writes the configuration and its status whenever a use of it
-	// comes or goes, hundreds of times while hundreds of claims are made.
+	// The runtime writes the configuration and its status whenever it counts.
 	quiet := newQuietClient[T](ownUses{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.forget)
 	quiet.updates = true
 
@@ -88,7 +93,7 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 		WithOptions(o.ForControllerRuntime()).
 		For(config).
 		Watches(&v1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
-		Complete(ratelimiter.NewReconciler(name, inNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter))
+		Complete(newPaced(ratelimiter.NewReconciler(name, inNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter), countEvery))
 
 	return errors.Wrapf(err, "cannot set up the controller of %s", gvk.Kind)
 }
