@@ -54,7 +54,7 @@ func (e *external) published(ctx context.Context, u *v1alpha1.User) (minio.Secre
 // key before may still be there and gets its overlap once more.
 func (e *external) recallGeneration(u *v1alpha1.User, id string) {
 	s := &u.Status.AtProvider
-	if s.AccessKeyID != "" || s.Generation > 0 || id == "" {
+	if s.AccessKeyID != "" || s.Generation > 0 || id == "" || id == accessKey(u, 0) {
 		return
 	}
 
