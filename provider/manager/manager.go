@@ -58,6 +58,7 @@ type Flags struct {
 	LeaderElectionNS     string        `env:"POD_NAMESPACE" help:"Namespace of the leader election's Lease; the pod's own by default." name:"leader-election-namespace"`
 	MetricsAddress       string        `default:":8080" help:"Address of /metrics."`
 	HealthAddress        string        `default:":8081" help:"Address of /healthz and /readyz."`
+	PprofAddress         string        `help:"Address of Go's profiles, /debug/pprof; none by default."`
 	EnableChangeLogs     bool          `default:"false" help:"Send every change of a resource to the change log service, a sidecar, over its socket." name:"enable-changelogs"`
 	ChangeLogsSocket     string        `default:"/var/run/changelogs/changelogs.sock" help:"Path of that socket." name:"changelogs-socket-path"`
 	EnableManagementPols bool          `default:"true" help:"Honour spec.managementPolicies." name:"enable-management-policies" negatable:""`
@@ -141,6 +142,7 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 		// Source: https://github.com/kubernetes-sigs/controller-runtime/issues/3538.
 		Controller:             config.Controller{UsePriorityQueue: new(false)},
 		HealthProbeBindAddress: f.HealthAddress,
+		PprofBindAddress:       f.PprofAddress,
 		Metrics:                metricsserver.Options{BindAddress: f.MetricsAddress},
 		WebhookServer:          webhook.NewServer(hooks),
 		Cache:                  caches(),

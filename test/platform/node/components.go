@@ -88,7 +88,6 @@ func apiServerFlags() []string {
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-cluster-ip-range=" + serviceCIDR,
 		"--allow-privileged=true",
-		"--profiling=false",
 	}
 }
 
