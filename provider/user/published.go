@@ -39,6 +39,8 @@ func (e *external) published(ctx context.Context, u *v1alpha1.User) (minio.Secre
 		return "", errors.Wrapf(client.IgnoreNotFound(err), "cannot read connection Secret %q", name)
 	}
 
+	e.found.published = s.Data
+
 	id := string(s.Data[v1alpha1.ConnectionKeyAccessKeyID])
 	e.recallGeneration(u, id)
 

@@ -272,6 +272,42 @@ func TestCreateHealsAfterCrash(t *testing.T) {
 	}
 }
 
+// TestPublishesWhatDiffers wants what is published already not to be published again.
+func TestPublishesWhatDiffers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		change func(map[string][]byte)
+		want   bool
+	}{
+		"Same":   {reason: "There is nothing to write.", change: func(map[string][]byte) {}},
+		"Less":   {reason: "What was taken away is put back.", change: func(d map[string][]byte) { delete(d, v1alpha1.ConnectionKeyRegion) }, want: true},
+		"More":   {reason: "What was added is taken away.", change: func(d map[string][]byte) { d["note"] = []byte("mine") }, want: true},
+		"Edited": {reason: "What was edited is put back.", change: func(d map[string][]byte) { d[v1alpha1.ConnectionKeyRegion] = []byte("elsewhere") }, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newReadyBed(t)
+			b.store()
+
+			d := b.secret().Data
+			tc.change(d)
+			b.publish(d)
+
+			o, err := b.external().Observe(t.Context(), b.user)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if got := len(o.ConnectionDetails) > 0; got != tc.want {
+				t.Errorf("%s\nwant something to be published: %t, got %t", tc.reason, tc.want, got)
+			}
+
+			if !o.ResourceUpToDate || b.user.Status.AtProvider.PublishedHash == "" {
+				t.Errorf("%s\nwant the user to be in order, got %+v", tc.reason, b.user.Status)
+			}
+		})
+	}
+}
+
 // TestUpdateOfMissing updates a user that is missing, which the runtime asks for
 // where management policies allow updates but no creation.
 func TestUpdateOfMissing(t *testing.T) {
