@@ -2,6 +2,8 @@ package user
 
 import (
 	"context"
+	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync"
 
@@ -104,6 +106,9 @@ type proofs struct {
 type proof struct {
 	// hash of the connection details that were proven.
 	hash string
+	// policies is the hash of two documents that mean the same: the one that the user's
+	// policy should be, and the one that it is.
+	policies [sha256.Size]byte
 	// resourceVersion of the resource at the last look.
 	resourceVersion string
 	// keyNext says that the next look of a resource that has not changed is for
@@ -152,7 +157,36 @@ func (p *proofs) add(u *v1alpha1.User, hash string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	p.m[u.GetUID()] = &proof{hash: hash, resourceVersion: u.GetResourceVersion()}
+	next := proof{hash: hash, resourceVersion: u.GetResourceVersion()}
+	if known := p.m[u.GetUID()]; known != nil {
+		next.policies = known.policies
+	}
+
+	p.m[u.GetUID()] = &next
+}
+
+// samePolicy says whether the policy of a user means what it should. It compares what
+// it has not compared before: to parse two documents costs as much as a call.
+func (p *proofs) samePolicy(u *v1alpha1.User, want, got []byte) bool {
+	sum := sha256.Sum256(slices.Concat(want, []byte{0}, got))
+
+	p.mu.Lock()
+	known := p.m[u.GetUID()]
+	same := known != nil && known.policies == sum
+	p.mu.Unlock()
+
+	if same || !minio.SamePolicy(want, got) {
+		return same
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	if known := p.m[u.GetUID()]; known != nil {
+		known.policies = sum
+	}
+
+	return true
 }
 
 // forget forgets a user that is gone.

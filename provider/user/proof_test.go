@@ -6,40 +6,41 @@ import (
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// TestTurns polls a User whose policy and key take turns: both are looked at within
-// the poll interval.
-func TestTurns(t *testing.T) {
+// TestSamePolicy compares documents one after the other.
+func TestSamePolicy(t *testing.T) {
+	const (
+		read   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::photos/*"]}]}`
+		spaced = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::photos/*"}]}`
+		write  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::photos/*"]}]}`
+	)
+
 	u := &v1alpha1.User{}
-	u.UID, u.ResourceVersion = "1", "1"
+	u.UID = "1"
 
 	p := newProofs()
-	both := look{policy: true, key: true}
+	p.add(u, "hash")
 
-	if got := p.turn(u); got != both {
-		t.Errorf("Of a user that is not known all is looked at: got %+v", got)
-	}
-
-	p.add(u, "proven")
-
-	polls := int(1 / Kind().PollWithin)
-	seen := look{}
-
-	for range polls {
-		got := p.turn(u)
-		if got == both || got == (look{}) {
-			t.Errorf("A poll of what has not changed looks at one of policy and key: got %+v", got)
+	for _, step := range []struct {
+		reason    string
+		want, got string
+		same      bool
+	}{
+		{reason: "Two ways to write the same.", want: read, got: spaced, same: true},
+		{reason: "It is the same once more.", want: read, got: spaced, same: true},
+		{reason: "It was edited.", want: read, got: write},
+		{reason: "It is still edited.", want: read, got: write},
+		{reason: "It should be something else.", want: write, got: spaced},
+		{reason: "It was put back.", want: read, got: read, same: true},
+	} {
+		if got := p.samePolicy(u, []byte(step.want), []byte(step.got)); got != step.same {
+			t.Errorf("%s\nwant %t, got %t", step.reason, step.same, got)
 		}
 
-		seen = look{policy: seen.policy || got.policy, key: seen.key || got.key}
+		// What is proven of a key is none of the policy's business.
+		p.add(u, "hash")
 	}
 
-	if seen != both {
-		t.Errorf("The %d polls of an interval look at policy and key: got %+v", polls, seen)
-	}
-
-	u.ResourceVersion = "2"
-
-	if got := p.turn(u); got != both {
-		t.Errorf("Of a user that has changed all is looked at: got %+v", got)
+	if p.m[u.UID].policies == [32]byte{} {
+		t.Error("nothing is remembered")
 	}
 }

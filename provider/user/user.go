@@ -480,7 +480,7 @@ func (e *external) documentDiffers(ctx context.Context, u *v1alpha1.User) (bool,
 
 	got, exists, err := e.policy(ctx, policyName(u))
 
-	return !exists || !minio.SamePolicy(want, got), err
+	return !exists || !e.proofs.samePolicy(u, want, got), err
 }
 
 // policy returns a policy's document, and whether the policy exists.
