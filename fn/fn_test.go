@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -66,6 +67,38 @@ func TestRunFunctionIsDeterministic(t *testing.T) {
 		if diff := cmp.Diff(string(runCase(t, path)), string(runCase(t, path))); diff != "" {
 			t.Errorf("%s: -first, +second:\n%s", path, diff)
 		}
+	}
+}
+
+// TestNotReady runs cases in which a claim must not be ready, or nothing be composed,
+// whatever their golden files come to say.
+func TestNotReady(t *testing.T) {
+	for name, tc := range map[string]struct {
+		reason string
+		fatal  bool
+	}{
+		"spec-behind":         {reason: "The Bucket was ready as it was before."},
+		"user-behind":         {reason: "The User was ready as it was before."},
+		"forged-bucket":       {reason: "A tenant can make ConfigMaps.", fatal: true},
+		"forged-bucket-claim": {reason: "A tenant can make claims.", fatal: true},
+		"forged-bucket-other": {reason: "It belongs to something else.", fatal: true},
+		"forged-user":         {reason: "A tenant can make Secrets.", fatal: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rsp, err := NewFunction(logging.NewNopLogger()).RunFunction(t.Context(), readRequest(t, filepath.Join("testdata", name, "request.yaml")))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if rsp.GetDesired().GetComposite().GetReady() == fnv1.Ready_READY_TRUE {
+				t.Errorf("%s\nthe claim is ready", tc.reason)
+			}
+
+			fatal := slices.ContainsFunc(rsp.GetResults(), func(r *fnv1.Result) bool { return r.GetSeverity() == fnv1.Severity_SEVERITY_FATAL })
+			if fatal != tc.fatal || (fatal && len(rsp.GetDesired().GetResources()) > 0) {
+				t.Errorf("%s\nwant Crossplane to be stopped: %t, got %v", tc.reason, tc.fatal, rsp.GetResults())
+			}
+		})
 	}
 }
 

@@ -24,13 +24,13 @@ const (
 	resourceCredentials resource.Name = "credentials"
 )
 
-// identityOf returns whose User has the name of a composed resource.
-func identityOf(name resource.Name) (identity, bool) {
-	if name == resourceUser {
+// identityOf returns whose composed resource of a kind has a name.
+func identityOf(kind, name resource.Name) (identity, bool) {
+	if name == kind {
 		return claimItself, true
 	}
 
-	user, ok := strings.CutPrefix(string(name), string(resourceUser)+"-")
+	user, ok := strings.CutPrefix(string(name), string(kind)+"-")
 
 	return identity(user), ok
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
@@ -16,6 +18,8 @@ import (
 	"github.com/crossplane/function-sdk-go/request"
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // requirementNamespace is the name under which Crossplane is asked for the
@@ -53,11 +57,54 @@ func observe(req *fnv1.RunFunctionRequest) (*observation, error) {
 		return nil, errors.Wrap(err, "cannot read the composed resources")
 	}
 
+	if err := o.checkReferences(); err != nil {
+		return nil, err
+	}
+
 	if o.required, err = request.GetRequiredResources(req); err != nil {
 		return nil, errors.Wrap(err, "cannot read the required resources")
 	}
 
 	return o, nil
+}
+
+// checkReferences returns an error if an observed resource is not what its name among
+// the composed ones says. Crossplane observes what spec.crossplane.resourceRefs of the
+// claim leads to, which tenants can write, and believes annotations of what it finds
+// there: a ConfigMap could be the claim's Bucket, and name somebody else's bucket.
+// Objects of the provider's kinds tenants cannot make.
+func (o *observation) checkReferences() error {
+	for _, name := range slices.Sorted(maps.Keys(o.resources)) {
+		r := o.resources[name].Resource
+		kind := r.GroupVersionKind().GroupKind()
+
+		if want, called, known := o.expected(name); known && (kind != want || r.GetName() != called) {
+			return errors.Errorf("%s %q cannot be the claim's %s, which is %s %q: take it out of spec.crossplane.resourceRefs",
+				kind, r.GetName(), name, want, called)
+		}
+	}
+
+	return nil
+}
+
+// expected returns which kind a composed resource is of and what it is called, and
+// whether there is one of that name.
+func (o *observation) expected(name resource.Name) (kind schema.GroupKind, called string, known bool) {
+	if name == resourceBucket {
+		return minio.BucketKind.GroupKind(), o.resourceName(), true
+	}
+
+	if i, ok := identityOf(resourceUser, name); ok {
+		return minio.UserKind.GroupKind(), i.resourceName(o), true
+	}
+
+	for _, of := range []resource.Name{resourceSecret, resourceCredentials} {
+		if i, ok := identityOf(of, name); ok {
+			return schema.GroupKind{Kind: "Secret"}, i.secrets(o)[name], true
+		}
+	}
+
+	return schema.GroupKind{}, "", false
 }
 
 // spec returns the claim's spec as the tenant wrote it.
@@ -125,7 +172,7 @@ func (o *observation) users() []identity {
 	var all []identity
 
 	for name := range o.resources {
-		if i, ok := identityOf(name); ok {
+		if i, ok := identityOf(resourceUser, name); ok {
 			all = append(all, i)
 		}
 	}
@@ -181,10 +228,12 @@ func (m managedResource) isTrue(t xpv1.ConditionType) bool {
 		return false
 	}
 
-	// Not every condition says of which generation it is true.
+	// Not every condition says of which generation it is true. Numbers of what is
+	// observed are all of one type, which GetGeneration does not know.
 	of, told := c["observedGeneration"].(float64)
+	generation, _ := m.field("metadata", "generation").(float64)
 
-	return !told || of >= float64(m.Resource.GetGeneration())
+	return !told || of >= generation
 }
 
 // trouble returns what keeps a resource from being ready, as far as it says.

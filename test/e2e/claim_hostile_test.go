@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -253,6 +256,46 @@ func TestTenantForgesSecrets(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestTenantForgesReferences has a claim refer to a ConfigMap that says it is the
+// claim's Bucket, on the bucket of somebody else: nobody gets there, the claim says
+// what is wrong, and goes on once it is put right.
+func TestTenantForgesReferences(t *testing.T) {
+	t.Parallel()
+
+	const field = "/spec/crossplane/resourceRefs"
+
+	f := newForgery(t, newVictim(t).Spec.BucketName)
+	refs := mustKubectl(t, "", "get", "buckets.apps.cozystack.io/forged", "--namespace", f.ns, "--output=jsonpath={.spec.crossplane.resourceRefs}")
+
+	f.asTenant(t, "create", "configmap", "mine")
+	f.asTenant(t, "annotate", "configmap", "mine", "crossplane.io/composition-resource-name=bucket", "crossplane.io/external-name="+f.victim)
+	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json",
+		`--patch=[{"op": "add", "path": "`+field+`/-", "value": {"apiVersion": "v1", "kind": "ConfigMap", "name": "mine"}}]`)
+
+	await.For(t, "the claim to say what is wrong", func() error {
+		b := getClaim(t, f.ns, "forged")
+		if c := b.Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionFalse || !strings.Contains(c.Message, `ConfigMap "mine" cannot be the claim's bucket`) {
+			return fmt.Errorf("it says %q", c.Message)
+		}
+
+		return nil
+	})
+
+	for _, user := range []string{"", "reader"} {
+		wantOwnBucketOnly(t, infoOf(t, f.ns, "forged", user), f.victim)
+	}
+
+	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json", `--patch=[{"op": "replace", "path": "`+field+`", "value": `+refs+`}]`)
+	await.For(t, "the claim to go on", func() error {
+		if c := getClaim(t, f.ns, "forged").Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionTrue {
+			return errors.New(c.Message)
+		}
+
+		return nil
+	})
+	f.wantHealed(t)
 }
 
 // A forgery is a claim whose tenant would like to have another's bucket.

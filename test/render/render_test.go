@@ -140,6 +140,14 @@ func TestCases(t *testing.T) {
 			}
 
 			out, err := Render(t.Context(), crossplane, input(req))
+			if message := fatal(rsp); message != "" {
+				if err == nil || !strings.Contains(err.Error(), message) {
+					t.Errorf("want nothing composed, as %s; got %v", message, err)
+				}
+
+				return
+			}
+
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,6 +164,17 @@ func TestCases(t *testing.T) {
 			wantStatus(t, rsp, out)
 		})
 	}
+}
+
+// fatal returns the message of a response that stops Crossplane, or nothing.
+func fatal(rsp *fnv1.RunFunctionResponse) string {
+	for _, r := range rsp.GetResults() {
+		if r.GetSeverity() == fnv1.Severity_SEVERITY_FATAL {
+			return r.GetMessage()
+		}
+	}
+
+	return ""
 }
 
 func read(t *testing.T, path string, into proto.Message) {
