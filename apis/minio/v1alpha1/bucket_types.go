@@ -236,7 +236,9 @@ type BucketObservation struct {
 	PurgedUpTo string `json:"purgedUpTo,omitempty"`
 }
 
-// BucketSpec is the desired state of a Bucket.
+// BucketSpec is the desired state of a Bucket. Its providerConfigRef is fixed at
+// creation: on another server the external name may be somebody else's.
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketSpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
 
