@@ -109,6 +109,8 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 
 	s, routine, err := e.look(ctx, b)
 	if minio.IsNotFound(err) {
+		e.glances.forgetPass(b)
+
 		return managed.ExternalObservation{}, nil
 	}
 
