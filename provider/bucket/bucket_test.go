@@ -288,6 +288,8 @@ func TestReconcile(t *testing.T) {
 		"Foreign":      {reason: "What somebody else made is left alone.", server: fakeServer{has: settings{}}, bucket: newBucket(), err: "set the annotation crossplane.io/external-name: photos to adopt it"},
 		"BadName":      {reason: "A name that cannot be is refused before it is sent.", bucket: owned(func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "UPPER") }), err: `"UPPER" cannot be the name of a bucket`},
 		"NoLocking":    {reason: "Locking cannot be added.", server: fakeServer{has: settings{}}, bucket: owned(func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }), err: "unset spec.forProvider.objectLocking"},
+		"Nonsense":     {reason: "A setting that is nobody's business need not be understood.", server: fakeServer{has: settings{fileQuota: []byte("?"), fileVersioning: []byte("?"), fileLocking: []byte("?")}}, bucket: owned(func(*v1alpha1.Bucket) {})},
+		"BadQuota":     {reason: "One that is the resource's must be.", server: fakeServer{has: settings{fileQuota: []byte("?")}}, bucket: owned(quotaOf("1Gi")), err: "cannot understand quota"},
 		"SmallQuota":   {reason: "A quota below what is there would block the bucket.", server: fakeServer{has: settings{}, objects: someObject, size: 3 << 30}, bucket: owned(quotaOf("1Gi")), err: "spec.forProvider.quota of 1Gi is less than the 3Gi that the bucket holds"},
 		"StaleUpload": {
 			reason: "Uploads that are older than a rule allows are given up, others are not.",

@@ -90,17 +90,23 @@ func differences(b *v1alpha1.Bucket, has settings) ([]setting, error) {
 	var amiss []setting
 
 	for _, s := range allSettings() {
+		want, set := s.want(&b.Spec.ForProvider)
+		managed := slices.Contains(b.Status.AtProvider.ManagedSettings, s.field)
+
+		// What is not the resource's need not be understood.
+		if !set && !managed {
+			continue
+		}
+
 		have, err := s.have(has[s.file])
 		if err != nil {
 			return nil, errors.Wrapf(err, "cannot understand %s of bucket %q as the server has it", s.field, Name(b))
 		}
 
-		want, set := s.want(&b.Spec.ForProvider)
-
-		switch managed := slices.Contains(b.Status.AtProvider.ManagedSettings, s.field); {
+		switch {
 		case set && want != have:
 			amiss = append(amiss, s)
-		case !set && managed && !s.isUndone(have, has):
+		case !set && !s.isUndone(have, has):
 			amiss = append(amiss, s)
 		}
 	}
