@@ -36,7 +36,7 @@ func Kind() kind.Kind[*v1alpha1.User] {
 		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
 			return &external{
 				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,
-				inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
+				own: srv.AccessKey, inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
 			}
 		},
 		Next: next,
@@ -79,6 +79,8 @@ type external struct {
 	proofs *proofs
 	now    func() time.Time
 
+	// own is the access key that the provider itself uses.
+	own string
 	// inside is where the provider reaches the server, endpoint where its users
 	// do.
 	inside, endpoint string
@@ -120,6 +122,10 @@ func (f findings) inOrder() bool {
 // that is for its policy and for its key in turns.
 func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.ExternalObservation, error) {
 	name := Name(u)
+
+	if name == e.own {
+		return managed.ExternalObservation{}, notAdoptable(u)
+	}
 
 	info, err := e.admin.GetUserInfo(ctx, name)
 	e.found = findings{exists: !minio.IsNotFound(err), info: info}
@@ -170,6 +176,18 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	}
 
 	return o, nil
+}
+
+// notAdoptable is the observation's error for the user that the provider itself is:
+// another key and other policies would lock it out. It is nil if u is being
+// deleted, to whom it is as if it did not exist.
+func notAdoptable(u *v1alpha1.User) error {
+	if meta.WasDeleted(u) {
+		return nil
+	}
+
+	return errors.Errorf("user %q is the one that the provider configuration itself uses, which cannot be adopted: set the annotation %s to another user, or make a new resource without it",
+		Name(u), meta.AnnotationKeyExternalName)
 }
 
 // examine finds out what is amiss with a user that exists.

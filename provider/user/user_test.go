@@ -335,6 +335,25 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 	}
 }
 
+// TestOwnAdministrator names the user that the provider itself is: it is neither
+// adopted nor removed.
+func TestOwnAdministrator(t *testing.T) {
+	b := newReadyBed(t)
+	e := b.external()
+	e.own = "admin"
+	meta.SetExternalName(b.user, e.own)
+
+	if _, err := e.Observe(t.Context(), b.user); err == nil || !strings.Contains(err.Error(), `user "admin" is the one that the provider configuration itself uses`) {
+		t.Errorf("Observe(...): want the adoption to be refused, got %v", err)
+	}
+
+	b.user.DeletionTimestamp = new(metav1.Now())
+
+	if o, err := e.Observe(t.Context(), b.user); err != nil || o.ResourceExists {
+		t.Errorf("Observe(...): want the resource to go and the user to stay, got %+v, %v", o, err)
+	}
+}
+
 // TestDeleteWaitsForBuckets keeps a user as long as a Bucket is there that it is
 // the key to.
 func TestDeleteWaitsForBuckets(t *testing.T) {
