@@ -21,6 +21,7 @@ import (
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/minio"
+	canned "github.com/cistern-dev/cistern/provider/policy"
 )
 
 // Kind of User.
@@ -65,6 +66,8 @@ type userAdmin interface {
 }
 
 type policyAdmin interface {
+	canned.Entities
+
 	AddCannedPolicy(ctx context.Context, name string, document []byte) error
 	InfoCannedPolicyV2(ctx context.Context, name string) (*madmin.PolicyInfo, error)
 	SetPolicy(ctx context.Context, names, entity string, isGroup bool) error
@@ -392,9 +395,14 @@ func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.Extern
 
 	e.proofs.forget(u)
 
-	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveCannedPolicy(ctx, policyName(u)))
+	name := policyName(u)
 
-	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", policyName(u))
+	err := e.admin.RemoveCannedPolicy(ctx, name)
+	if minio.IsPolicyInUse(err) {
+		return managed.ExternalDelete{}, errors.Errorf("policy %q, which is this user's own, is held by %s: take it from them, and it goes too", name, canned.Holders(ctx, e.kube, e.admin, name))
+	}
+
+	return managed.ExternalDelete{}, errors.Wrapf(resource.Ignore(minio.IsNotFound, err), "cannot remove policy %q", name)
 }
 
 // Disconnect does nothing: the client is shared.
@@ -447,9 +455,40 @@ func sameNames(names []string, list string) bool {
 // attach gives the user its policies, and takes every other.
 func (e *external) attach(ctx context.Context, u *v1alpha1.User) error {
 	names := strings.Join(attachments(u), ",")
+
 	err := e.admin.SetPolicy(ctx, names, Name(u), false)
+	if minio.IsNoSuchPolicy(err) {
+		// The answer does not tell which.
+		missing, err := e.missing(ctx, u)
+		if err != nil {
+			return err
+		}
+
+		if len(missing) > 0 {
+			return errors.Errorf("cannot give user %q the policies %s, which do not exist: make them, or take them out of spec.forProvider.policies", Name(u), strings.Join(missing, ", "))
+		}
+	}
 
 	return errors.Wrapf(err, "cannot give user %q the policies %s", Name(u), names)
+}
+
+// missing returns the names of the policies beside the user's own that it should
+// hold and that do not exist.
+func (e *external) missing(ctx context.Context, u *v1alpha1.User) ([]string, error) {
+	var names []string
+
+	for _, name := range attachments(u)[1:] {
+		_, exists, err := e.policy(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+
+		if !exists {
+			names = append(names, name)
+		}
+	}
+
+	return names, nil
 }
 
 // policyName returns the name of u's own policy. It follows from the UID even
