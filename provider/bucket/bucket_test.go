@@ -273,6 +273,9 @@ func TestReconcile(t *testing.T) {
 	quotaOf := func(q string) func(*v1alpha1.Bucket) {
 		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse(q)) }
 	}
+	tagsOf := func(m map[string]string) func(*v1alpha1.Bucket) {
+		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Tags = m }
+	}
 	someObject := []miniogo.ObjectInfo{{Key: "a"}}
 
 	cases := map[string]struct {
@@ -290,6 +293,8 @@ func TestReconcile(t *testing.T) {
 		"NoLocking":    {reason: "Locking cannot be added.", server: fakeServer{has: settings{}}, bucket: owned(func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }), err: "unset spec.forProvider.objectLocking"},
 		"Nonsense":     {reason: "A setting that is nobody's business need not be understood.", server: fakeServer{has: settings{fileQuota: []byte("?"), fileVersioning: []byte("?"), fileLocking: []byte("?")}}, bucket: owned(func(*v1alpha1.Bucket) {})},
 		"BadQuota":     {reason: "One that is the resource's must be.", server: fakeServer{has: settings{fileQuota: []byte("?")}}, bucket: owned(quotaOf("1Gi")), err: "cannot understand quota"},
+		"TagKey":       {reason: "A key that the server would not take is named.", server: fakeServer{has: settings{}}, bucket: owned(tagsOf(map[string]string{"fine": "", "größe": "7"})), err: `spec.forProvider.tags["größe"] of "7": key and value are made of letters`},
+		"TagValue":     {reason: "So is a value.", server: fakeServer{has: settings{}}, bucket: owned(tagsOf(map[string]string{"team": "a,b", "z": "ü"})), err: `spec.forProvider.tags["team"] of "a,b"`},
 		"SmallQuota":   {reason: "A quota below what is there would block the bucket.", server: fakeServer{has: settings{}, objects: someObject, size: 3 << 30}, bucket: owned(quotaOf("1Gi")), err: "spec.forProvider.quota of 1Gi is less than the 3Gi that the bucket holds"},
 		"StaleUpload": {
 			reason: "Uploads that are older than a rule allows are given up, others are not.",
