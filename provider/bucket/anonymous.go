@@ -41,7 +41,7 @@ var anonymousAccess = setting{
 		return removePolicy(ctx, c, bucket)
 	},
 	undo: removePolicy,
-	undone: func(have string, _ *v1alpha1.BucketParameters) bool {
+	undone: func(have string, _ settings) bool {
 		return have == string(v1alpha1.AnonymousAccessNone)
 	},
 }

@@ -109,6 +109,8 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 
 	s, routine, err := e.look(ctx, b)
 	if minio.IsNotFound(err) {
+		e.glances.forgetPass(b)
+
 		return managed.ExternalObservation{}, nil
 	}
 
@@ -162,12 +164,9 @@ func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket, routine bool
 		return err
 	}
 
-	v, err := e.found.settings.versioning()
+	// If it is the resource's, it was understood.
+	v, _ := e.found.settings.versioning()
 	b.Status.AtProvider.Versioning = v1alpha1.VersioningState(v)
-
-	if err != nil {
-		return err
-	}
 
 	if due := e.glances.uploadsDue(b, e.now()); due || !routine {
 		e.found.stale, err = staleUploads(ctx, e.s3, b, e.now())

@@ -52,6 +52,10 @@ type fakeServer struct {
 	clock   *time.Time
 	// slowness is how long it takes to list an object.
 	slowness time.Duration
+	// listings counts those of objects.
+	listings int
+	// until is how long locks last; zero: until 2030.
+	until time.Time
 }
 
 func (f *fakeServer) call(name string) error {
@@ -157,6 +161,8 @@ func (f *fakeServer) ListObjectsIter(_ context.Context, _ string, opts miniogo.L
 			return
 		}
 
+		f.listings++
+
 		for _, o := range slices.Clone(f.objects) {
 			if o.Key <= opts.StartAfter {
 				continue
@@ -203,6 +209,10 @@ func (f *fakeServer) RemoveObjectsWithIter(_ context.Context, _ string, objects 
 }
 
 func (f *fakeServer) GetObjectRetention(context.Context, string, string, string) (*miniogo.RetentionMode, *time.Time, error) {
+	if !f.until.IsZero() {
+		return new(miniogo.Governance), &f.until, nil
+	}
+
 	return new(miniogo.Governance), new(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)), nil
 }
 
@@ -263,6 +273,9 @@ func TestReconcile(t *testing.T) {
 	quotaOf := func(q string) func(*v1alpha1.Bucket) {
 		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse(q)) }
 	}
+	tagsOf := func(m map[string]string) func(*v1alpha1.Bucket) {
+		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Tags = m }
+	}
 	someObject := []miniogo.ObjectInfo{{Key: "a"}}
 
 	cases := map[string]struct {
@@ -278,6 +291,10 @@ func TestReconcile(t *testing.T) {
 		"Foreign":      {reason: "What somebody else made is left alone.", server: fakeServer{has: settings{}}, bucket: newBucket(), err: "set the annotation crossplane.io/external-name: photos to adopt it"},
 		"BadName":      {reason: "A name that cannot be is refused before it is sent.", bucket: owned(func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "UPPER") }), err: `"UPPER" cannot be the name of a bucket`},
 		"NoLocking":    {reason: "Locking cannot be added.", server: fakeServer{has: settings{}}, bucket: owned(func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }), err: "unset spec.forProvider.objectLocking"},
+		"Nonsense":     {reason: "A setting that is nobody's business need not be understood.", server: fakeServer{has: settings{fileQuota: []byte("?"), fileVersioning: []byte("?"), fileLocking: []byte("?")}}, bucket: owned(func(*v1alpha1.Bucket) {})},
+		"BadQuota":     {reason: "One that is the resource's must be.", server: fakeServer{has: settings{fileQuota: []byte("?")}}, bucket: owned(quotaOf("1Gi")), err: "cannot understand quota"},
+		"TagKey":       {reason: "A key that the server would not take is named.", server: fakeServer{has: settings{}}, bucket: owned(tagsOf(map[string]string{"fine": "", "größe": "7"})), err: `spec.forProvider.tags["größe"] of "7": key and value are made of letters`},
+		"TagValue":     {reason: "So is a value.", server: fakeServer{has: settings{}}, bucket: owned(tagsOf(map[string]string{"team": "a,b", "z": "ü"})), err: `spec.forProvider.tags["team"] of "a,b"`},
 		"SmallQuota":   {reason: "A quota below what is there would block the bucket.", server: fakeServer{has: settings{}, objects: someObject, size: 3 << 30}, bucket: owned(quotaOf("1Gi")), err: "spec.forProvider.quota of 1Gi is less than the 3Gi that the bucket holds"},
 		"StaleUpload": {
 			reason: "Uploads that are older than a rule allows are given up, others are not.",
@@ -420,6 +437,83 @@ func TestPurgeDoesNotStarve(t *testing.T) {
 
 	if len(f.objects) != 2 || err == nil || !strings.Contains(err.Error(), "2 objects or versions are locked") {
 		t.Errorf("want the locked objects to be left and told, got %d objects, %v", len(f.objects), err)
+	}
+}
+
+// TestPurgeWaitsForLocks leaves a bucket alone of which all is locked, until a lock
+// may be over.
+func TestPurgeWaitsForLocks(t *testing.T) {
+	begin := time.Date(2029, 1, 1, 0, 0, 0, 0, time.UTC)
+
+	cases := map[string]struct {
+		reason string
+		// slowness makes more than one step of a pass.
+		slowness time.Duration
+		until    time.Time
+		after    time.Duration
+		override bool
+		// again says that the bucket is gone through once more.
+		again bool
+	}{
+		"Soon":       {reason: "What was locked a moment ago is locked."},
+		"Steps":      {reason: "A pass of many steps is one.", slowness: purgeStep - time.Second},
+		"Hour":       {reason: "Other locks than the example's may be over.", after: passInterval, again: true},
+		"Over":       {reason: "The example's lock is over.", until: begin.Add(2 * time.Minute), after: 3 * time.Minute, again: true},
+		"Overridden": {reason: "Somebody changed the example's lock.", override: true, again: true},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			f, b, clock, g := fakeServer{has: settings{fileLocking: files()[fileLocking]}, locked: map[string]bool{"a": true, "b": true, "c": true}}, newBucket(), begin, newGlances()
+			f.t, f.clock, f.slowness, f.until = t, &clock, tc.slowness, tc.until
+
+			for key := range f.locked {
+				f.objects = append(f.objects, miniogo.ObjectInfo{Key: key, IsLatest: true})
+			}
+
+			slices.SortFunc(f.objects, func(a, b miniogo.ObjectInfo) int { return strings.Compare(a.Key, b.Key) })
+			meta.SetExternalName(b, b.Name)
+			b.DeletionTimestamp = new(metav1.Now())
+			b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge
+
+			try := func() error {
+				e := &external{s3: &f, admin: &f, server: &f, all: &f, glances: g, now: func() time.Time { return clock }}
+
+				_, err := e.Observe(t.Context(), b)
+				if err == nil {
+					_, err = e.Delete(t.Context(), b)
+				}
+
+				return err
+			}
+
+			var first error
+			for range 5 {
+				if first = try(); first != nil {
+					break
+				}
+			}
+
+			if first == nil || !strings.Contains(first.Error(), "3 objects or versions are locked") {
+				t.Fatalf("%s\nwant the locks to be told, got %v", tc.reason, first)
+			}
+
+			listings := f.listings
+			clock = clock.Add(tc.after)
+
+			if tc.override {
+				f.until = begin.AddDate(0, 0, 7)
+			}
+
+			again := try()
+			if (f.listings > listings) != tc.again {
+				t.Errorf("%s\nwant another pass: %t, got %d listings", tc.reason, tc.again, f.listings-listings)
+			}
+
+			if c := b.GetCondition(v1alpha1.ConditionPurging); !tc.again && (again == nil || again.Error() != first.Error() || !strings.Contains(c.Message, "3 objects or versions are locked")) {
+				t.Errorf("%s\nwant the same to be said, got %v, %s", tc.reason, again, c.Message)
+			}
+		})
 	}
 }
 

@@ -107,9 +107,19 @@ func (e *external) purgeUploads(ctx context.Context, name string) error {
 }
 
 // purgeLocked empties a bucket with object locking, one version at a time and
-// never one that is locked, for as long as a step may take.
+// never one that is locked, for as long as a step may take. Once all that is left
+// is locked, it waits for that before it goes through the bucket again.
 func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
 	name := Name(b)
+
+	last := e.glances.lastPass(b)
+	if e.now().Before(last.next) {
+		// The locks of one object cost one call, those of all a call for each.
+		if lock, _ := e.lock(ctx, name, last.example); lock == last.lock {
+			return keptLocked(b, last)
+		}
+	}
+
 	if err := e.purgeUploads(ctx, name); err != nil {
 		return err
 	}
@@ -121,21 +131,41 @@ func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
 	s.Purged += done.removed
 	s.PurgedUpTo = done.upTo
 
-	switch {
-	case err != nil:
-		return err
-	case done.upTo != "" || begin != "":
-		// After the end the next step begins anew, and sees what was locked.
-		b.SetConditions(v1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", s.Purged)))
-		return nil
-	case done.locked > 0:
-		text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", done.locked, done.example.Key, e.lock(ctx, name, done.example))
-		b.SetConditions(v1alpha1.Purging(text))
+	if err != nil {
+		e.glances.forgetPass(b)
 
-		return errors.Errorf("cannot purge bucket %q: %s; the bucket goes when they can", name, text)
+		return err
+	}
+
+	p := last.with(done, begin)
+
+	switch {
+	case done.upTo != "" || !p.whole:
+		// After the end the next step begins anew, and sees what was locked.
+		e.glances.passed(b, p)
+		b.SetConditions(v1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", s.Purged)))
+
+		return nil
+	case p.locked > 0:
+		var until time.Time
+		if p.lock, until = e.lock(ctx, name, p.example); p.removed == 0 {
+			p.next = nextPass(e.now(), until)
+		}
+
+		e.glances.passed(b, p)
+
+		return keptLocked(b, p)
 	}
 
 	return e.remove(ctx, name)
+}
+
+// keptLocked says what keeps a bucket that is to be purged.
+func keptLocked(b *v1alpha1.Bucket, p pass) error {
+	text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", p.locked, p.example.Key, p.lock)
+	b.SetConditions(v1alpha1.Purging(text))
+
+	return errors.Errorf("cannot purge bucket %q: %s; the bucket goes when they can", Name(b), text)
 }
 
 // progress is how far one step came.
@@ -208,16 +238,16 @@ func (e *external) removeVersions(ctx context.Context, name, after string) (prog
 	return p, errors.Wrapf(failed, "cannot purge bucket %q", name)
 }
 
-// lock says how an object is locked.
-func (e *external) lock(ctx context.Context, bucket string, o miniogo.ObjectInfo) string {
-	mode, until, err := e.s3.GetObjectRetention(ctx, bucket, o.Key, o.VersionID)
+// lock says how an object is locked, and until when if that is known.
+func (e *external) lock(ctx context.Context, bucket string, o miniogo.ObjectInfo) (text string, until time.Time) {
+	mode, t, err := e.s3.GetObjectRetention(ctx, bucket, o.Key, o.VersionID)
 
 	switch {
 	case minio.IsNotRetained(err):
-		return "(legal hold)"
-	case err != nil || mode == nil || until == nil:
-		return "(nobody can tell until when)"
+		return "(legal hold)", time.Time{}
+	case err != nil || mode == nil || t == nil:
+		return "(nobody can tell until when)", time.Time{}
 	}
 
-	return fmt.Sprintf("(%s until %s)", *mode, until.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("(%s until %s)", *mode, t.UTC().Format(time.RFC3339)), *t
 }

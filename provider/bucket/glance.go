@@ -17,10 +17,11 @@ import (
 const uploadsInterval = time.Hour
 
 // glances remembers how each Bucket was looked at last, to know which looks are
-// but polls. It is safe for concurrent use.
+// but polls, and how far the purge of each is. It is safe for concurrent use.
 type glances struct {
-	mu sync.Mutex
-	m  map[types.UID]glance
+	mu     sync.Mutex
+	m      map[types.UID]glance
+	passes map[types.UID]pass
 }
 
 // glance is the last look at a Bucket.
@@ -31,7 +32,9 @@ type glance struct {
 	uploads time.Time
 }
 
-func newGlances() *glances { return &glances{m: make(map[types.UID]glance)} }
+func newGlances() *glances {
+	return &glances{m: make(map[types.UID]glance), passes: make(map[types.UID]pass)}
+}
 
 // routine says that this look at a Bucket is but a poll: the resource is as it was
 // at the last look, or that was before a restart, and all was well then.

@@ -30,7 +30,7 @@ type setting struct {
 	undo func(ctx context.Context, c clients, bucket string) error
 	// undone says whether there is nothing to undo in what the server has. The
 	// default is that it has none.
-	undone func(meaning string, p *v1alpha1.BucketParameters) bool
+	undone func(meaning string, has settings) bool
 }
 
 // clients are what settings are written with.
@@ -90,17 +90,23 @@ func differences(b *v1alpha1.Bucket, has settings) ([]setting, error) {
 	var amiss []setting
 
 	for _, s := range allSettings() {
+		want, set := s.want(&b.Spec.ForProvider)
+		managed := slices.Contains(b.Status.AtProvider.ManagedSettings, s.field)
+
+		// What is not the resource's need not be understood.
+		if !set && !managed {
+			continue
+		}
+
 		have, err := s.have(has[s.file])
 		if err != nil {
 			return nil, errors.Wrapf(err, "cannot understand %s of bucket %q as the server has it", s.field, Name(b))
 		}
 
-		want, set := s.want(&b.Spec.ForProvider)
-
-		switch managed := slices.Contains(b.Status.AtProvider.ManagedSettings, s.field); {
+		switch {
 		case set && want != have:
 			amiss = append(amiss, s)
-		case !set && managed && !s.isUndone(have, &b.Spec.ForProvider):
+		case !set && !s.isUndone(have, has):
 			amiss = append(amiss, s)
 		}
 	}
@@ -108,9 +114,9 @@ func differences(b *v1alpha1.Bucket, has settings) ([]setting, error) {
 	return amiss, nil
 }
 
-func (s setting) isUndone(have string, p *v1alpha1.BucketParameters) bool {
+func (s setting) isUndone(have string, has settings) bool {
 	if s.undone != nil {
-		return s.undone(have, p)
+		return s.undone(have, has)
 	}
 
 	return have == none

@@ -79,10 +79,15 @@ func TestDifferences(t *testing.T) {
 		"Same":      {reason: "What means the same is left alone, however it is written.", spec: parameters(), has: files()},
 		"Missing":   {reason: "What the server does not have is written.", spec: parameters(), has: settings{}, want: allFields},
 		"Unmanaged": {reason: "What the resource never set is left alone.", has: files()},
-		"Removed":   {reason: "What the resource has set, and no longer does, is undone.", managed: managed, has: files(), want: allFields},
+		"Removed":   {reason: "What the resource has set, and no longer does, is undone.", managed: managed, has: files(), want: allFields[1:]},
+		"Suspended": {reason: "Versioning cannot be undone, only suspended.", managed: managed, has: settings{fileVersioning: files()[fileVersioning]}, want: []string{"versioning"}},
 		"Undone":    {reason: "What is undone is not undone again.", managed: managed, has: settings{fileVersioning: []byte(`<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>`)}},
 		"Locked": {
 			reason: "Versioning cannot be suspended where objects can be locked.", spec: v1alpha1.BucketParameters{ObjectLocking: true},
+			managed: []string{"versioning"}, has: files(),
+		},
+		"LockedAndAdopted": {
+			reason:  "Also where the resource does not ask for locking.",
 			managed: []string{"versioning"}, has: files(),
 		},
 	}

@@ -3,9 +3,13 @@ package bucket
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/url"
+	"slices"
 
 	"github.com/minio/minio-go/v7/pkg/tags"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
@@ -35,6 +39,10 @@ var bucketTags = setting{
 		return tagsMean(t.ToMap()), nil
 	},
 	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+		if err := checkTags(p.Tags); err != nil {
+			return err
+		}
+
 		t, err := tags.MapToBucketTags(p.Tags)
 		if err != nil {
 			return err
@@ -45,6 +53,19 @@ var bucketTags = setting{
 	undo: func(ctx context.Context, c clients, bucket string) error {
 		return c.s3.RemoveBucketTagging(ctx, bucket)
 	},
+}
+
+// checkTags returns which tag the server would not take. The CRD cannot say so: a
+// rule about what keys are made of is too dear for it, because nothing bounds how
+// long they are.
+func checkTags(m map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if (tags.Tag{Key: key, Value: m[key]}).Validate() != nil {
+			return errors.Errorf("spec.forProvider.tags[%q] of %q: key and value are made of letters A to Z and a to z, digits, spaces and + - . _ : / @ =; correct it", key, m[key])
+		}
+	}
+
+	return nil
 }
 
 func tagsMean(m map[string]string) string {

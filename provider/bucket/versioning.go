@@ -32,9 +32,10 @@ var versioning = setting{
 	undo: func(ctx context.Context, c clients, bucket string) error {
 		return setVersioning(ctx, c, bucket, v1alpha1.VersioningSuspended)
 	},
-	undone: func(have string, p *v1alpha1.BucketParameters) bool {
-		// Object locking needs versioning.
-		return have != string(v1alpha1.VersioningEnabled) || p.ObjectLocking
+	undone: func(have string, has settings) bool {
+		// Object locking needs versioning, also that of a bucket that was adopted
+		// by a resource that does not ask for it.
+		return have != string(v1alpha1.VersioningEnabled) || has.locking()
 	},
 }
 

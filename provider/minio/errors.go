@@ -29,6 +29,9 @@ func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 // IsGroupNotEmpty says that the server kept a group because it has members.
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
 
+// IsNoSuchPolicy says that the server does not have a policy.
+func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" }
+
 // IsPolicyInUse says that the server kept a policy because somebody holds it.
 func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" }
 

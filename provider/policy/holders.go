@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/minio/madmin-go/v3"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
@@ -14,17 +15,23 @@ import (
 // maxHolders bounds how many holders a message names.
 const maxHolders = 5
 
-// holders says for people who holds a policy. Users that belong to a User
+// Entities tells who holds policies. It is a dear call, because the answer is
+// encrypted.
+type Entities interface {
+	GetPolicyEntities(ctx context.Context, q madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error)
+}
+
+// Holders says for people who holds a policy. Users that belong to a User
 // resource are named by it. It is the same as long as the holders are.
-func (e *external) holders(ctx context.Context, policy string) string {
-	entities, err := e.admin.GetPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Policy: []string{policy}})
+func Holders(ctx context.Context, kube client.Reader, admin Entities, policy string) string {
+	entities, err := admin.GetPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Policy: []string{policy}})
 	if err != nil {
 		return "somebody"
 	}
 
 	var names []string
 
-	resources := e.resources(ctx)
+	resources := users(ctx, kube)
 
 	for _, m := range entities.PolicyMappings {
 		for _, u := range m.Users {
@@ -52,17 +59,17 @@ func (e *external) holders(ctx context.Context, policy string) string {
 	return strings.Join(names, ", ")
 }
 
-// resources returns namespace and name of the User resources by their users'
+// users returns namespace and name of the User resources by their users'
 // names on their server. It is for messages: of two servers' users of the same
 // name it may choose the wrong one.
-func (e *external) resources(ctx context.Context) map[string]string {
-	users := &v1alpha1.UserList{}
-	if err := e.kube.List(ctx, users); err != nil {
+func users(ctx context.Context, kube client.Reader) map[string]string {
+	list := &v1alpha1.UserList{}
+	if err := kube.List(ctx, list); err != nil {
 		return nil
 	}
 
-	names := make(map[string]string, len(users.Items))
-	for _, u := range users.Items {
+	names := make(map[string]string, len(list.Items))
+	for _, u := range list.Items {
 		names[u.Annotations["crossplane.io/external-name"]] = u.Namespace + "/" + u.Name
 	}
 

@@ -30,14 +30,14 @@ func Kind() kind.Kind[*v1alpha1.Policy] {
 	}
 }
 
-// admin is what is needed of an administration client. GetPolicyEntities is the
-// one dear call, because its answer is encrypted; it is made only where a policy
-// that is held cannot be removed.
+// admin is what is needed of an administration client. Who holds a policy is asked
+// only where one that is held cannot be removed.
 type admin interface {
+	Entities
+
 	AddCannedPolicy(ctx context.Context, name string, document []byte) error
 	InfoCannedPolicyV2(ctx context.Context, name string) (*madmin.PolicyInfo, error)
 	RemoveCannedPolicy(ctx context.Context, name string) error
-	GetPolicyEntities(ctx context.Context, q madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error)
 }
 
 // external drives one server's policies.
@@ -131,7 +131,7 @@ func (e *external) Delete(ctx context.Context, p *v1alpha1.Policy) (managed.Exte
 	case minio.IsNotFound(err):
 		return managed.ExternalDelete{}, nil
 	case minio.IsPolicyInUse(err):
-		return managed.ExternalDelete{}, errors.Errorf("policy %q is held by %s: take it from them, and it goes too", name, e.holders(ctx, name))
+		return managed.ExternalDelete{}, errors.Errorf("policy %q is held by %s: take it from them, and it goes too", name, Holders(ctx, e.kube, e.admin, name))
 	default:
 		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", name)
 	}

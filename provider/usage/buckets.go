@@ -233,6 +233,9 @@ func (b *Buckets) group(ctx context.Context, items []v1alpha1.Bucket) map[server
 			if srv, err = b.server(ctx, o); err != nil {
 				// The resource itself says so.
 				b.log.Debug("Cannot ask for the size of buckets", "config", ref.Name, "error", err)
+
+				// It may come with a server, which must not be driven.
+				srv = nil
 			}
 
 			configs[ck] = srv

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -241,6 +242,28 @@ func TestBucketsForgetLooks(t *testing.T) {
 
 	if len(b.wake) != 2 || looks != 4 {
 		t.Errorf("want both Buckets to be looked at, and each configuration to look anew, got %d and %d looks", len(b.wake), looks)
+	}
+}
+
+// TestBucketsLeaveRefusedServers has a configuration lead to a server that must not
+// be driven.
+func TestBucketsLeaveRefusedServers(t *testing.T) {
+	s := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+
+	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films")).Build()
+	calls := 0
+	srv := newServer(t, &madmin.AccountInfo{AccountName: "admin"}, &calls)
+	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) {
+		return srv, errors.New("too old")
+	}, logging.NewNopLogger())
+
+	b.ask(t.Context())
+
+	if calls != 0 || len(b.wake) != 0 {
+		t.Errorf("want the server not to be asked, and nobody to be woken, got %d calls, %d woken", calls, len(b.wake))
 	}
 }
 

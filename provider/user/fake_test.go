@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ type fakeServer struct {
 	fail   string
 	// elsewhere says that the public endpoint leads to another server.
 	elsewhere bool
+	// holders hold the user's own policy besides the user.
+	holders []madmin.PolicyEntities
 	// located and looked count the looks for a key and for the policy.
 	located, looked int
 }
@@ -121,23 +124,38 @@ func (f *fakeServer) AddCannedPolicy(_ context.Context, _ string, document []byt
 	return f.call("AddCannedPolicy")
 }
 
-func (f *fakeServer) InfoCannedPolicyV2(context.Context, string) (*madmin.PolicyInfo, error) {
+func (f *fakeServer) InfoCannedPolicyV2(_ context.Context, name string) (*madmin.PolicyInfo, error) {
 	f.looked++
 
-	if f.policy == nil {
+	if f.policy == nil || strings.HasPrefix(name, noSuch) {
 		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
 	}
 
 	return &madmin.PolicyInfo{Policy: f.policy}, nil
 }
 
+// noSuch begins the names of policies that do not exist.
+const noSuch = "no-such-"
+
 func (f *fakeServer) SetPolicy(_ context.Context, names, _ string, _ bool) error {
+	if strings.Contains(names, noSuch) {
+		return madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
+	}
+
 	f.user.PolicyName = names
 
 	return f.call("SetPolicy")
 }
 
+func (f *fakeServer) GetPolicyEntities(context.Context, madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error) {
+	return madmin.PolicyEntitiesResult{PolicyMappings: f.holders}, nil
+}
+
 func (f *fakeServer) RemoveCannedPolicy(context.Context, string) error {
+	if len(f.holders) > 0 {
+		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse"}
+	}
+
 	f.policy = nil
 
 	return f.call("RemoveCannedPolicy")

@@ -23,6 +23,7 @@ import (
 	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/minio"
+	canned "github.com/cistern-dev/cistern/provider/policy"
 )
 
 // Kind of User.
@@ -38,7 +39,7 @@ func Kind() kind.Kind[*v1alpha1.User] {
 		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
 			return &external{
 				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,
-				inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
+				own: srv.AccessKey, inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
 			}
 		},
 		Next: next,
@@ -67,6 +68,8 @@ type userAdmin interface {
 }
 
 type policyAdmin interface {
+	canned.Entities
+
 	AddCannedPolicy(ctx context.Context, name string, document []byte) error
 	InfoCannedPolicyV2(ctx context.Context, name string) (*madmin.PolicyInfo, error)
 	SetPolicy(ctx context.Context, names, entity string, isGroup bool) error
@@ -81,6 +84,8 @@ type external struct {
 	proofs *proofs
 	now    func() time.Time
 
+	// own is the access key that the provider itself uses.
+	own string
 	// inside is where the provider reaches the server, endpoint where its users
 	// do.
 	inside, endpoint string
@@ -124,6 +129,10 @@ func (f findings) inOrder() bool {
 // that is for its policy and for its key in turns.
 func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.ExternalObservation, error) {
 	name := Name(u)
+
+	if name == e.own {
+		return managed.ExternalObservation{}, notAdoptable(u)
+	}
 
 	info, err := e.admin.GetUserInfo(ctx, name)
 	e.found = findings{exists: !minio.IsNotFound(err), info: info}
@@ -181,6 +190,18 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	}
 
 	return o, nil
+}
+
+// notAdoptable is the observation's error for the user that the provider itself is:
+// another key and other policies would lock it out. It is nil if u is being
+// deleted, to whom it is as if it did not exist.
+func notAdoptable(u *v1alpha1.User) error {
+	if meta.WasDeleted(u) {
+		return nil
+	}
+
+	return errors.Errorf("user %q is the one that the provider configuration itself uses, which cannot be adopted: set the annotation %s to another user, or make a new resource without it",
+		Name(u), meta.AnnotationKeyExternalName)
 }
 
 // examine finds out what is amiss with a user that exists.
@@ -385,9 +406,14 @@ func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.Extern
 
 	e.proofs.forget(u)
 
-	err := resource.Ignore(minio.IsNotFound, e.admin.RemoveCannedPolicy(ctx, policyName(u)))
+	name := policyName(u)
 
-	return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", policyName(u))
+	err := e.admin.RemoveCannedPolicy(ctx, name)
+	if minio.IsPolicyInUse(err) {
+		return managed.ExternalDelete{}, errors.Errorf("policy %q, which is this user's own, is held by %s: take it from them, and it goes too", name, canned.Holders(ctx, e.kube, e.admin, name))
+	}
+
+	return managed.ExternalDelete{}, errors.Wrapf(resource.Ignore(minio.IsNotFound, err), "cannot remove policy %q", name)
 }
 
 // Disconnect does nothing: the client is shared.
@@ -440,9 +466,40 @@ func sameNames(names []string, list string) bool {
 // attach gives the user its policies, and takes every other.
 func (e *external) attach(ctx context.Context, u *v1alpha1.User) error {
 	names := strings.Join(attachments(u), ",")
+
 	err := e.admin.SetPolicy(ctx, names, Name(u), false)
+	if minio.IsNoSuchPolicy(err) {
+		// The answer does not tell which.
+		missing, err := e.missing(ctx, u)
+		if err != nil {
+			return err
+		}
+
+		if len(missing) > 0 {
+			return errors.Errorf("cannot give user %q the policies %s, which do not exist: make them, or take them out of spec.forProvider.policies", Name(u), strings.Join(missing, ", "))
+		}
+	}
 
 	return errors.Wrapf(err, "cannot give user %q the policies %s", Name(u), names)
+}
+
+// missing returns the names of the policies beside the user's own that it should
+// hold and that do not exist.
+func (e *external) missing(ctx context.Context, u *v1alpha1.User) ([]string, error) {
+	var names []string
+
+	for _, name := range attachments(u)[1:] {
+		_, exists, err := e.policy(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+
+		if !exists {
+			names = append(names, name)
+		}
+	}
+
+	return names, nil
 }
 
 // policyName returns the name of u's own policy. It follows from the UID even

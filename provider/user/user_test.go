@@ -371,6 +371,51 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 	}
 }
 
+// TestMissingPolicies asks for policies that do not exist: they are named, and the
+// field that asks for them.
+func TestMissingPolicies(t *testing.T) {
+	b := newReadyBed(t)
+	for _, name := range []string{"readonly", noSuch + "a", noSuch + "b"} {
+		b.user.Spec.ForProvider.Policies = append(b.user.Spec.ForProvider.Policies, v1alpha1.PolicyAttachment{PolicyName: name})
+	}
+
+	const want = "the policies no-such-a, no-such-b, which do not exist: make them, or take them out of spec.forProvider.policies"
+	if _, err := b.reconcile(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Update(...): want error %q, got %v", want, err)
+	}
+}
+
+// TestDeleteNamesHolders keeps the policy of a user that somebody else holds, and
+// says who.
+func TestDeleteNamesHolders(t *testing.T) {
+	b := newReadyBed(t)
+	b.holders = []madmin.PolicyEntities{{Users: []string{"bob"}}}
+
+	const want = `which is this user's own, is held by user "bob": take it from them`
+	if _, err := b.external().Delete(t.Context(), b.user); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Delete(...): want error %q, got %v", want, err)
+	}
+}
+
+// TestOwnAdministrator names the user that the provider itself is: it is neither
+// adopted nor removed.
+func TestOwnAdministrator(t *testing.T) {
+	b := newReadyBed(t)
+	e := b.external()
+	e.own = "admin"
+	meta.SetExternalName(b.user, e.own)
+
+	if _, err := e.Observe(t.Context(), b.user); err == nil || !strings.Contains(err.Error(), `user "admin" is the one that the provider configuration itself uses`) {
+		t.Errorf("Observe(...): want the adoption to be refused, got %v", err)
+	}
+
+	b.user.DeletionTimestamp = new(metav1.Now())
+
+	if o, err := e.Observe(t.Context(), b.user); err != nil || o.ResourceExists {
+		t.Errorf("Observe(...): want the resource to go and the user to stay, got %+v, %v", o, err)
+	}
+}
+
 // TestDeleteWaitsForBuckets keeps a user as long as a Bucket is there that it is
 // the key to.
 func TestDeleteWaitsForBuckets(t *testing.T) {

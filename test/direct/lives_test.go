@@ -23,7 +23,11 @@ import (
 var lives = map[string]func(t *testing.T) life{
 	"Bucket":             bucketLife,
 	"BucketWithSettings": settingsLife,
+	"PurgedBucket":       purgedLife,
+	"AdoptedBucket":      adoptedBucketLife,
 	"User":               userLife,
+	"ChangedUser":        changedUserLife,
+	"AdoptedUser":        adoptedUserLife,
 	"Policy":             policyLife,
 }
 

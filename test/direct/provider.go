@@ -45,6 +45,11 @@ func (b *Bed) StartProvider(args ...string) (*Provider, error) {
 // Races returns what the race detector found in all providers so far.
 func (b *Bed) Races() error {
 	log, err := b.WholeLog()
+	if errors.Is(err, os.ErrNotExist) {
+		// None ran.
+		return nil
+	}
+
 	if err != nil {
 		return err
 	}

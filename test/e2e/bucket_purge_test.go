@@ -97,13 +97,13 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 			return err
 		}
 
-		ready, synced := b.GetCondition(xpv1.TypeReady), b.GetCondition(xpv1.TypeSynced)
-		if ready.Reason == minio.ReasonPurging && strings.Contains(ready.Message, "locked") ||
+		purging, synced := b.GetCondition(minio.ConditionPurging), b.GetCondition(xpv1.TypeSynced)
+		if purging.Status == corev1.ConditionTrue && purging.Reason == minio.ReasonPurging && strings.Contains(purging.Message, `locked, such as "precious" (GOVERNANCE until`) &&
 			synced.Status == corev1.ConditionFalse && strings.Contains(synced.Message, "locked") {
 			return nil
 		}
 
-		return errors.New(string(ready.Reason) + ": " + ready.Message + "; " + synced.Message)
+		return errors.New(string(purging.Reason) + ": " + purging.Message + "; " + synced.Message)
 	})
 	wantPrecious(t, b.Name)
 

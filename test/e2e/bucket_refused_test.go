@@ -176,6 +176,19 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		bucketSettings["Quota"].want(t, b.Name, "1073741824")
 	})
 
+	t.Run("Tags", func(t *testing.T) {
+		t.Parallel()
+
+		b := newBucket(newNamespace(t), "bad-tag")
+		b.Spec.ForProvider.Tags = map[string]string{"team": "gallery, archive"}
+		create(t, b)
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `spec.forProvider.tags["team"]`)
+
+		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"} })
+		waitAvailable(t, b)
+		bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
+	})
+
 	t.Run("UnknownKMSKey", func(t *testing.T) {
 		t.Parallel()
 

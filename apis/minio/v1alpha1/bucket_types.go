@@ -190,7 +190,8 @@ type BucketParameters struct {
 	Lifecycle []LifecycleRule `json:"lifecycle,omitempty"`
 
 	// Tags of the bucket. They are all there are: one that was set elsewhere is
-	// removed.
+	// removed. Keys and values are made of letters A to Z and a to z, digits, spaces
+	// and + - . _ : / @ =; Synced names a tag that is not.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=50
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && size(self[k]) <= 256)",message="a tag has a key of 1 to 128 and a value of at most 256 characters"
@@ -236,7 +237,9 @@ type BucketObservation struct {
 	PurgedUpTo string `json:"purgedUpTo,omitempty"`
 }
 
-// BucketSpec is the desired state of a Bucket.
+// BucketSpec is the desired state of a Bucket. Its providerConfigRef is fixed at
+// creation: on another server the external name may be somebody else's.
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketSpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
 

@@ -25,7 +25,9 @@ type PolicyObservation struct {
 	UpdatedAt *metav1.Time `json:"updatedAt,omitempty"`
 }
 
-// PolicySpec is the desired state of a Policy.
+// PolicySpec is the desired state of a Policy. Its providerConfigRef is fixed at
+// creation: on another server the external name may be somebody else's.
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type PolicySpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
 

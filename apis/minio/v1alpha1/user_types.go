@@ -196,7 +196,9 @@ type UserObservation struct {
 	RetiringKeys []RetiringKey `json:"retiringKeys,omitempty"`
 }
 
-// UserSpec is the desired state of a User.
+// UserSpec is the desired state of a User. Its providerConfigRef is fixed at
+// creation: on another server the external name may be somebody else's.
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type UserSpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
 

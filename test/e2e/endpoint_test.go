@@ -1,0 +1,78 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
+	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
+)
+
+// anotherEndpoint leads to the platform's MinIO under another of its names.
+const anotherEndpoint = "https://minio.minio.svc.cluster.local:9000"
+
+// newUserOn returns a User on the server of a configuration.
+func newUserOn(pc *minio.ProviderConfig, name string, grants ...minio.Grant) *minio.User {
+	u := newUser(pc.Namespace, name, grants...)
+	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: pc.Name}
+
+	return u
+}
+
+// TestPublicEndpoint hands out an endpoint that is not the one that the provider
+// uses. A key that cannot be proven there is not ready until the endpoint is right.
+func TestPublicEndpoint(t *testing.T) {
+	t.Parallel()
+
+	pc := newConfig(t, newNamespace(t))
+	pc.Spec.PublicEndpoint = "https://kubernetes.default.svc"
+	create(t, pc)
+
+	b := newBucketOn(pc)
+	create(t, b)
+	waitAvailable(t, b)
+
+	u := newUserOn(pc, "elsewhere", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	create(t, u)
+	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "the published key is not proven")
+
+	if c := u.GetCondition(xpv1.TypeReady); c.Reason != minio.ReasonUnproven {
+		t.Errorf("want reason %s, got %s", minio.ReasonUnproven, c.Reason)
+	}
+
+	await.Change(t, kube, pc, func(pc *minio.ProviderConfig) { pc.Spec.PublicEndpoint = anotherEndpoint })
+	waitAvailable(t, u)
+
+	if got := string(publishedBy(t, u).Data[minio.ConnectionKeyEndpoint]); got != anotherEndpoint {
+		t.Errorf("want the endpoint to be published that is for users, %s, got %s", anotherEndpoint, got)
+	}
+}
+
+// TestGrantBySelector grants the one bucket that has a label.
+func TestGrantBySelector(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	labels := map[string]string{"e2e/bucket": "chosen"}
+
+	chosen, other := newBucket(ns, "chosen"), newBucket(ns, "other")
+	chosen.Labels = labels
+
+	for _, b := range []*minio.Bucket{chosen, other} {
+		create(t, b)
+		waitAvailable(t, b)
+	}
+
+	u := newUser(ns, "selects", minio.Grant{BucketSelector: &xpv1.NamespacedSelector{MatchLabels: labels}, Access: minio.AccessReadWrite})
+	create(t, u)
+	waitAvailable(t, u)
+
+	if got := u.Spec.ForProvider.Grants[0].BucketName; got != chosen.Name {
+		t.Errorf("want bucket %q to be granted, got %q", chosen.Name, got)
+	}
+}
