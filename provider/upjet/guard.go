@@ -12,8 +12,11 @@ import (
 	"github.com/hashicorp/terraform-plugin-sdk/v2/diag"
 	"github.com/hashicorp/terraform-plugin-sdk/v2/helper/schema"
 	"github.com/minio/madmin-go/v3"
+	"github.com/minio/minio-go/v7/pkg/notification"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+
+	"github.com/crossplane/upjet/v2/pkg/config"
 
 	"github.com/cistern-dev/cistern/provider/minio"
 )
@@ -32,6 +35,8 @@ type guard struct {
 	absent func(d *schema.ResourceData, err error) bool
 	// check looks at the arguments before they are sent.
 	check func(d *schema.ResourceData) error
+	// same tells, of a field by its Terraform path, which values mean the same.
+	same map[string]schema.SchemaDiffSuppressFunc
 	// remove takes the place of its own Delete.
 	remove func(ctx context.Context, c *clients, d *schema.ResourceData) error
 }
@@ -41,6 +46,10 @@ type operation = func(context.Context, *schema.ResourceData, any) diag.Diagnosti
 
 // wrap puts the guard around a resource.
 func (g guard) wrap(r *schema.Resource) *schema.Resource {
+	for path, same := range g.same {
+		config.GetSchema(r, path).DiffSuppressFunc = same
+	}
+
 	read := r.ReadContext
 
 	switch {
@@ -250,6 +259,63 @@ func checkTier(d *schema.ResourceData) error {
 	}
 
 	return nil
+}
+
+// onePolicy wants the name of one policy. The server takes names with commas between
+// them, and gives all of these; an attachment is about one, and would take none away.
+func onePolicy(d *schema.ResourceData) error {
+	if name := text(d, "policy_name"); strings.Contains(name, ",") {
+		return errors.Errorf("spec.forProvider.policyName %q names more than one policy: make a resource for each", name)
+	}
+
+	return nil
+}
+
+// checkNotification wants rules that the provider sends: it leaves out those whose
+// ARN it cannot parse, and a bucket without rules reads as one without notification.
+func checkNotification(d *schema.ResourceData) error {
+	n := d.Get("queue.#").(int) //nolint:forcetypeassert // A number of elements is one.
+	if n == 0 {
+		return errors.New("spec.forProvider.queue needs a rule: to tell nobody, delete the BucketNotification")
+	}
+
+	for i := range n {
+		field := fmt.Sprintf("queue.%d.", i)
+
+		if arn := text(d, field+"queue_arn"); !isARN(arn) {
+			return errors.Errorf("spec.forProvider.queue[%d].queueArn is %q: write it as arn:minio:sqs::primary:webhook, with an ID and a type that mc admin info tells", i, arn)
+		}
+
+		if d.Get(field+"events.#") == 0 {
+			return errors.Errorf("spec.forProvider.queue[%d].events needs an event, such as s3:ObjectCreated:*", i)
+		}
+	}
+
+	return nil
+}
+
+func isARN(s string) bool {
+	_, err := notification.NewArnFromString(s)
+
+	return err == nil
+}
+
+// sameTarget tells that an ARN of no region is one of the server's, which says its
+// own when it is asked.
+func sameTarget(_, server, wanted string, _ *schema.ResourceData) bool {
+	is, err := notification.NewArnFromString(server)
+	if err != nil {
+		return false
+	}
+
+	want, err := notification.NewArnFromString(wanted)
+	if err != nil || want.Region != "" {
+		return false
+	}
+
+	is.Region = ""
+
+	return is == want
 }
 
 // text returns an argument that is a string.

@@ -1,6 +1,8 @@
 package upjet
 
 import (
+	"github.com/hashicorp/terraform-plugin-sdk/v2/helper/schema"
+
 	"github.com/crossplane/upjet/v2/pkg/config"
 )
 
@@ -66,7 +68,7 @@ var specs = []spec{
 		docs:        map[string]string{"group_name": groupNameDoc, "policy_name": policyNameDoc},
 		naming:      naming{fields: []string{"group_name", "policy_name"}},
 		references:  config.References{"group_name": groupRef, "policy_name": policyRef},
-		guard:       guard{present: groupHolds},
+		guard:       guard{present: groupHolds, check: onePolicy},
 	},
 	{
 		terraform:   "minio_iam_ldap_group_policy_attachment",
@@ -79,7 +81,7 @@ var specs = []spec{
 		},
 		naming:     naming{fields: []string{"group_dn", "policy_name"}},
 		references: config.References{"policy_name": policyRef},
-		guard:      guard{present: ldapGroupHolds},
+		guard:      guard{present: ldapGroupHolds, check: onePolicy},
 	},
 	{
 		terraform:   "minio_iam_ldap_user_policy_attachment",
@@ -92,7 +94,7 @@ var specs = []spec{
 		},
 		naming:     naming{fields: []string{"user_dn", "policy_name"}},
 		references: config.References{"policy_name": policyRef},
-		guard:      guard{present: ldapUserHolds},
+		guard:      guard{present: ldapUserHolds, check: onePolicy},
 	},
 	{
 		terraform:   "minio_ilm_tier",
@@ -158,6 +160,10 @@ var specs = []spec{
 		naming:     naming{fields: []string{"bucket"}},
 		references: config.References{"bucket": bucketRef},
 		required:   []string{"queue"},
-		guard:      guard{absent: withoutBucket("queue")},
+		guard: guard{
+			absent: withoutBucket("queue"),
+			check:  checkNotification,
+			same:   map[string]schema.SchemaDiffSuppressFunc{"queue.queue_arn": sameTarget},
+		},
 	},
 }

@@ -4,6 +4,7 @@ package extras
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
 	kms "github.com/cistern-dev/cistern/apis/extras/kms/v1alpha1"
+	s3 "github.com/cistern-dev/cistern/apis/extras/s3/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -28,9 +30,19 @@ func TestParentGone(t *testing.T) {
 	cases := map[string]struct {
 		life   life
 		remove func(context.Context) error
+		// back says that the parent comes back with it.
+		back bool
 	}{
 		"GroupUserAttachment": {life: memberLife(), remove: func(ctx context.Context) error {
 			return bed.Server.RemoveUser(ctx, "members-user")
+		}},
+		"GroupOfUserAttachment": {life: memberLife(), back: true, remove: func(ctx context.Context) error {
+			members := madmin.GroupAddRemove{Group: "members-group", Members: []string{"members-user"}, IsRemove: true}
+
+			return errors.Join(bed.Server.UpdateGroupMembers(ctx, members), bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: members.Group, IsRemove: true}))
+		}},
+		"GroupPolicyAttachment": {life: groupPolicyLife(), remove: func(ctx context.Context) error {
+			return bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: "readers", IsRemove: true})
 		}},
 		"BucketPolicy": {life: bucketPolicyLife(), remove: func(ctx context.Context) error {
 			return bed.Server.S3.RemoveBucket(ctx, "showcase")
@@ -47,7 +59,12 @@ func TestParentGone(t *testing.T) {
 			awaitSettled(t, mg)
 
 			must(t, tc.remove(t.Context()))
-			awaitTrouble(t, mg, "cannot create "+name)
+
+			if tc.back {
+				await.For(t, "it to be there again", func() error { return tc.life.there(t.Context(), false) })
+			} else {
+				awaitTrouble(t, mg, "cannot create "+name)
+			}
 
 			must(t, bed.Kube.Delete(t.Context(), mg))
 			await.Gone(t, bed.Kube, mg)
@@ -127,6 +144,81 @@ func TestTierWithoutKey(t *testing.T) {
 	must(t, bed.Kube.Delete(t.Context(), secret))
 	must(t, bed.Kube.Delete(t.Context(), tier))
 	await.Gone(t, bed.Kube, tier)
+}
+
+// TestOnePolicy wants an attachment to be about one policy, of which the server would
+// take two.
+func TestOnePolicy(t *testing.T) {
+	startProvider(t)
+
+	const group = "singles"
+
+	must(t, bed.Server.AddUser(t.Context(), "singles-user", "singles-user-secret"))
+	must(t, bed.Server.UpdateGroupMembers(t.Context(), madmin.GroupAddRemove{Group: group, Members: []string{"singles-user"}}))
+
+	a := &iam.GroupPolicyAttachment{ObjectMeta: named(newNamespace(t), "both")}
+	a.Spec.ForProvider.GroupName, a.Spec.ForProvider.PolicyName = new(group), new("readonly,writeonly")
+
+	must(t, bed.Kube.Create(t.Context(), a))
+	awaitTrouble(t, a, `policyName "readonly,writeonly" names more than one policy`)
+
+	g, err := bed.Server.GetGroupDescription(t.Context(), group)
+	must(t, err)
+
+	if g.Policy != "" {
+		t.Errorf("the group got %q", g.Policy)
+	}
+
+	must(t, bed.Kube.Delete(t.Context(), a))
+	await.Gone(t, bed.Kube, a)
+}
+
+// TestNotificationOfNobody has rules that the Terraform provider leaves out without
+// a word.
+func TestNotificationOfNobody(t *testing.T) {
+	startProvider(t)
+
+	const arn, created = "arn:minio:sqs::PRIMARY:webhook", "s3:ObjectCreated:*"
+
+	cases := map[string]struct {
+		reason string
+		queue  []s3.QueueParameters
+		want   string
+	}{
+		"InvalidARN": {
+			reason: "The only rule would be left out.",
+			queue:  []s3.QueueParameters{{QueueArn: new("PRIMARY:webhook"), Events: []*string{new(created)}}},
+			want:   "spec.forProvider.queue[0].queueArn",
+		},
+		"OneInvalidARN": {
+			reason: "One of two rules would be left out.",
+			queue: []s3.QueueParameters{
+				{QueueArn: new(arn), Events: []*string{new(created)}},
+				{QueueArn: new("arn:PRIMARY:webhook"), Events: []*string{new(created)}},
+			},
+			want: "spec.forProvider.queue[1].queueArn",
+		},
+		"NoEvent": {
+			reason: "A rule of no event tells nobody anything.",
+			queue:  []s3.QueueParameters{{QueueArn: new(arn), Events: []*string{}}},
+			want:   "spec.forProvider.queue[0].events needs an event",
+		},
+	}
+
+	must(t, bed.Server.S3.MakeBucket(t.Context(), "silent", miniogo.MakeBucketOptions{}))
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			n := &s3.BucketNotification{ObjectMeta: named(newNamespace(t), "silent")}
+			n.Spec.ForProvider = s3.BucketNotificationParameters{Bucket: new("silent"), Queue: tc.queue}
+
+			must(t, bed.Kube.Create(t.Context(), n))
+			awaitTrouble(t, n, tc.want)
+
+			must(t, bed.Kube.Delete(t.Context(), n))
+			await.Gone(t, bed.Kube, n)
+		})
+	}
 }
 
 // TestKeyNotMade asks for a key that the built-in KMS, which has one, cannot make.
