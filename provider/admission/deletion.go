@@ -77,7 +77,8 @@ func (d *deletion) judge(ctx context.Context, req admission.Request) admission.R
 		return unknown(errors.Wrap(err, "cannot decode the Bucket, so nothing was deleted"))
 	}
 
-	return d.judgeBucket(ctx, b, emptyIt+"; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too")
+	return d.judgeBucket(ctx, b, emptyIt+"; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too",
+		fmt.Sprintf("have an administrator set spec.managementPolicies of %s %q to [Observe]", bucketResource, b.GetName()))
 }
 
 // judgeClaim judges the Buckets that the claim to delete controls.
@@ -107,7 +108,8 @@ func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admiss
 		}
 
 		// A tenant may not change the Bucket that its claim brought.
-		if r := d.judgeBucket(ctx, b, emptyIt+"; or set spec.deletionPolicy of the claim to Delete, which deletes them too, or to Retain, which leaves the bucket on the server"); !r.Allowed {
+		if r := d.judgeBucket(ctx, b, emptyIt+"; or set spec.deletionPolicy of the claim to Delete, which deletes them too, or to Retain, which leaves the bucket on the server",
+			"set spec.deletionPolicy of the claim to Retain"); !r.Allowed {
 			return r
 		}
 
@@ -123,16 +125,16 @@ func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admiss
 const emptyIt = "delete its objects with all their versions, and abort its incomplete uploads"
 
 // judgeBucket judges the deletion of one Bucket. The way out is told if the
-// bucket is not empty.
-func (d *deletion) judgeBucket(ctx context.Context, b *v1alpha1.Bucket, wayOut string) admission.Response {
+// bucket is not empty, and how to give it up if nobody can tell.
+func (d *deletion) judgeBucket(ctx context.Context, b *v1alpha1.Bucket, wayOut, giveUp string) admission.Response {
 	if harmless(b) {
 		return admission.Allowed("")
 	}
 
 	left, err := d.left(ctx, b)
 	if err != nil {
-		return unknown(errors.Errorf("cannot tell whether bucket %q is empty, so nothing was deleted: %v; try again later, or have an administrator "+
-			"set spec.managementPolicies of %s %q to [Observe], which leaves the bucket on the server", bucket.Name(b), err, bucketResource, b.GetName()))
+		return unknown(errors.Errorf("cannot tell whether bucket %q is empty, so nothing was deleted: %v; try again later, or %s, which leaves the bucket on the server",
+			bucket.Name(b), err, giveUp))
 	}
 
 	if !left.Empty() {

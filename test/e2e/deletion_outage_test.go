@@ -53,8 +53,8 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 	})
 
 	wantKept(t, ns, "buckets.apps.cozystack.io/unknown",
-		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "spec.managementPolicies", "[Observe]")
-	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`)
+		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "set spec.deletionPolicy of the claim to Retain")
+	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
 
 	await.Change(t, kube, b, func(b *minio.Bucket) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
