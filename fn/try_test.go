@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,11 +23,15 @@ func TestTry(t *testing.T) {
 		reason      string
 		composition string
 		spec        string
+		status      string
 		namespace   string
 		want        []string
 		err         string
 	}{
-		"Own":            {reason: "The smallest claim.", composition: own, spec: "{}", want: []string{"\nkind: Bucket\n", "\nkind: User\n"}},
+		"Own": {reason: "The smallest claim.", composition: own, spec: "{}", want: []string{"\nkind: Bucket\n", "\nkind: User\n"}},
+		"FromACluster": {reason: "A claim as kubectl get prints it.", composition: own, spec: "{crossplane: {compositionRef: {name: buckets}, resourceRefs: [{apiVersion: v1, kind: Secret, name: bucket-backup-x}]}}",
+			status: "{bucketName: bucket-1, conditions: [{type: Ready, status: 'True', reason: Available, lastTransitionTime: '2026-01-01T00:00:00Z', observedGeneration: 1}]}",
+			want:   []string{"\nkind: Bucket\n"}},
 		"OwnLocking":     {reason: "The default pool has locking.", composition: own, spec: "{locking: true}", want: []string{"mode: Compliance", "days: 365"}},
 		"OwnQuota":       {reason: "Its one rule.", composition: own, spec: "{quota: 11Ti}", err: "RuleBroken: a quota of more than 10Ti"},
 		"Defaults":       {reason: "The pool's defaults are in force.", composition: onePool, spec: "{}", want: []string{"quota: 10Gi", "interval: 2160h0m0s"}},
@@ -55,7 +60,7 @@ func TestTry(t *testing.T) {
 
 			c := &try{
 				Composition: tc.composition,
-				Claim:       write("claim.yaml", "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: backup-x, namespace: team-a}, spec: "+tc.spec+"}"),
+				Claim:       write("claim.yaml", "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: backup-x, namespace: team-a}, spec: "+tc.spec+", status: "+cmp.Or(tc.status, "{}")+"}"),
 			}
 			if tc.namespace != "" {
 				c.Namespace = write("namespace.yaml", "{apiVersion: v1, kind: Namespace, metadata: {"+tc.namespace+"}}")

@@ -38,7 +38,8 @@ var loadAPIs = sync.OnceValues(func() (*apis, error) {
 })
 
 // addCrossplane adds what Crossplane adds to the spec of every claim, as far as
-// the definition has rules for it.
+// the definition has rules for it, and to its status, which claims that are read
+// from a cluster have.
 func addCrossplane(root *extv1.JSONSchemaProps) {
 	anything := extv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: new(true)}
 	crossplane := *anything.DeepCopy()
@@ -47,6 +48,11 @@ func addCrossplane(root *extv1.JSONSchemaProps) {
 		"compositionRevisionSelector": anything,
 	}
 	root.Properties["spec"].Properties["crossplane"] = crossplane
+
+	if status := root.Properties["status"].Properties; status != nil {
+		status["crossplane"] = anything
+		status["conditions"] = extv1.JSONSchemaProps{Type: "array", Items: &extv1.JSONSchemaPropsOrArray{Schema: &anything}}
+	}
 }
 
 // Admit does with a claim what the API server does before Crossplane sees it: it
