@@ -172,10 +172,7 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 		ResourceLateInitialized: kind.RecordName(u, name),
 	}
 
-	var details managed.ConnectionDetails
-	if e.found.secretKey != "" && !e.found.key {
-		details = e.details(u, e.found.secretKey)
-	}
+	details := e.working(u)
 
 	// The runtime compares what it is to publish with what is published byte by byte,
 	// at more than all else in a look together costs.
@@ -190,6 +187,16 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	}
 
 	return o, nil
+}
+
+// working returns the connection details of a published key that works; nothing if
+// none does.
+func (e *external) working(u *v1alpha1.User) managed.ConnectionDetails {
+	if e.found.secretKey == "" || e.found.key {
+		return nil
+	}
+
+	return e.details(u, e.found.secretKey)
 }
 
 // notAdoptable is the observation's error for the user that the provider itself is:
