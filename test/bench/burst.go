@@ -125,6 +125,7 @@ func (b *bench) timed(ctx context.Context, p *Part, of string, n int, do func() 
 	p.value(of+": Ready a second, until all are", "1/s", n, perSecond)
 	p.spread(of+": applied to Ready", "s", 1, between(sent, done))
 	p.value(of+": calls of MinIO", "each", n, u.calls.sum()/float64(n))
+	p.value(of+": the provider's requests to the API server", "each", n, u.requests.sum()/float64(n))
 
 	if !b.platform.Local {
 		return perSecond, nil

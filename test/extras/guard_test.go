@@ -39,6 +39,10 @@ func TestParentGone(t *testing.T) {
 		"GroupOfUserAttachment": {life: memberLife(), back: true, remove: func(ctx context.Context) error {
 			members := madmin.GroupAddRemove{Group: "members-group", Members: []string{"members-user"}, IsRemove: true}
 
+			// The provider must not put the member back before the group is gone.
+			refuseWrites(t)
+			defer bed.Wire.Stop(nil)
+
 			return errors.Join(bed.Server.UpdateGroupMembers(ctx, members), bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: members.Group, IsRemove: true}))
 		}},
 		"GroupPolicyAttachment": {life: groupPolicyLife(), remove: func(ctx context.Context) error {

@@ -53,7 +53,7 @@ func run(m *testing.M) int {
 
 			return extras.AddToScheme(s)
 		},
-		Storage: []string{"MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL},
+		Storage: []string{"MINIO_SITE_REGION=us-east-1", "MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
