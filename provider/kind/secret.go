@@ -102,19 +102,18 @@ func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...cl
 // Patch changes an object. A connection Secret holds afterwards what is published,
 // and nothing else; if nothing is, it stays as it is.
 func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	if s, ok := obj.(*corev1.Secret); ok {
+		whole, err := replaceData(s, patch)
+		if err != nil || whole == nil {
+			return err
+		}
+
+		patch = whole
+	}
+
 	defer c.forget(obj)
 
-	s, ok := obj.(*corev1.Secret)
-	if !ok {
-		return c.Client.Patch(ctx, obj, patch, opts...)
-	}
-
-	whole, err := replaceData(s, patch)
-	if err != nil || whole == nil {
-		return err
-	}
-
-	return c.Client.Patch(ctx, obj, whole, opts...)
+	return c.Client.Patch(ctx, obj, patch, opts...)
 }
 
 // replaceData returns a patch that also takes away the data of a Secret that a patch

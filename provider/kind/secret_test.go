@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -137,6 +138,18 @@ func TestSecretClient(t *testing.T) {
 			},
 			reads: 1,
 			want:  "another",
+		},
+		"NothingPublished": {
+			reason: "Nothing was written.",
+			do: func(t *testing.T, w world) {
+				t.Helper()
+
+				if err := w.secrets.Patch(t.Context(), published("User", "first"), client.RawPatch(types.MergePatchType, []byte(`{}`))); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "first",
+			kept: true,
 		},
 		"Touched": {
 			reason: "Of what was edited nothing is kept, whether it is read again or not.",
