@@ -76,7 +76,7 @@ demo: dev ## Show the main job end to end: claim, use, delete.
 
 .PHONY: direct
 direct: ## Test each provider alone: killed at every write, its calls counted. Needs no platform and no root.
-	@go test -race -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/direct/... ./test/extras/...
+	@go test -race -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/component/... ./test/extras/...
 
 .PHONY: render
 render: ## Run the function's cases through Crossplane's own composition code. Needs no platform and no root.

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/cistern-dev/cistern/package/image"
-	"github.com/cistern-dev/cistern/test/tools"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 const (

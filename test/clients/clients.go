@@ -26,9 +26,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/test/platform"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // Config says how to reach the platform's cluster as an administrator.
@@ -53,14 +53,14 @@ func Kubernetes(p *platform.Platform) (client.Client, error) {
 	}
 
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, minio.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, miniov1alpha1.AddToScheme} {
 		if err := add(s); err != nil {
 			return nil, fmt.Errorf("cannot build the scheme: %w", err)
 		}
 	}
 
-	gv := tenant.BucketKind.GroupVersion()
-	s.AddKnownTypes(gv, &tenant.Bucket{})
+	gv := tenantv1alpha1.BucketKind.GroupVersion()
+	s.AddKnownTypes(gv, &tenantv1alpha1.Bucket{})
 	metav1.AddToGroupVersion(s, gv)
 
 	return client.New(cfg, client.Options{Scheme: s})
@@ -68,16 +68,16 @@ func Kubernetes(p *platform.Platform) (client.Client, error) {
 
 // BucketInfo reads the document that the Secret of a claim's user holds. The
 // claim's own has an empty user.
-func BucketInfo(ctx context.Context, kube client.Client, namespace, claim, user string) (tenant.BucketInfo, error) {
-	var info tenant.BucketInfo
+func BucketInfo(ctx context.Context, kube client.Client, namespace, claim, user string) (tenantv1alpha1.BucketInfo, error) {
+	var info tenantv1alpha1.BucketInfo
 
 	s := &corev1.Secret{}
-	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenant.SecretNameFor(claim, user)}, s); err != nil {
+	if err := kube.Get(ctx, types.NamespacedName{Namespace: namespace, Name: tenantv1alpha1.SecretNameFor(claim, user)}, s); err != nil {
 		return info, fmt.Errorf("cannot get the tenant's Secret: %w", err)
 	}
 
-	if err := json.Unmarshal(s.Data[tenant.BucketInfoKey], &info); err != nil {
-		return info, fmt.Errorf("cannot decode %s of Secret %q: %w", tenant.BucketInfoKey, s.Name, err)
+	if err := json.Unmarshal(s.Data[tenantv1alpha1.BucketInfoKey], &info); err != nil {
+		return info, fmt.Errorf("cannot decode %s of Secret %q: %w", tenantv1alpha1.BucketInfoKey, s.Name, err)
 	}
 
 	return info, nil
@@ -85,7 +85,7 @@ func BucketInfo(ctx context.Context, kube client.Client, namespace, claim, user 
 
 // Tenant returns a client of the endpoint that a tenant was given, with the keys
 // that it was given.
-func Tenant(p *platform.Platform, info tenant.BucketInfo) (*miniogo.Client, error) {
+func Tenant(p *platform.Platform, info tenantv1alpha1.BucketInfo) (*miniogo.Client, error) {
 	s3 := info.Spec.SecretS3
 
 	return S3(p, s3.Endpoint, s3.AccessKeyID, s3.AccessSecretKey)
@@ -124,7 +124,7 @@ func NewAdmin(ctx context.Context, p *platform.Platform, kube client.Client) (*A
 		return nil, fmt.Errorf("cannot get the administrator's keys: %w", err)
 	}
 
-	accessKey, secretKey := string(s.Data[minio.CredentialsKeyAccessKey]), string(s.Data[minio.CredentialsKeySecretKey])
+	accessKey, secretKey := string(s.Data[miniov1alpha1.CredentialsKeyAccessKey]), string(s.Data[miniov1alpha1.CredentialsKeySecretKey])
 
 	s3, err := S3(p, platform.MinIOInsideURL, accessKey, secretKey)
 	if err != nil {

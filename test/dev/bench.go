@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/cistern-dev/cistern/test/bench"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/bench"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 type benchCmd struct {

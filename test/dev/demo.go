@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/cistern-dev/cistern/test/demo"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/demo"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 type demoCmd struct {

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 
 	"github.com/cistern-dev/cistern/package/build"
-	"github.com/cistern-dev/cistern/test/install"
-	"github.com/cistern-dev/cistern/test/platform"
-	"github.com/cistern-dev/cistern/test/tools"
+	"github.com/cistern-dev/cistern/test/dev/install"
+	"github.com/cistern-dev/cistern/test/dev/platform"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // what is to be built.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/cistern-dev/cistern/test/install"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/install"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // where is what all commands on the platform must agree on.

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 type runCmd struct {

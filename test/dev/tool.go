@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/cistern-dev/cistern/test/tools"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 type toolCmd struct {

@@ -15,16 +15,16 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
 // newPurgedBucket makes a Bucket that is emptied when it is deleted.
-func newPurgedBucket(t *testing.T, name string, f func(*minio.BucketParameters)) *minio.Bucket {
+func newPurgedBucket(t *testing.T, name string, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
 	t.Helper()
 
 	b := newBucket(newNamespace(t), name)
-	b.Spec.ForProvider.WhenNotEmpty = minio.WhenNotEmptyPurge
+	b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
 	f(&b.Spec.ForProvider)
 	create(t, b)
 	waitAvailable(t, b)
@@ -50,7 +50,7 @@ func TestBucketPurge(t *testing.T) {
 			t.Parallel()
 
 			ctx := t.Context()
-			b := newPurgedBucket(t, strings.ToLower(name), func(p *minio.BucketParameters) { p.Versioning = new(minio.VersioningEnabled) })
+			b := newPurgedBucket(t, strings.ToLower(name), func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) })
 
 			for _, l := range []string{"Versions", "Object", "Upload"} {
 				if err := leftovers[l].leave(ctx, admin.S3, b.Name); err != nil {
@@ -80,9 +80,9 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 	t.Parallel()
 
 	ctx := t.Context()
-	b := newPurgedBucket(t, "locked", func(p *minio.BucketParameters) {
+	b := newPurgedBucket(t, "locked", func(p *miniov1alpha1.BucketParameters) {
 		p.ObjectLocking = true
-		p.Retention = &minio.Retention{Mode: minio.RetentionGovernance, Days: new(int32(1))}
+		p.Retention = &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionGovernance, Days: new(int32(1))}
 	})
 	// The namespace must go, whatever happens.
 	t.Cleanup(func() { overrideLocks(t, b.Name) })
@@ -97,8 +97,8 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 			return err
 		}
 
-		purging, synced := b.GetCondition(minio.ConditionPurging), b.GetCondition(xpv1.TypeSynced)
-		if purging.Status == corev1.ConditionTrue && purging.Reason == minio.ReasonPurging && strings.Contains(purging.Message, `locked, such as "precious" (GOVERNANCE until`) &&
+		purging, synced := b.GetCondition(miniov1alpha1.ConditionPurging), b.GetCondition(xpv1.TypeSynced)
+		if purging.Status == corev1.ConditionTrue && purging.Reason == miniov1alpha1.ReasonPurging && strings.Contains(purging.Message, `locked, such as "precious" (GOVERNANCE until`) &&
 			synced.Status == corev1.ConditionFalse && strings.Contains(synced.Message, "locked") {
 			return nil
 		}

@@ -15,9 +15,9 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // TestBucketIsRefused asks for what no server is asked: the API server says what
@@ -142,10 +142,10 @@ func TestBucketObjectLocking(t *testing.T) {
 		t.Errorf("want object locking, got %q, %v", lock, err)
 	}
 
-	for field, f := range map[string]func(*minio.Bucket){
-		"objectLocking": func(b *minio.Bucket) { b.Spec.ForProvider.ObjectLocking = false },
-		"region":        func(b *minio.Bucket) { b.Spec.ForProvider.Region = nil },
-		"versioning":    func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningSuspended) },
+	for field, f := range map[string]func(*miniov1alpha1.Bucket){
+		"objectLocking": func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = false },
+		"region":        func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Region = nil },
+		"versioning":    func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Versioning = new(miniov1alpha1.VersioningSuspended) },
 	} {
 		changed := b.DeepCopy()
 		f(changed)
@@ -164,14 +164,14 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 	t.Run("QuotaBelowUsage", func(t *testing.T) {
 		t.Parallel()
 
-		b := newSettingBucket(t, bucketSettings["Quota"], func(*minio.BucketParameters) {})
+		b := newSettingBucket(t, bucketSettings["Quota"], func(*miniov1alpha1.BucketParameters) {})
 		fill(t, b.Name, 2<<20)
 
-		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
+		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.quota of 1Mi")
 		bucketSettings["Quota"].want(t, b.Name, "0")
 
-		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
+		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
 		bucketSettings["Quota"].want(t, b.Name, "1073741824")
 	})
@@ -184,7 +184,7 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `spec.forProvider.tags["team"]`)
 
-		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"} })
+		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"} })
 		waitAvailable(t, b)
 		bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
 	})
@@ -193,11 +193,11 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 		t.Parallel()
 
 		b := newBucket(newNamespace(t), "unknown-key")
-		b.Spec.ForProvider.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
+		b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
 
-		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
+		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
 		waitAvailable(t, b)
 		bucketSettings["EncryptionWithKMS"].want(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
 	})
@@ -210,12 +210,12 @@ func TestBucketSettingIsUndoneAfterAnotherFailed(t *testing.T) {
 
 	b := newBucket(newNamespace(t), "half-set")
 	b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"}
-	b.Spec.ForProvider.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
+	b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
 	create(t, b)
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
 	bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
 
-	await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
+	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
 	waitAvailable(t, b)
 	bucketSettings["Tags"].want(t, b.Name, "")
 }
@@ -265,7 +265,7 @@ func TestBucketName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			b := &minio.Bucket{}
+			b := &miniov1alpha1.Bucket{}
 			b.Namespace, b.Name = newNamespace(t), tc.name
 
 			text := tc.name

@@ -14,9 +14,9 @@ import (
 	"github.com/minio/minio-go/v7/pkg/tags"
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/clients"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // A bucketSetting is a field of a Bucket with two values, what the server has
@@ -27,7 +27,7 @@ type bucketSetting struct {
 	// locking says that the setting needs a bucket with object locking.
 	locking bool
 
-	set, change, remove func(*minio.BucketParameters)
+	set, change, remove func(*miniov1alpha1.BucketParameters)
 	drift               func(ctx context.Context, bucket string) error
 	// get returns what the server has, as a text.
 	get func(ctx context.Context, bucket string) (string, error)
@@ -41,9 +41,9 @@ var bucketSettings = map[string]bucketSetting{
 	"Versioning": {
 		reason:     "Versioning cannot be taken back, only suspended.",
 		field:      "versioning",
-		set:        func(p *minio.BucketParameters) { p.Versioning = new(minio.VersioningSuspended) },
-		change:     func(p *minio.BucketParameters) { p.Versioning = new(minio.VersioningEnabled) },
-		remove:     func(p *minio.BucketParameters) { p.Versioning = nil },
+		set:        func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningSuspended) },
+		change:     func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) },
+		remove:     func(p *miniov1alpha1.BucketParameters) { p.Versioning = nil },
 		get:        getVersioning,
 		drift:      func(ctx context.Context, bucket string) error { return admin.S3.SuspendVersioning(ctx, bucket) },
 		isSet:      "Suspended",
@@ -54,9 +54,9 @@ var bucketSettings = map[string]bucketSetting{
 	"Quota": {
 		reason: "A quota is whole bytes, however it is written.",
 		field:  "quota",
-		set:    func(p *minio.BucketParameters) { p.Quota = new(resource.MustParse("10Gi")) },
-		change: func(p *minio.BucketParameters) { p.Quota = new(resource.MustParse("0.5Gi")) },
-		remove: func(p *minio.BucketParameters) { p.Quota = nil },
+		set:    func(p *miniov1alpha1.BucketParameters) { p.Quota = new(resource.MustParse("10Gi")) },
+		change: func(p *miniov1alpha1.BucketParameters) { p.Quota = new(resource.MustParse("0.5Gi")) },
+		remove: func(p *miniov1alpha1.BucketParameters) { p.Quota = nil },
 		get:    getQuota,
 		drift: func(ctx context.Context, bucket string) error {
 			return admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Quota: 1 << 20, Size: 1 << 20, Type: madmin.HardQuota})
@@ -69,17 +69,17 @@ var bucketSettings = map[string]bucketSetting{
 	"Lifecycle": {
 		reason: "Rules are kept in their order; giving up uploads is not the server's business.",
 		field:  "lifecycle",
-		set: func(p *minio.BucketParameters) {
-			p.Lifecycle = []minio.LifecycleRule{
+		set: func(p *miniov1alpha1.BucketParameters) {
+			p.Lifecycle = []miniov1alpha1.LifecycleRule{
 				{Prefix: "incoming/", ExpireAfterDays: new(int32(30))},
 				{ExpireNoncurrentAfterDays: new(int32(90)), AbortIncompleteUploadsAfterDays: new(int32(7))},
 				{AbortIncompleteUploadsAfterDays: new(int32(1))},
 			}
 		},
-		change: func(p *minio.BucketParameters) {
-			p.Lifecycle = []minio.LifecycleRule{{Prefix: "a & b/", ExpireAfterDays: new(int32(1)), ExpireNoncurrentAfterDays: new(int32(2))}}
+		change: func(p *miniov1alpha1.BucketParameters) {
+			p.Lifecycle = []miniov1alpha1.LifecycleRule{{Prefix: "a & b/", ExpireAfterDays: new(int32(1)), ExpireNoncurrentAfterDays: new(int32(2))}}
 		},
-		remove:     func(p *minio.BucketParameters) { p.Lifecycle = nil },
+		remove:     func(p *miniov1alpha1.BucketParameters) { p.Lifecycle = nil },
 		get:        getLifecycle,
 		drift:      expireAfterAWeek,
 		isSet:      `"incoming/": 30, 0; "": 0, 90`,
@@ -89,9 +89,9 @@ var bucketSettings = map[string]bucketSetting{
 	"Tags": {
 		reason: "Tags that were set elsewhere are removed.",
 		field:  "tags",
-		set:    func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "gallery", "empty": ""} },
-		change: func(p *minio.BucketParameters) { p.Tags = map[string]string{"team": "archive + more"} },
-		remove: func(p *minio.BucketParameters) { p.Tags = nil },
+		set:    func(p *miniov1alpha1.BucketParameters) { p.Tags = map[string]string{"team": "gallery", "empty": ""} },
+		change: func(p *miniov1alpha1.BucketParameters) { p.Tags = map[string]string{"team": "archive + more"} },
+		remove: func(p *miniov1alpha1.BucketParameters) { p.Tags = nil },
 		get:    getTags,
 		drift: func(ctx context.Context, bucket string) error {
 			ts, err := tags.NewTags(map[string]string{"team": "archive + more", "by": "hand"}, false)
@@ -108,11 +108,13 @@ var bucketSettings = map[string]bucketSetting{
 	"EncryptionWithKMS": {
 		reason: "Encryption goes from the server's default key to one by name.",
 		field:  "encryption",
-		set:    func(p *minio.BucketParameters) { p.Encryption = &minio.Encryption{Type: minio.EncryptionSSES3} },
-		change: func(p *minio.BucketParameters) {
-			p.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
+		set: func(p *miniov1alpha1.BucketParameters) {
+			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSES3}
 		},
-		remove:     func(p *minio.BucketParameters) { p.Encryption = nil },
+		change: func(p *miniov1alpha1.BucketParameters) {
+			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
+		},
+		remove:     func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
 		get:        getEncryption,
 		drift:      encryptByDefault,
 		isSet:      "AES256 ",
@@ -122,22 +124,26 @@ var bucketSettings = map[string]bucketSetting{
 	"EncryptionByDefaultKey": {
 		reason: "Encryption goes from a key by name to the server's default, and nobody switches it off.",
 		field:  "encryption",
-		set: func(p *minio.BucketParameters) {
-			p.Encryption = &minio.Encryption{Type: minio.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
+		set: func(p *miniov1alpha1.BucketParameters) {
+			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
 		},
-		change:    func(p *minio.BucketParameters) { p.Encryption = &minio.Encryption{Type: minio.EncryptionSSES3} },
-		remove:    func(p *minio.BucketParameters) { p.Encryption = nil },
+		change: func(p *miniov1alpha1.BucketParameters) {
+			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSES3}
+		},
+		remove:    func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
 		get:       getEncryption,
 		drift:     func(ctx context.Context, bucket string) error { return admin.S3.RemoveBucketEncryption(ctx, bucket) },
 		isSet:     "aws:kms " + platform.MinIOKMSKey,
 		isChanged: "AES256 ",
 	},
 	"AnonymousDownload": {
-		reason:     "Objects can be read, not listed, until that is taken back.",
-		field:      "anonymousAccess",
-		set:        func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessNone) },
-		change:     func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessDownload) },
-		remove:     func(p *minio.BucketParameters) { p.AnonymousAccess = nil },
+		reason: "Objects can be read, not listed, until that is taken back.",
+		field:  "anonymousAccess",
+		set:    func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
+		change: func(p *miniov1alpha1.BucketParameters) {
+			p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
+		},
+		remove:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
 		get:        getAnonymousAccess,
 		drift:      listAnonymously,
 		isSet:      "read: AccessDenied, list: AccessDenied",
@@ -146,11 +152,13 @@ var bucketSettings = map[string]bucketSetting{
 		isRemoved:  "read: AccessDenied, list: AccessDenied",
 	},
 	"AnonymousNone": {
-		reason:     "None is kept: nobody opens the bucket by hand.",
-		field:      "anonymousAccess",
-		set:        func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessDownload) },
-		change:     func(p *minio.BucketParameters) { p.AnonymousAccess = new(minio.AnonymousAccessNone) },
-		remove:     func(p *minio.BucketParameters) { p.AnonymousAccess = nil },
+		reason: "None is kept: nobody opens the bucket by hand.",
+		field:  "anonymousAccess",
+		set: func(p *miniov1alpha1.BucketParameters) {
+			p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
+		},
+		change:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
+		remove:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
 		get:        getAnonymousAccess,
 		drift:      listAnonymously,
 		isSet:      "read: OK, list: AccessDenied",
@@ -162,13 +170,13 @@ var bucketSettings = map[string]bucketSetting{
 		reason:  "Without a retention, the objects of a bucket with locking are not locked.",
 		field:   "retention",
 		locking: true,
-		set: func(p *minio.BucketParameters) {
-			p.Retention = &minio.Retention{Mode: minio.RetentionGovernance, Days: new(int32(1))}
+		set: func(p *miniov1alpha1.BucketParameters) {
+			p.Retention = &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionGovernance, Days: new(int32(1))}
 		},
-		change: func(p *minio.BucketParameters) {
-			p.Retention = &minio.Retention{Mode: minio.RetentionCompliance, Years: new(int32(2))}
+		change: func(p *miniov1alpha1.BucketParameters) {
+			p.Retention = &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionCompliance, Years: new(int32(2))}
 		},
-		remove: func(p *minio.BucketParameters) { p.Retention = nil },
+		remove: func(p *miniov1alpha1.BucketParameters) { p.Retention = nil },
 		get:    getRetention,
 		drift: func(ctx context.Context, bucket string) error {
 			return admin.S3.SetObjectLockConfig(ctx, bucket, new(miniogo.Governance), new(uint(3)), new(miniogo.Days))

@@ -14,7 +14,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -33,7 +33,7 @@ func (s bucketSetting) want(t *testing.T, bucket, text string) {
 }
 
 // newSettingBucket makes a Bucket for a setting, and empties it in the end.
-func newSettingBucket(t *testing.T, s bucketSetting, f func(*minio.BucketParameters)) *minio.Bucket {
+func newSettingBucket(t *testing.T, s bucketSetting, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
 	t.Helper()
 
 	b := newBucket(newNamespace(t), strings.ToLower(s.field))
@@ -49,11 +49,11 @@ func newSettingBucket(t *testing.T, s bucketSetting, f func(*minio.BucketParamet
 // waitLooked waits until the provider has looked at a Bucket as it is now, and
 // found nothing wrong. The change that makes it look changes nothing on the
 // server.
-func waitLooked(t *testing.T, b *minio.Bucket) {
+func waitLooked(t *testing.T, b *miniov1alpha1.Bucket) {
 	t.Helper()
 
-	await.Change(t, kube, b, func(b *minio.Bucket) {
-		for _, w := range []minio.WhenNotEmpty{minio.WhenNotEmptyPurge, minio.WhenNotEmptyRefuse} {
+	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
+		for _, w := range []miniov1alpha1.WhenNotEmpty{miniov1alpha1.WhenNotEmptyPurge, miniov1alpha1.WhenNotEmptyRefuse} {
 			if b.Spec.ForProvider.WhenNotEmpty != w {
 				b.Spec.ForProvider.WhenNotEmpty = w
 				return
@@ -92,7 +92,7 @@ func TestBucketSettings(t *testing.T) {
 				t.Errorf("%s\nmanagedSettings: want %s in them, got %v", s.reason, s.field, got)
 			}
 
-			await.Change(t, kube, b, func(b *minio.Bucket) { s.change(&b.Spec.ForProvider) })
+			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.change(&b.Spec.ForProvider) })
 			s.want(t, b.Name, s.isChanged)
 			waitLooked(t, b)
 
@@ -104,7 +104,7 @@ func TestBucketSettings(t *testing.T) {
 			look(t, b)
 			s.want(t, b.Name, s.isChanged)
 
-			await.Change(t, kube, b, func(b *minio.Bucket) { s.remove(&b.Spec.ForProvider) })
+			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.remove(&b.Spec.ForProvider) })
 			s.want(t, b.Name, s.isRemoved)
 			waitLooked(t, b)
 
@@ -132,7 +132,7 @@ func TestBucketSettingsAreLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			b := newSettingBucket(t, s, func(*minio.BucketParameters) {})
+			b := newSettingBucket(t, s, func(*miniov1alpha1.BucketParameters) {})
 
 			if err := s.drift(t.Context(), b.Name); err != nil {
 				t.Fatalf("%s\ncannot set it on the server: %v", s.reason, err)
@@ -157,8 +157,8 @@ func TestBucketSettingsAreLeftAlone(t *testing.T) {
 func TestBucketUploadIsNotGivenUp(t *testing.T) {
 	t.Parallel()
 
-	b := newSettingBucket(t, bucketSettings["Lifecycle"], func(p *minio.BucketParameters) {
-		p.Lifecycle = []minio.LifecycleRule{{AbortIncompleteUploadsAfterDays: new(int32(1))}}
+	b := newSettingBucket(t, bucketSettings["Lifecycle"], func(p *miniov1alpha1.BucketParameters) {
+		p.Lifecycle = []miniov1alpha1.LifecycleRule{{AbortIncompleteUploadsAfterDays: new(int32(1))}}
 	})
 	bucketSettings["Lifecycle"].want(t, b.Name, "")
 

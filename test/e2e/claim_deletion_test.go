@@ -14,8 +14,8 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 	"k8s.io/apimachinery/pkg/types"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
@@ -35,7 +35,7 @@ func deleteClaim(t *testing.T, ns, name string) string {
 }
 
 // wantKeyDead waits until a key is refused.
-func wantKeyDead(t *testing.T, info tenant.BucketInfo) {
+func wantKeyDead(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	t.Helper()
 
 	s3 := tenantClient(t, info)
@@ -221,7 +221,7 @@ func TestClaimLocking(t *testing.T) {
 	info := waitReady(t, ns, "locked")
 	bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
 
-	b := &minio.Bucket{}
+	b := &miniov1alpha1.Bucket{}
 	if err := kube.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: bucket}, b); err != nil {
 		t.Fatal(err)
 	}

@@ -20,15 +20,15 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
 // wantOwnBucketOnly wants the policy of a claim's user to name the claim's bucket
 // and no other, and its key to be of no use on a victim's bucket, which holds the
 // object precious.
-func wantOwnBucketOnly(t testing.TB, info tenant.BucketInfo, victim string) {
+func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim string) {
 	t.Helper()
 
 	ctx, bucket := t.Context(), info.Spec.BucketName
@@ -109,7 +109,7 @@ func wantOwnBucketOnly(t testing.TB, info tenant.BucketInfo, victim string) {
 
 // newVictim claims a bucket with something in it in a namespace of its own, and
 // wants it to be as it was in the end.
-func newVictim(t *testing.T) tenant.BucketInfo {
+func newVictim(t *testing.T) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
 	ns := newNamespace(t)
@@ -213,8 +213,8 @@ func TestTenantForgesSecrets(t *testing.T) {
 
 	for _, user := range []string{"", "reader"} {
 		for kind, secret := range map[string]func(t *testing.T, ns string) string{
-			"BucketInfo":  func(*testing.T, string) string { return tenant.SecretNameFor("forged", user) },
-			"Credentials": func(*testing.T, string) string { return tenant.CredentialsSecretNameFor("forged", user) },
+			"BucketInfo":  func(*testing.T, string) string { return tenantv1alpha1.SecretNameFor("forged", user) },
+			"Credentials": func(*testing.T, string) string { return tenantv1alpha1.CredentialsSecretNameFor("forged", user) },
 			"Connection": func(t *testing.T, ns string) string {
 				t.Helper()
 				_, s := connectionOf(t, ns, "forged", user)
@@ -230,7 +230,7 @@ func TestTenantForgesSecrets(t *testing.T) {
 
 				lies := shapes
 				if kind == "BucketInfo" {
-					lies = map[string][]byte{tenant.BucketInfoKey: document}
+					lies = map[string][]byte{tenantv1alpha1.BucketInfoKey: document}
 				}
 
 				patch, err := json.Marshal(map[string]any{"data": lies})
@@ -314,7 +314,7 @@ func newForgery(t *testing.T, victim string) forgery {
 
 	for _, user := range []string{"", "reader"} {
 		_, connection := connectionOf(t, f.ns, "forged", user)
-		for _, name := range []string{connection, tenant.SecretNameFor("forged", user), tenant.CredentialsSecretNameFor("forged", user)} {
+		for _, name := range []string{connection, tenantv1alpha1.SecretNameFor("forged", user), tenantv1alpha1.CredentialsSecretNameFor("forged", user)} {
 			f.before = append(f.before, secretOf(t, f.ns, name))
 		}
 	}
@@ -337,7 +337,7 @@ func (f forgery) lies(t *testing.T, user string) (document []byte, shapes map[st
 
 	s3 := info.Spec.SecretS3
 
-	return document, minio.Connection{
+	return document, miniov1alpha1.Connection{
 		Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey, BucketName: f.victim,
 	}.Details()
 }
@@ -363,7 +363,7 @@ func (f forgery) wantHealed(t *testing.T) {
 		// The provider looks at a connection Secret when it looks at its User.
 		for _, user := range users {
 			resource, _ := connectionOf(t, f.ns, "forged", user)
-			look(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: resource}})
+			look(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: resource}})
 		}
 
 		// What was read of a lie is written a moment later.
@@ -430,7 +430,7 @@ func TestClaimsWithClashingNames(t *testing.T) {
 			}
 
 			applyClaim(t, ns, tc.second.name, tc.second.spec)
-			waitProvisioned(t, ns, tc.second.name, tenant.ReasonSecretConflict, "are not this claim's: "+tc.clash+";")
+			waitProvisioned(t, ns, tc.second.name, tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+tc.clash+";")
 
 			for _, s := range before.Items {
 				after := secretOf(t, ns, s.Name)

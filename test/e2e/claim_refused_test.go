@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // manyUsers returns names of users.
@@ -156,7 +156,7 @@ func TestUnknownPool(t *testing.T) {
 
 	ns := newNamespace(t)
 	applyClaim(t, ns, "unknown", "{storagePool: gold}")
-	waitProvisioned(t, ns, "unknown", tenant.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
+	waitProvisioned(t, ns, "unknown", tenantv1alpha1.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
 	wantNothingMade(t, ns, "unknown")
 
 	// The tenant must be able to take it back.

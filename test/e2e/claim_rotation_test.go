@@ -15,21 +15,21 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // rotate asks for new keys of a claim and waits until its Secret holds another
 // one than before.
-func rotate(t *testing.T, ns, name, trigger, overlap string, before tenant.BucketInfo) tenant.BucketInfo {
+func rotate(t *testing.T, ns, name, trigger, overlap string, before tenantv1alpha1.BucketInfo) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
 	mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/"+name, "--type=merge",
 		fmt.Sprintf(`--patch={"spec":{"rotation":{"trigger":%q,"overlap":%q}}}`, trigger, overlap))
 
-	var after tenant.BucketInfo
+	var after tenantv1alpha1.BucketInfo
 
 	await.For(t, "the Secret to hold another key", func() error {
 		var err error
@@ -58,7 +58,7 @@ func TestClaimRotation(t *testing.T) {
 	ns := newNamespace(t)
 	applyClaim(t, ns, "busy", "{deletionPolicy: Delete}")
 
-	keys := append(make([]tenant.BucketInfo, 0, 4), waitReady(t, ns, "busy"))
+	keys := append(make([]tenantv1alpha1.BucketInfo, 0, 4), waitReady(t, ns, "busy"))
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -117,7 +117,7 @@ func writeOn(ctx context.Context, ns, claim string) (int, error) {
 
 	var (
 		read time.Time
-		info tenant.BucketInfo
+		info tenantv1alpha1.BucketInfo
 		s3   *miniogo.Client
 	)
 
@@ -185,13 +185,13 @@ func TestClaimRotationShows(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, key := range []string{minio.ConnectionKeyAccessKeyID, minio.ConnectionKeyCozystackAccessKey, minio.ConnectionKeyCOSIAccessKeyID} {
+	for _, key := range []string{miniov1alpha1.ConnectionKeyAccessKeyID, miniov1alpha1.ConnectionKeyCozystackAccessKey, miniov1alpha1.ConnectionKeyCOSIAccessKeyID} {
 		if string(shapes.Data[key]) != after.Spec.SecretS3.AccessKeyID {
 			t.Errorf("%s of the Secret in all shapes is of another key than BucketInfo's", key)
 		}
 	}
 
-	for _, key := range []string{minio.ConnectionKeyAWSFile, minio.ConnectionKeyRcloneFile, minio.ConnectionKeyS3cmdFile} {
+	for _, key := range []string{miniov1alpha1.ConnectionKeyAWSFile, miniov1alpha1.ConnectionKeyRcloneFile, miniov1alpha1.ConnectionKeyS3cmdFile} {
 		if !strings.Contains(string(shapes.Data[key]), after.Spec.SecretS3.AccessKeyID) {
 			t.Errorf("file %s of the Secret in all shapes is of another key than BucketInfo's", key)
 		}
@@ -217,7 +217,7 @@ func TestClaimRotationBySchedule(t *testing.T) {
 
 	time.Sleep(time.Until(due.Time))
 
-	var after tenant.BucketInfo
+	var after tenantv1alpha1.BucketInfo
 
 	await.For(t, "the Secret to hold the next key", func() error {
 		after = infoOf(t, ns, "scheduled", "")

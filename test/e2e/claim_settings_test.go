@@ -11,7 +11,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -223,7 +223,7 @@ func TestClaimSettingsByHand(t *testing.T) {
 	applyClaim(t, ns, "by-hand", "{quota: 1Gi}")
 	info := waitReady(t, ns, "by-hand")
 
-	await.Change(t, kube, bucketOf(t, ns, "by-hand"), func(b *minio.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
+	await.Change(t, kube, bucketOf(t, ns, "by-hand"), func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
 	await.For(t, "the quota to be the claim's again", func() error {
 		if got := bucketOf(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
 			return fmt.Errorf("it is %s", got)

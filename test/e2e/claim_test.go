@@ -21,11 +21,11 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // TestClaim is the main job: a manifest with nothing but a name becomes a
@@ -39,7 +39,7 @@ func TestClaim(t *testing.T) {
 	info := waitReady(t, ns, "backup-prod")
 
 	c := getClaim(t, ns, "backup-prod")
-	user := &minio.User{}
+	user := &miniov1alpha1.User{}
 
 	if err := kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: info.Spec.BucketName}, user); err != nil {
 		t.Fatal(err)
@@ -62,19 +62,19 @@ func TestClaim(t *testing.T) {
 			`"secretS3":{"endpoint":%q,"region":"us-east-1","accessKeyID":%q,"accessSecretKey":%q},`+
 			`"secretAzure":null,"protocols":["s3"]}}`,
 			user.GetUID(), c.GetUID(), platform.MinIOInsideURL, s3.AccessKeyID, s3.AccessSecretKey)
-		if string(s.Data[tenant.BucketInfoKey]) != want {
+		if string(s.Data[tenantv1alpha1.BucketInfoKey]) != want {
 			t.Error("BucketInfo is not byte for byte what it has to be")
 		}
 	})
 
 	t.Run("Status", func(t *testing.T) {
-		want := tenant.BucketStatus{
+		want := tenantv1alpha1.BucketStatus{
 			BucketName: "bucket-" + string(c.GetUID()),
 			Endpoint:   platform.MinIOInsideURL,
 			Region:     "us-east-1",
 			SecretName: "bucket-backup-prod",
-			Credentials: []tenant.CredentialsStatus{{
-				Access:                tenant.AccessReadWrite,
+			Credentials: []tenantv1alpha1.CredentialsStatus{{
+				Access:                tenantv1alpha1.AccessReadWrite,
 				SecretName:            "bucket-backup-prod",
 				CredentialsSecretName: "bucket-backup-prod-credentials",
 				AccessKeyID:           s3.AccessKeyID,
@@ -95,7 +95,7 @@ func TestClaim(t *testing.T) {
 }
 
 // testCommands runs the commands that tenants know, as they stand.
-func testCommands(t *testing.T, ns string, want tenant.BucketInfoS3) {
+func testCommands(t *testing.T, ns string, want tenantv1alpha1.BucketInfoS3) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	script := strings.Join([]string{
 		"cp " + plat.Kubeconfig + " " + kubeconfig,
@@ -130,7 +130,7 @@ func testCommands(t *testing.T, ns string, want tenant.BucketInfoS3) {
 }
 
 // testAllowed does with the tenant's keys what a tenant may do.
-func testAllowed(t *testing.T, info tenant.BucketInfo) {
+func testAllowed(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
 
 	if err := put(ctx, s3, bucket, "a/b.txt"); err != nil {
@@ -151,7 +151,7 @@ func testAllowed(t *testing.T, info tenant.BucketInfo) {
 }
 
 // testForbidden tries with the tenant's keys what a tenant must not do.
-func testForbidden(t *testing.T, info tenant.BucketInfo) {
+func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
 
 	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[]}`))
@@ -173,7 +173,7 @@ func testForbidden(t *testing.T, info tenant.BucketInfo) {
 }
 
 // wantNothingLeft wants everything that a claim brought to be gone.
-func wantNothingLeft(t *testing.T, ns string, info tenant.BucketInfo) {
+func wantNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
 	t.Helper()
 
 	ctx, user := t.Context(), info.Spec.SecretS3.AccessKeyID
@@ -217,7 +217,7 @@ func TestTenantsAreSeparate(t *testing.T) {
 		t.Fatal("the tenants share a bucket or a key")
 	}
 
-	for name, tc := range map[string]struct{ mine, others tenant.BucketInfo }{
+	for name, tc := range map[string]struct{ mine, others tenantv1alpha1.BucketInfo }{
 		"FirstOnSecond": {mine: a, others: b},
 		"SecondOnFirst": {mine: b, others: a},
 	} {
@@ -269,7 +269,7 @@ func TestForeignSecret(t *testing.T) {
 		}
 
 		// That it says so of all of them means that bucket and users are ready.
-		waitProvisioned(t, ns, "mine", tenant.ReasonSecretConflict, "are not this claim's: "+strings.Join(names, ", ")+";")
+		waitProvisioned(t, ns, "mine", tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+strings.Join(names, ", ")+";")
 
 		if c := getClaim(t, ns, "mine").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
 			t.Error("the claim is ready without all its Secrets")
@@ -356,7 +356,7 @@ func TestKeyIsReplaced(t *testing.T) {
 	uid := string(getClaim(t, ns, "lost").GetUID())
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "user-"+uid)
-	look(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
+	look(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
 
 	await.For(t, "the claim's Secret to hold the new key", func() error {
 		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")

@@ -25,8 +25,8 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
@@ -44,7 +44,7 @@ func secretOf(t testing.TB, namespace, name string) *corev1.Secret {
 }
 
 // infoOf returns what the Secret of a claim's user says.
-func infoOf(t testing.TB, namespace, claim, user string) tenant.BucketInfo {
+func infoOf(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
 	info, err := clients.BucketInfo(t.Context(), kube, namespace, claim, user)
@@ -57,7 +57,7 @@ func infoOf(t testing.TB, namespace, claim, user string) tenant.BucketInfo {
 
 // statusOf returns a claim's status without its conditions, and without when
 // its keys were made.
-func statusOf(c *tenant.Bucket) tenant.BucketStatus {
+func statusOf(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
 	s := c.DeepCopy().Status
 	s.ConditionedStatus = xpv1.ConditionedStatus{}
 
@@ -87,7 +87,7 @@ func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 	t.Helper()
 
 	for _, user := range users {
-		name := tenant.SecretNameFor(claim, user)
+		name := tenantv1alpha1.SecretNameFor(claim, user)
 
 		s := secretOf(t, namespace, name)
 		if s.Type != corev1.SecretTypeOpaque || len(s.Data) != 1 {
@@ -103,11 +103,11 @@ func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 		s3 := info.Spec.SecretS3
 
 		for of, want := range map[string]map[string][]byte{
-			"BucketInfo":            minio.Connection{Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey, BucketName: info.Spec.BucketName}.Details(),
+			"BucketInfo":            miniov1alpha1.Connection{Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey, BucketName: info.Spec.BucketName}.Details(),
 			"the connection Secret": secretOf(t, namespace, connection).Data,
 		} {
 			// What they hold is not for the eyes of who reads the tests' output.
-			got := secretOf(t, namespace, tenant.CredentialsSecretNameFor(claim, user)).Data
+			got := secretOf(t, namespace, tenantv1alpha1.CredentialsSecretNameFor(claim, user)).Data
 			if !maps.EqualFunc(want, got, bytes.Equal) {
 				t.Errorf("Secret %s-credentials says something else than %s: it has the keys %v", name, of, slices.Sorted(maps.Keys(got)))
 			}
@@ -153,13 +153,13 @@ func TestClaimUsers(t *testing.T) {
 	users := []string{"", "1-reader", "reader", "writer"}
 	wantCredentials(t, ns, "shared", users...)
 
-	want := make([]tenant.CredentialsStatus, 0, len(users))
+	want := make([]tenantv1alpha1.CredentialsStatus, 0, len(users))
 	seen := map[string]bool{}
 
 	for _, u := range users {
-		access := tenant.AccessReadOnly
+		access := tenantv1alpha1.AccessReadOnly
 		if u == "" || u == "writer" {
-			access = tenant.AccessReadWrite
+			access = tenantv1alpha1.AccessReadWrite
 		}
 
 		id := infoOf(t, ns, "shared", u).Spec.SecretS3.AccessKeyID
@@ -169,9 +169,9 @@ func TestClaimUsers(t *testing.T) {
 
 		seen[id] = true
 
-		want = append(want, tenant.CredentialsStatus{
+		want = append(want, tenantv1alpha1.CredentialsStatus{
 			User: u, Access: access, AccessKeyID: id,
-			SecretName: tenant.SecretNameFor("shared", u), CredentialsSecretName: tenant.CredentialsSecretNameFor("shared", u),
+			SecretName: tenantv1alpha1.SecretNameFor("shared", u), CredentialsSecretName: tenantv1alpha1.CredentialsSecretNameFor("shared", u),
 		})
 	}
 
@@ -196,7 +196,7 @@ func TestClaimUsers(t *testing.T) {
 
 // testReadonly tries all that somebody might with a key that is there to read.
 // The bucket holds the object precious and nothing else.
-func testReadonly(t *testing.T, info tenant.BucketInfo) {
+func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
 	core := miniogo.Core{Client: s3}
 
@@ -315,7 +315,7 @@ func TestClaimUserChanges(t *testing.T) {
 
 	await.For(t, "the status to say that bob reads with the same key", func() error {
 		c := getClaim(t, ns, "team").Status.Credentials
-		if len(c) != 3 || c[2].Access != tenant.AccessReadOnly || c[2].AccessKeyID != bob.Spec.SecretS3.AccessKeyID {
+		if len(c) != 3 || c[2].Access != tenantv1alpha1.AccessReadOnly || c[2].AccessKeyID != bob.Spec.SecretS3.AccessKeyID {
 			return fmt.Errorf("it says %+v", c)
 		}
 
@@ -327,7 +327,7 @@ func TestClaimUserChanges(t *testing.T) {
 	resource, connection := connectionOf(t, ns, "team", "bob")
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}}}")
 	await.For(t, "bob's key to be gone", func() error { _, err := list(ctx, s3, bucket); return wantRejected("list", err) })
-	await.Gone(t, kube, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
+	await.Gone(t, kube, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
 
 	for _, name := range []string{"bucket-team-bob", "bucket-team-bob-credentials", connection} {
 		await.Gone(t, kube, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}})
@@ -361,7 +361,7 @@ func TestClaimUserWaits(t *testing.T) {
 	taken := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: connection}}
 	create(t, taken)
 	applyClaim(t, ns, "waits", "{users: {late: {}}}")
-	waitProvisioned(t, ns, "waits", tenant.ReasonWaitingForUser, `the access key of user "late"`)
+	waitProvisioned(t, ns, "waits", tenantv1alpha1.ReasonWaitingForUser, `the access key of user "late"`)
 
 	if c := getClaim(t, ns, "waits").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
 		t.Error("the claim is ready without its user")
@@ -381,7 +381,7 @@ func TestClaimUserWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	look(t, &minio.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
+	look(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
 	waitReady(t, ns, "waits")
 	wantCredentials(t, ns, "waits", "", "late")
 }

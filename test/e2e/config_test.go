@@ -17,14 +17,14 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // newConfig returns a configuration that leads to the platform's server with
 // credentials from a Secret of the namespace, admin, which it makes.
-func newConfig(t *testing.T, ns string) *minio.ProviderConfig {
+func newConfig(t *testing.T, ns string) *miniov1alpha1.ProviderConfig {
 	t.Helper()
 
 	keys, ca := &corev1.Secret{}, &corev1.ConfigMap{}
@@ -36,20 +36,20 @@ func newConfig(t *testing.T, ns string) *minio.ProviderConfig {
 
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "admin"}, Data: keys.Data})
 
-	return &minio.ProviderConfig{
+	return &miniov1alpha1.ProviderConfig{
 		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "own"},
-		Spec: minio.ProviderConfigSpec{
+		Spec: miniov1alpha1.ProviderConfigSpec{
 			Endpoint:    platform.MinIOInsideURL,
-			Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
-			CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
+			Credentials: miniov1alpha1.Credentials{SecretRef: miniov1alpha1.ObjectReference{Name: "admin"}},
+			CABundle:    &miniov1alpha1.CABundle{Inline: ca.Data["ca.crt"]},
 		},
 	}
 }
 
 // newBucketOn returns a Bucket on the server of a configuration.
-func newBucketOn(pc *minio.ProviderConfig) *minio.Bucket {
+func newBucketOn(pc *miniov1alpha1.ProviderConfig) *miniov1alpha1.Bucket {
 	b := newBucket(pc.Namespace, pc.Name)
-	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: pc.Name}
+	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: pc.Name}
 
 	return b
 }
@@ -90,56 +90,56 @@ func TestProviderConfig(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		change func(*minio.ProviderConfigSpec)
+		change func(*miniov1alpha1.ProviderConfigSpec)
 		want   xpv1.ConditionReason
 		// text is in the conditions of configuration and Bucket.
 		text string
 	}{
 		"Good": {
 			reason: "A namespace's own configuration works.",
-			change: func(*minio.ProviderConfigSpec) {},
-			want:   minio.ReasonServerUsable,
+			change: func(*miniov1alpha1.ProviderConfigSpec) {},
+			want:   miniov1alpha1.ReasonServerUsable,
 		},
 		"Bounded": {
 			reason: "One call at a time is enough.",
-			change: func(s *minio.ProviderConfigSpec) {
-				s.Client = &minio.ClientOptions{MaxCallsInFlight: new(int32(1)), Timeout: &metav1.Duration{Duration: 10e9}}
+			change: func(s *miniov1alpha1.ProviderConfigSpec) {
+				s.Client = &miniov1alpha1.ClientOptions{MaxCallsInFlight: new(int32(1)), Timeout: &metav1.Duration{Duration: 10e9}}
 			},
-			want: minio.ReasonServerUsable,
+			want: miniov1alpha1.ReasonServerUsable,
 		},
 		"WrongKeys": {
 			reason: "Keys that the server does not know are refused.",
-			change: func(s *minio.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "wrong" },
-			want:   minio.ReasonCredentialsRejected,
+			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "wrong" },
+			want:   miniov1alpha1.ReasonCredentialsRejected,
 			text:   "put an administrator's accessKey and secretKey into the Secret of spec.credentials",
 		},
 		"NoSecret": {
 			reason: "A Secret that is missing is named.",
-			change: func(s *minio.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "missing" },
-			want:   minio.ReasonConfigurationInvalid,
+			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "missing" },
+			want:   miniov1alpha1.ReasonConfigurationInvalid,
 			text:   `cannot read "missing" in namespace "` + ns + `"`,
 		},
 		"Untrusted": {
 			reason: "A certificate of an unknown authority is not trusted.",
-			change: func(s *minio.ProviderConfigSpec) { s.CABundle = nil },
-			want:   minio.ReasonCertificateUntrusted,
+			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.CABundle = nil },
+			want:   miniov1alpha1.ReasonCertificateUntrusted,
 			text:   "set spec.caBundle",
 		},
 		"Unreachable": {
 			reason: "A host that does not exist is named.",
-			change: func(s *minio.ProviderConfigSpec) { s.Endpoint = "https://nowhere.minio.svc:9000" },
-			want:   minio.ReasonUnreachable,
+			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.Endpoint = "https://nowhere.minio.svc:9000" },
+			want:   miniov1alpha1.ReasonUnreachable,
 			text:   "nowhere.minio.svc",
 		},
 		"OtherService": {
 			reason: "The cluster's own API server is no MinIO.",
-			change: func(s *minio.ProviderConfigSpec) {
+			change: func(s *miniov1alpha1.ProviderConfigSpec) {
 				s.Endpoint = "https://kubernetes.default.svc"
-				s.CABundle = &minio.CABundle{ConfigMapRef: &minio.ObjectKeyReference{
-					ObjectReference: minio.ObjectReference{Name: "kube-root-ca.crt"},
+				s.CABundle = &miniov1alpha1.CABundle{ConfigMapRef: &miniov1alpha1.ObjectKeyReference{
+					ObjectReference: miniov1alpha1.ObjectReference{Name: "kube-root-ca.crt"},
 				}}
 			},
-			want: minio.ReasonNoAdminAPI,
+			want: miniov1alpha1.ReasonNoAdminAPI,
 			text: "what answers does not speak MinIO's administration API",
 		},
 	}
@@ -201,18 +201,18 @@ func TestProviderConfigCredentials(t *testing.T) {
 	await.Change(t, kube, good, func(s *corev1.Secret) { administrator, s.Data = s.Data, plain })
 	create(t, pc)
 
-	if c := waitReason(t, pc, minio.ReasonCredentialsRejected); !strings.Contains(c.Message, "Access Denied") {
+	if c := waitReason(t, pc, miniov1alpha1.ReasonCredentialsRejected); !strings.Contains(c.Message, "Access Denied") {
 		t.Errorf("want the configuration to say what the server said, got %q", c.Message)
 	}
 
 	u := newUser(ns, "waiting")
-	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: pc.Name}
+	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: pc.Name}
 	create(t, u)
 	waitCondition(t, u, xpv1.TypeSynced, corev1.ConditionFalse, "the server rejects the credentials")
 
 	await.Change(t, kube, good, func(s *corev1.Secret) { s.Data = administrator })
 	waitAvailable(t, u)
-	waitReason(t, pc, minio.ReasonServerUsable)
+	waitReason(t, pc, miniov1alpha1.ReasonServerUsable)
 }
 
 // TestProviderConfigInUse wants a configuration to stay while it is used, and to
@@ -283,5 +283,5 @@ func TestProviderConfigForeignNamespace(t *testing.T) {
 // TestClusterProviderConfigReady wants the configuration of the whole platform to
 // say that it can be used.
 func TestClusterProviderConfigReady(t *testing.T) {
-	waitReason(t, &minio.ClusterProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, minio.ReasonServerUsable)
+	waitReason(t, &miniov1alpha1.ClusterProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, miniov1alpha1.ReasonServerUsable)
 }

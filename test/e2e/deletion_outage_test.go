@@ -18,7 +18,7 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/package/build"
 	"github.com/cistern-dev/cistern/test/await"
 )
@@ -56,7 +56,7 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "set spec.deletionPolicy of the claim to Retain")
 	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
 
-	await.Change(t, kube, b, func(b *minio.Bucket) {
+	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
 	})
 	mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
@@ -84,10 +84,10 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	}
 
 	purge, orphan := newBucket(ns, "purge"), newBucket(ns, "orphan")
-	purge.Spec.ForProvider.WhenNotEmpty = minio.WhenNotEmptyPurge
+	purge.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
 	orphan.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate}
 
-	for _, b := range []*minio.Bucket{purge, orphan} {
+	for _, b := range []*miniov1alpha1.Bucket{purge, orphan} {
 		create(t, b)
 		waitAvailable(t, b)
 	}
@@ -98,7 +98,7 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	wantKept(t, ns, "buckets.apps.cozystack.io/waiting", `failed calling webhook "deletion.buckets.apps.cozystack.io"`)
 	wantKept(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
 
-	for _, b := range []*minio.Bucket{purge, orphan} {
+	for _, b := range []*miniov1alpha1.Bucket{purge, orphan} {
 		for range 2 { // The second time it is being deleted already.
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 		}

@@ -14,7 +14,7 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -134,17 +134,17 @@ func TestDeletionIsNotRefused(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		change func(*minio.Bucket)
+		change func(*miniov1alpha1.Bucket)
 		// stays says whether the bucket with its object outlives the resource.
 		stays bool
 	}{
 		"Purge": {
 			reason: "Whoever asks for a purge knows that there is something.",
-			change: func(b *minio.Bucket) { b.Spec.ForProvider.WhenNotEmpty = minio.WhenNotEmptyPurge },
+			change: func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge },
 		},
 		"Orphan": {
 			reason: "What stays on the server is not lost.",
-			change: func(b *minio.Bucket) {
+			change: func(b *miniov1alpha1.Bucket) {
 				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate}
 			},
 			stays: true,

@@ -9,7 +9,7 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -17,9 +17,9 @@ import (
 const anotherEndpoint = "https://minio.minio.svc.cluster.local:9000"
 
 // newUserOn returns a User on the server of a configuration.
-func newUserOn(pc *minio.ProviderConfig, name string, grants ...minio.Grant) *minio.User {
+func newUserOn(pc *miniov1alpha1.ProviderConfig, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User {
 	u := newUser(pc.Namespace, name, grants...)
-	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: pc.Name}
+	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: pc.Name}
 
 	return u
 }
@@ -37,18 +37,18 @@ func TestPublicEndpoint(t *testing.T) {
 	create(t, b)
 	waitAvailable(t, b)
 
-	u := newUserOn(pc, "elsewhere", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	u := newUserOn(pc, "elsewhere", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "the published key is not proven")
 
-	if c := u.GetCondition(xpv1.TypeReady); c.Reason != minio.ReasonUnproven {
-		t.Errorf("want reason %s, got %s", minio.ReasonUnproven, c.Reason)
+	if c := u.GetCondition(xpv1.TypeReady); c.Reason != miniov1alpha1.ReasonUnproven {
+		t.Errorf("want reason %s, got %s", miniov1alpha1.ReasonUnproven, c.Reason)
 	}
 
-	await.Change(t, kube, pc, func(pc *minio.ProviderConfig) { pc.Spec.PublicEndpoint = anotherEndpoint })
+	await.Change(t, kube, pc, func(pc *miniov1alpha1.ProviderConfig) { pc.Spec.PublicEndpoint = anotherEndpoint })
 	waitAvailable(t, u)
 
-	if got := string(publishedBy(t, u).Data[minio.ConnectionKeyEndpoint]); got != anotherEndpoint {
+	if got := string(publishedBy(t, u).Data[miniov1alpha1.ConnectionKeyEndpoint]); got != anotherEndpoint {
 		t.Errorf("want the endpoint to be published that is for users, %s, got %s", anotherEndpoint, got)
 	}
 }
@@ -63,12 +63,12 @@ func TestGrantBySelector(t *testing.T) {
 	chosen, other := newBucket(ns, "chosen"), newBucket(ns, "other")
 	chosen.Labels = labels
 
-	for _, b := range []*minio.Bucket{chosen, other} {
+	for _, b := range []*miniov1alpha1.Bucket{chosen, other} {
 		create(t, b)
 		waitAvailable(t, b)
 	}
 
-	u := newUser(ns, "selects", minio.Grant{BucketSelector: &xpv1.NamespacedSelector{MatchLabels: labels}, Access: minio.AccessReadWrite})
+	u := newUser(ns, "selects", miniov1alpha1.Grant{BucketSelector: &xpv1.NamespacedSelector{MatchLabels: labels}, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitAvailable(t, u)
 

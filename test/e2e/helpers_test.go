@@ -21,8 +21,8 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
@@ -62,8 +62,8 @@ func versions(t testing.TB, ns string) string {
 	var text strings.Builder
 
 	for _, list := range []client.ObjectList{
-		&minio.BucketList{}, &minio.UserList{}, &minio.PolicyList{}, &corev1.SecretList{},
-		&minio.ProviderConfigList{}, &minio.ProviderConfigUsageList{},
+		&miniov1alpha1.BucketList{}, &miniov1alpha1.UserList{}, &miniov1alpha1.PolicyList{}, &corev1.SecretList{},
+		&miniov1alpha1.ProviderConfigList{}, &miniov1alpha1.ProviderConfigUsageList{},
 	} {
 		if err := kube.List(t.Context(), list, client.InNamespace(ns)); err != nil {
 			t.Fatal(err)
@@ -111,10 +111,10 @@ func claim(t testing.TB, namespace, name string) {
 }
 
 // getClaim returns a claim as it is.
-func getClaim(t testing.TB, namespace, name string) *tenant.Bucket {
+func getClaim(t testing.TB, namespace, name string) *tenantv1alpha1.Bucket {
 	t.Helper()
 
-	b := &tenant.Bucket{}
+	b := &tenantv1alpha1.Bucket{}
 	if err := kube.Get(context.Background(), types.NamespacedName{Namespace: namespace, Name: name}, b); err != nil {
 		t.Fatalf("cannot get the claim: %v", err)
 	}
@@ -124,13 +124,13 @@ func getClaim(t testing.TB, namespace, name string) *tenant.Bucket {
 
 // waitReady waits until a claim is ready as it is now, not as it was before its
 // last change, and returns its credentials.
-func waitReady(t testing.TB, namespace, name string) tenant.BucketInfo {
+func waitReady(t testing.TB, namespace, name string) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
 	await.For(t, "the claim to be ready", func() error {
 		b := getClaim(t, namespace, name)
 		if c := b.Status.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue || c.ObservedGeneration != b.Generation {
-			return errors.New(b.Status.GetCondition(tenant.ConditionProvisioned).Message)
+			return errors.New(b.Status.GetCondition(tenantv1alpha1.ConditionProvisioned).Message)
 		}
 
 		return nil
@@ -150,7 +150,7 @@ func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
 	t.Helper()
 
 	await.For(t, "the claim to say "+reason, func() error {
-		c := getClaim(t, namespace, name).Status.GetCondition(tenant.ConditionProvisioned)
+		c := getClaim(t, namespace, name).Status.GetCondition(tenantv1alpha1.ConditionProvisioned)
 		if string(c.Reason) != reason || !strings.Contains(c.Message, text) {
 			return errors.New(string(c.Reason) + ": " + c.Message)
 		}
@@ -189,7 +189,7 @@ func wantRefused(t testing.TB, manifest string, args []string, texts ...string) 
 }
 
 // tenantClient returns an S3 client with the tenant's keys.
-func tenantClient(t testing.TB, info tenant.BucketInfo) *miniogo.Client {
+func tenantClient(t testing.TB, info tenantv1alpha1.BucketInfo) *miniogo.Client {
 	t.Helper()
 
 	s3, err := clients.Tenant(plat, info)

@@ -27,10 +27,10 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // What is public: everybody who may look at a namespace's objects, or at the logs
@@ -44,13 +44,13 @@ var (
 	publicResources = []schema.GroupVersionResource{
 		corev1.SchemeGroupVersion.WithResource("events"),
 		corev1.SchemeGroupVersion.WithResource("namespaces"),
-		minio.GroupVersion.WithResource("buckets"),
-		minio.GroupVersion.WithResource("users"),
-		minio.GroupVersion.WithResource("policies"),
-		minio.GroupVersion.WithResource("providerconfigs"),
-		minio.GroupVersion.WithResource("clusterproviderconfigs"),
-		minio.GroupVersion.WithResource("providerconfigusages"),
-		tenant.BucketKind.GroupVersion().WithResource("buckets"),
+		miniov1alpha1.GroupVersion.WithResource("buckets"),
+		miniov1alpha1.GroupVersion.WithResource("users"),
+		miniov1alpha1.GroupVersion.WithResource("policies"),
+		miniov1alpha1.GroupVersion.WithResource("providerconfigs"),
+		miniov1alpha1.GroupVersion.WithResource("clusterproviderconfigs"),
+		miniov1alpha1.GroupVersion.WithResource("providerconfigusages"),
+		tenantv1alpha1.BucketKind.GroupVersion().WithResource("buckets"),
 	}
 )
 
@@ -127,14 +127,14 @@ func (d *leakDetector) learn(o runtime.Object) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 
-	for _, k := range []string{minio.ConnectionKeySecretAccessKey, minio.CredentialsKeySecretKey} {
+	for _, k := range []string{miniov1alpha1.ConnectionKeySecretAccessKey, miniov1alpha1.CredentialsKeySecretKey} {
 		d.keys[string(s.Data[k])] = true
 	}
 
-	d.ids[string(s.Data[minio.ConnectionKeyAccessKeyID])] = true
+	d.ids[string(s.Data[miniov1alpha1.ConnectionKeyAccessKeyID])] = true
 
-	info := tenant.BucketInfo{}
-	if json.Unmarshal(s.Data[tenant.BucketInfoKey], &info) == nil {
+	info := tenantv1alpha1.BucketInfo{}
+	if json.Unmarshal(s.Data[tenantv1alpha1.BucketInfoKey], &info) == nil {
 		d.keys[info.Spec.SecretS3.AccessSecretKey] = true
 	}
 }

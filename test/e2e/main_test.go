@@ -14,8 +14,8 @@ import (
 
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
-	"github.com/cistern-dev/cistern/test/platform"
-	"github.com/cistern-dev/cistern/test/tools"
+	"github.com/cistern-dev/cistern/test/dev/platform"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // What all tests share: the platform, and clients of what is in it.

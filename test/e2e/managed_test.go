@@ -17,13 +17,13 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
 // newBucket returns a Bucket whose name nobody else has.
-func newBucket(ns, name string) *minio.Bucket {
-	return &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
+func newBucket(ns, name string) *miniov1alpha1.Bucket {
+	return &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
 }
 
 func create(t *testing.T, o client.Object) {
@@ -86,10 +86,10 @@ func TestExamples(t *testing.T) {
 	mustKubectl(t, "", append([]string{"apply"}, args...)...)
 	mustKubectl(t, "", append([]string{"wait", "--for=condition=Ready", "--timeout=180s"}, args...)...)
 
-	b := &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-photos", Namespace: ns}}
-	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: "example-photos-reader", Namespace: ns}}
+	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-photos", Namespace: ns}}
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "example-photos-reader", Namespace: ns}}
 	waitAvailable(t, b)
-	waitAvailable(t, &minio.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-invoices", Namespace: ns}})
+	waitAvailable(t, &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-invoices", Namespace: ns}})
 	waitAvailable(t, u)
 	t.Cleanup(func() { empty(t, admin.S3, b.Name) })
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // metricsOf returns what the provider says at /metrics.
@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 	b := newBucket(ns, "measured")
 	create(t, b)
 
-	u := newUser(ns, "measured", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	u := newUser(ns, "measured", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)

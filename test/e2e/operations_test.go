@@ -14,7 +14,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -33,12 +33,12 @@ func TestSteadyState(t *testing.T) {
 	b := newBucketOn(pc)
 	create(t, b)
 
-	u := newUser(ns, "steady", minio.Grant{BucketName: b.Name, Access: minio.AccessReadOnly})
+	u := newUser(ns, "steady", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadOnly})
 	u.Spec.ProviderConfigReference = b.Spec.ProviderConfigReference
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)
-	waitReason(t, pc, minio.ReasonServerUsable)
+	waitReason(t, pc, miniov1alpha1.ReasonServerUsable)
 
 	waitQuiet(t, ns, time.Second)
 
@@ -62,7 +62,7 @@ func TestEventsAreNotRepeated(t *testing.T) {
 
 	ns := newNamespace(t)
 	b := newBucket(ns, "waiting")
-	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: minio.ProviderConfigKind.Kind, Name: "missing"}
+	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: "missing"}
 	create(t, b)
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "missing")
 
@@ -112,7 +112,7 @@ func TestSecretIsWatched(t *testing.T) {
 	b := newBucket(ns, "watched")
 	create(t, b)
 
-	u := newUser(ns, "watched", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	u := newUser(ns, "watched", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)
@@ -126,7 +126,7 @@ func TestSecretIsWatched(t *testing.T) {
 			}
 		},
 		"Edited": func() {
-			await.Change(t, kube, s, func(s *corev1.Secret) { s.Data[minio.ConnectionKeySecretAccessKey] = nil })
+			await.Change(t, kube, s, func(s *corev1.Secret) { s.Data[miniov1alpha1.ConnectionKeySecretAccessKey] = nil })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestPaused(t *testing.T) {
 
 	wantBucket(t, b.Name, false)
 
-	await.Change(t, kube, b, func(b *minio.Bucket) {
+	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Annotations[meta.AnnotationKeyReconciliationPaused] = "false"
 	})
 	waitAvailable(t, b)
@@ -181,7 +181,7 @@ func TestManagementPolicies(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		await.Change(t, kube, b, func(b *minio.Bucket) { b.Spec.ForProvider.Versioning = new(minio.VersioningEnabled) })
+		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Versioning = new(miniov1alpha1.VersioningEnabled) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
 
 		if v, err := admin.S3.GetBucketVersioning(ctx, b.Name); err != nil || v.Status != "" {

@@ -6,7 +6,7 @@ import (
 	"context"
 	"testing"
 
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -28,7 +28,7 @@ func TestMinIODown(t *testing.T) {
 	})
 
 	claim(t, ns, "during")
-	waitProvisioned(t, ns, "during", tenant.ReasonWaitingForBucket, "cannot look at bucket")
+	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot look at bucket")
 
 	scaleMinIO(t, "1")
 
@@ -36,7 +36,7 @@ func TestMinIODown(t *testing.T) {
 
 	during := waitReady(t, ns, "during")
 
-	for name, info := range map[string]tenant.BucketInfo{"Before": before, "During": during} {
+	for name, info := range map[string]tenantv1alpha1.BucketInfo{"Before": before, "During": during} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := list(t.Context(), tenantClient(t, info), info.Spec.BucketName); err != nil {
 				t.Errorf("the key does not work: %v", err)

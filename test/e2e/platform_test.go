@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/test/install"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/dev/install"
 )
 
 // useComposition makes a file the platform's Composition for a test, through the
@@ -54,10 +54,10 @@ func applyClaim(t *testing.T, namespace, name, spec string) {
 }
 
 // bucketOf returns the Bucket that a claim brought.
-func bucketOf(t *testing.T, namespace, name string) *minio.Bucket {
+func bucketOf(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
 	t.Helper()
 
-	b := &minio.Bucket{}
+	b := &miniov1alpha1.Bucket{}
 	key := types.NamespacedName{Namespace: namespace, Name: "bucket-" + string(getClaim(t, namespace, name).GetUID())}
 
 	if err := kube.Get(t.Context(), key, b); err != nil {
@@ -71,7 +71,7 @@ func bucketOf(t *testing.T, namespace, name string) *minio.Bucket {
 func wantNothingMade(t *testing.T, namespace, claim string) {
 	t.Helper()
 
-	buckets := &minio.BucketList{}
+	buckets := &miniov1alpha1.BucketList{}
 	if err := kube.List(t.Context(), buckets, client.InNamespace(namespace)); err != nil {
 		t.Fatal(err)
 	}
@@ -106,11 +106,11 @@ func TestCompositionOnePool(t *testing.T) {
 	}
 
 	for name, tc := range map[string]struct{ spec, reason, message string }{
-		"public":   {"{publicRead: true}", tenant.ReasonInvalidClaim, `storage pool "default" does not offer publicRead`},
-		"locked":   {"{locking: true}", tenant.ReasonInvalidClaim, `storage pool "default" does not offer locking`},
-		"large":    {"{quota: 101Gi}", tenant.ReasonInvalidClaim, "100Gi"},
-		"overlap":  {"{rotation: {interval: 24h, overlap: 1m}}", tenant.ReasonRuleBroken, "rotation.overlap must be 1h at least"},
-		"careless": {"{deletionPolicy: Delete, quota: 21Gi}", tenant.ReasonRuleBroken, "deletionPolicy Delete is for buckets with a quota of at most 20Gi"},
+		"public":   {"{publicRead: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer publicRead`},
+		"locked":   {"{locking: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer locking`},
+		"large":    {"{quota: 101Gi}", tenantv1alpha1.ReasonInvalidClaim, "100Gi"},
+		"overlap":  {"{rotation: {interval: 24h, overlap: 1m}}", tenantv1alpha1.ReasonRuleBroken, "rotation.overlap must be 1h at least"},
+		"careless": {"{deletionPolicy: Delete, quota: 21Gi}", tenantv1alpha1.ReasonRuleBroken, "deletionPolicy Delete is for buckets with a quota of at most 20Gi"},
 	} {
 		applyClaim(t, ns, name, tc.spec)
 		waitProvisioned(t, ns, name, tc.reason, tc.message)
@@ -123,7 +123,7 @@ func TestCompositionOnePool(t *testing.T) {
 
 	// One that is there and comes to break a rule stays as it is, and works.
 	applyClaim(t, ns, "plain", "{deletionPolicy: Delete, quota: 50Gi, users: {alice: {}}}")
-	waitProvisioned(t, ns, "plain", tenant.ReasonRuleBroken, "not applied: deletionPolicy, quota, users.alice")
+	waitProvisioned(t, ns, "plain", tenantv1alpha1.ReasonRuleBroken, "not applied: deletionPolicy, quota, users.alice")
 
 	if got := bucketOf(t, ns, "plain").Spec.ForProvider.Quota.String(); got != "10Gi" {
 		t.Errorf("a rule is broken: want the quota to stay 10Gi, got %s", got)
@@ -148,7 +148,7 @@ func TestCompositionGoldSilver(t *testing.T) {
 	bucketSettings["Quota"].want(t, getClaim(t, ns, "silver").Status.BucketName, "10737418240")
 
 	applyClaim(t, ns, "gold", "{storagePool: gold}")
-	waitProvisioned(t, ns, "gold", tenant.ReasonRuleBroken, "cistern.dev/tier=gold")
+	waitProvisioned(t, ns, "gold", tenantv1alpha1.ReasonRuleBroken, "cistern.dev/tier=gold")
 	wantNothingMade(t, ns, "gold")
 
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier=gold", "cistern.dev/quota=200Gi")
@@ -156,11 +156,11 @@ func TestCompositionGoldSilver(t *testing.T) {
 	bucketSettings["Versioning"].want(t, getClaim(t, ns, "gold").Status.BucketName, "Enabled")
 
 	applyClaim(t, ns, "large", "{storagePool: gold, quota: 201Gi}")
-	waitProvisioned(t, ns, "large", tenant.ReasonRuleBroken, "quota is at most 200Gi in namespace "+ns)
+	waitProvisioned(t, ns, "large", tenantv1alpha1.ReasonRuleBroken, "quota is at most 200Gi in namespace "+ns)
 	wantNothingMade(t, ns, "large")
 
 	applyClaim(t, ns, "public", "{storagePool: gold, publicRead: true}")
-	waitProvisioned(t, ns, "public", tenant.ReasonRuleBroken, "example.org/public-since")
+	waitProvisioned(t, ns, "public", tenantv1alpha1.ReasonRuleBroken, "example.org/public-since")
 	mustKubectl(t, "", "annotate", "--namespace", ns, "bucket.apps.cozystack.io/public", "example.org/public-since=2026-01-01")
 	public := waitReady(t, ns, "public")
 	bucketSettings["AnonymousDownload"].want(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
@@ -168,7 +168,7 @@ func TestCompositionGoldSilver(t *testing.T) {
 
 	// What was taken while the label stood there stays when it is gone.
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier-")
-	waitProvisioned(t, ns, "gold", tenant.ReasonRuleBroken, "cistern.dev/tier=gold")
+	waitProvisioned(t, ns, "gold", tenantv1alpha1.ReasonRuleBroken, "cistern.dev/tier=gold")
 	testAllowed(t, gold)
 	empty(t, admin.S3, gold.Spec.BucketName)
 }
@@ -186,7 +186,7 @@ func TestCompositionLockedBackups(t *testing.T) {
 		"backup-shared": {"{locking: true, users: {writer: {}}}", "further users of backups are read-only"},
 	} {
 		applyClaim(t, ns, name, tc.spec)
-		waitProvisioned(t, ns, name, tenant.ReasonRuleBroken, tc.message)
+		waitProvisioned(t, ns, name, tenantv1alpha1.ReasonRuleBroken, tc.message)
 		wantNothingMade(t, ns, name)
 	}
 

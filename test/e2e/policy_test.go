@@ -14,7 +14,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -24,8 +24,8 @@ const (
 )
 
 // newPolicy returns a Policy whose name nobody else has.
-func newPolicy(ns, name, document string) *minio.Policy {
-	p := &minio.Policy{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
+func newPolicy(ns, name, document string) *miniov1alpha1.Policy {
+	p := &miniov1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
 	p.Spec.ForProvider.Document = document
 
 	return p
@@ -54,7 +54,7 @@ func TestPolicy(t *testing.T) {
 	waitAvailable(t, p)
 	wantDocument(t, p.Name, "s3:ListBucket")
 
-	await.Change(t, kube, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = readPhotos })
+	await.Change(t, kube, p, func(p *miniov1alpha1.Policy) { p.Spec.ForProvider.Document = readPhotos })
 	wantDocument(t, p.Name, "s3:GetObject")
 
 	if err := admin.AddCannedPolicy(ctx, p.Name, []byte(listPhotos)); err != nil {
@@ -69,7 +69,7 @@ func TestPolicy(t *testing.T) {
 		"UnknownAction": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Fly"],"Resource":["arn:aws:s3:::photos"]}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			await.Change(t, kube, p, func(p *minio.Policy) { p.Spec.ForProvider.Document = document })
+			await.Change(t, kube, p, func(p *miniov1alpha1.Policy) { p.Spec.ForProvider.Document = document })
 			waitCondition(t, p, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.document is no policy that MinIO takes")
 		})
 	}

@@ -16,10 +16,10 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
-	"github.com/cistern-dev/cistern/test/platform"
+	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
 // adminWith makes an administrator of MinIO with the policy of examples/platform,
@@ -47,11 +47,11 @@ func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "admin"}, Data: map[string][]byte{
 		"accessKey": []byte(accessKey), "secretKey": []byte(secretKey),
 	}})
-	create(t, &minio.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "least"}, Spec: minio.ProviderConfigSpec{
+	create(t, &miniov1alpha1.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "least"}, Spec: miniov1alpha1.ProviderConfigSpec{
 		Endpoint:    platform.MinIOInsideURL,
 		Region:      "us-east-1",
-		Credentials: minio.Credentials{SecretRef: minio.ObjectReference{Name: "admin"}},
-		CABundle:    &minio.CABundle{Inline: ca.Data["ca.crt"]},
+		Credentials: miniov1alpha1.Credentials{SecretRef: miniov1alpha1.ObjectReference{Name: "admin"}},
+		CABundle:    &miniov1alpha1.CABundle{Inline: ca.Data["ca.crt"]},
 	}})
 
 	return accessKey, secretKey
@@ -67,24 +67,24 @@ func TestLeastPrivilege(t *testing.T) {
 	config := &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: "least"}
 
 	plain, locked := newBucket(ns, "plain"), newBucket(ns, "locked")
-	plain.Spec.ForProvider = minio.BucketParameters{
-		Versioning:      new(minio.VersioningEnabled),
+	plain.Spec.ForProvider = miniov1alpha1.BucketParameters{
+		Versioning:      new(miniov1alpha1.VersioningEnabled),
 		Quota:           new(resource.MustParse("1Gi")),
-		Lifecycle:       []minio.LifecycleRule{{ExpireAfterDays: new(int32(1)), AbortIncompleteUploadsAfterDays: new(int32(1))}},
+		Lifecycle:       []miniov1alpha1.LifecycleRule{{ExpireAfterDays: new(int32(1)), AbortIncompleteUploadsAfterDays: new(int32(1))}},
 		Tags:            map[string]string{"a": "b"},
-		Encryption:      &minio.Encryption{Type: minio.EncryptionSSES3},
-		AnonymousAccess: new(minio.AnonymousAccessDownload),
-		WhenNotEmpty:    minio.WhenNotEmptyPurge,
+		Encryption:      &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSES3},
+		AnonymousAccess: new(miniov1alpha1.AnonymousAccessDownload),
+		WhenNotEmpty:    miniov1alpha1.WhenNotEmptyPurge,
 	}
-	locked.Spec.ForProvider = minio.BucketParameters{
+	locked.Spec.ForProvider = miniov1alpha1.BucketParameters{
 		ObjectLocking: true,
-		Retention:     &minio.Retention{Mode: minio.RetentionGovernance, Days: new(int32(1))},
-		WhenNotEmpty:  minio.WhenNotEmptyPurge,
+		Retention:     &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionGovernance, Days: new(int32(1))},
+		WhenNotEmpty:  miniov1alpha1.WhenNotEmptyPurge,
 	}
 
 	p := newPolicy(ns, "least", listPhotos)
-	u := newUser(ns, "least", minio.Grant{BucketName: plain.Name})
-	u.Spec.ForProvider.Policies = []minio.PolicyAttachment{{PolicyRef: &xpv1.NamespacedReference{Name: p.Name}}}
+	u := newUser(ns, "least", miniov1alpha1.Grant{BucketName: plain.Name})
+	u.Spec.ForProvider.Policies = []miniov1alpha1.PolicyAttachment{{PolicyRef: &xpv1.NamespacedReference{Name: p.Name}}}
 
 	plain.Spec.ProviderConfigReference, locked.Spec.ProviderConfigReference = config, config
 	p.Spec.ProviderConfigReference, u.Spec.ProviderConfigReference = config, config
@@ -99,8 +99,8 @@ func TestLeastPrivilege(t *testing.T) {
 	waitAvailable(t, u)
 
 	// Settings are undone, a key is rotated, a user switched off and on.
-	await.Change(t, kube, plain, func(b *minio.Bucket) {
-		b.Spec.ForProvider = minio.BucketParameters{WhenNotEmpty: minio.WhenNotEmptyPurge}
+	await.Change(t, kube, plain, func(b *miniov1alpha1.Bucket) {
+		b.Spec.ForProvider = miniov1alpha1.BucketParameters{WhenNotEmpty: miniov1alpha1.WhenNotEmptyPurge}
 	})
 	await.For(t, "the settings to be undone", func() error {
 		if managed := plain.Status.AtProvider.ManagedSettings; len(managed) > 0 {
@@ -110,13 +110,13 @@ func TestLeastPrivilege(t *testing.T) {
 
 		return nil
 	})
-	await.Change(t, kube, u, func(u *minio.User) {
-		u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
+	await.Change(t, kube, u, func(u *miniov1alpha1.User) {
+		u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 	})
 	waitGeneration(t, u, 1)
-	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
+	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = new(false) })
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
-	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
+	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
 
 	if err := put(ctx, keysOf(t, u), plain.Name, "a"); err != nil {

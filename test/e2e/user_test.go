@@ -21,14 +21,14 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // newUser returns a User that publishes its key under its own name.
-func newUser(ns, name string, grants ...minio.Grant) *minio.User {
-	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}}
+func newUser(ns, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User {
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}}
 	u.Spec.ForProvider.Grants = grants
 	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: name}
 
@@ -36,7 +36,7 @@ func newUser(ns, name string, grants ...minio.Grant) *minio.User {
 }
 
 // publishedBy returns the connection Secret of a User.
-func publishedBy(t testing.TB, u *minio.User) *corev1.Secret {
+func publishedBy(t testing.TB, u *miniov1alpha1.User) *corev1.Secret {
 	t.Helper()
 
 	s := &corev1.Secret{}
@@ -49,7 +49,7 @@ func publishedBy(t testing.TB, u *minio.User) *corev1.Secret {
 
 // keysOf returns an S3 client with the keys that a User publishes, once they are
 // all there.
-func keysOf(t *testing.T, u *minio.User) *miniogo.Client {
+func keysOf(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 	t.Helper()
 
 	var s3 *miniogo.Client
@@ -100,7 +100,7 @@ func TestUserHeals(t *testing.T) {
 	b := newBucket(ns, "healing")
 	create(t, b)
 
-	u := newUser(ns, "healing", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	u := newUser(ns, "healing", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)
@@ -159,7 +159,7 @@ func TestUserHeals(t *testing.T) {
 	}
 
 	// The same with a key that is not the user's own.
-	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: "now"} })
+	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"} })
 	waitGeneration(t, u, 1)
 
 	damages["Key"] = func() error { return admin.DeleteServiceAccount(ctx, u.Status.AtProvider.AccessKeyID) }
@@ -216,16 +216,16 @@ func TestUserAccess(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		grant  minio.Grant
+		grant  miniov1alpha1.Grant
 		inside []string
 		beside []string
 	}{
-		"readwrite":        {reason: "Objects, not settings.", grant: minio.Grant{Access: minio.AccessReadWrite}, inside: []string{"list", "read", "write", "delete"}, beside: []string{"list", "read", "write", "delete"}},
-		"readonly":         {reason: "Nothing can be changed.", grant: minio.Grant{Access: minio.AccessReadOnly}, inside: []string{"list", "read"}, beside: []string{"list", "read"}},
-		"writeonly":        {reason: "Nothing can be read or deleted.", grant: minio.Grant{Access: minio.AccessWriteOnly}, inside: []string{"write"}, beside: []string{"write"}},
-		"prefix":           {reason: "What is not below the prefix is out of reach.", grant: minio.Grant{Access: minio.AccessReadWrite, Prefix: "in/"}, inside: []string{"list", "read", "write", "delete"}},
-		"prefix-readonly":  {reason: "What is not below the prefix is out of reach.", grant: minio.Grant{Access: minio.AccessReadOnly, Prefix: "in/"}, inside: []string{"list", "read"}},
-		"prefix-writeonly": {reason: "What is not below the prefix is out of reach.", grant: minio.Grant{Access: minio.AccessWriteOnly, Prefix: "in/"}, inside: []string{"write"}},
+		"readwrite":        {reason: "Objects, not settings.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite}, inside: []string{"list", "read", "write", "delete"}, beside: []string{"list", "read", "write", "delete"}},
+		"readonly":         {reason: "Nothing can be changed.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly}, inside: []string{"list", "read"}, beside: []string{"list", "read"}},
+		"writeonly":        {reason: "Nothing can be read or deleted.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessWriteOnly}, inside: []string{"write"}, beside: []string{"write"}},
+		"prefix":           {reason: "What is not below the prefix is out of reach.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite, Prefix: "in/"}, inside: []string{"list", "read", "write", "delete"}},
+		"prefix-readonly":  {reason: "What is not below the prefix is out of reach.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly, Prefix: "in/"}, inside: []string{"list", "read"}},
+		"prefix-writeonly": {reason: "What is not below the prefix is out of reach.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessWriteOnly, Prefix: "in/"}, inside: []string{"write"}},
 	}
 
 	for name, tc := range cases {
@@ -251,12 +251,12 @@ func TestUserAccess(t *testing.T) {
 	}
 
 	t.Run("Changed", func(t *testing.T) {
-		u := newUser(ns, "changed", minio.Grant{BucketName: b.Name, Access: minio.AccessReadOnly})
+		u := newUser(ns, "changed", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadOnly})
 		create(t, u)
 		waitAvailable(t, u)
-		await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Grants[0].Access = minio.AccessReadWrite })
+		await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants[0].Access = miniov1alpha1.AccessReadWrite })
 		await.For(t, "the key to write", func() error { return put(ctx, keysOf(t, u), b.Name, "in/changed") })
-		await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Grants = nil })
+		await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
 		await.For(t, "the key to do nothing", func() error {
 			if err := put(ctx, keysOf(t, u), b.Name, "in/changed"); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 				return fmt.Errorf("want AccessDenied, got %w", err)
@@ -282,7 +282,7 @@ func TestUserShapes(t *testing.T) {
 	b := newBucket(ns, "shapes")
 	create(t, b)
 
-	u := newUser(ns, "shapes", minio.Grant{BucketRef: &xpv1.NamespacedReference{Name: b.Name}})
+	u := newUser(ns, "shapes", miniov1alpha1.Grant{BucketRef: &xpv1.NamespacedReference{Name: b.Name}})
 	create(t, u)
 	waitAvailable(t, u)
 
@@ -310,7 +310,7 @@ func TestUserShapes(t *testing.T) {
 }
 
 // waitGeneration waits until a User's key of a generation is published.
-func waitGeneration(t *testing.T, u *minio.User, generation int64) {
+func waitGeneration(t *testing.T, u *miniov1alpha1.User, generation int64) {
 	t.Helper()
 	await.For(t, fmt.Sprintf("generation %d", generation), func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
@@ -319,7 +319,7 @@ func waitGeneration(t *testing.T, u *minio.User, generation int64) {
 
 		s := u.Status.AtProvider
 		// Until the new key is made, the one that retires is the current one.
-		retires := slices.ContainsFunc(s.RetiringKeys, func(k minio.RetiringKey) bool { return k.AccessKeyID == s.AccessKeyID })
+		retires := slices.ContainsFunc(s.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool { return k.AccessKeyID == s.AccessKeyID })
 		if got := string(publishedBy(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID || retires {
 			return fmt.Errorf("generation %d, key %s, published %s; %s", s.Generation, s.AccessKeyID, got, u.GetCondition(xpv1.TypeSynced).Message)
 		}
@@ -337,15 +337,15 @@ func TestUserRotation(t *testing.T) {
 	b := newBucket(ns, "rotation")
 	create(t, b)
 
-	u := newUser(ns, "rotation", minio.Grant{BucketName: b.Name, Access: minio.AccessReadWrite})
+	u := newUser(ns, "rotation", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)
 
 	first := keysOf(t, u)
 	rotate := func(trigger string, overlap time.Duration) {
-		await.Change(t, kube, u, func(u *minio.User) {
-			u.Spec.ForProvider.Rotation = &minio.Rotation{Trigger: trigger, Overlap: &metav1.Duration{Duration: overlap}}
+		await.Change(t, kube, u, func(u *miniov1alpha1.User) {
+			u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: trigger, Overlap: &metav1.Duration{Duration: overlap}}
 		})
 	}
 
@@ -397,7 +397,7 @@ func TestUserRotationBySchedule(t *testing.T) {
 	ns := newNamespace(t)
 
 	u := newUser(ns, "schedule")
-	u.Spec.ForProvider.Rotation = &minio.Rotation{Interval: &metav1.Duration{Duration: time.Minute}, Overlap: &metav1.Duration{}}
+	u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Interval: &metav1.Duration{Duration: time.Minute}, Overlap: &metav1.Duration{}}
 	create(t, u)
 	waitAvailable(t, u)
 
@@ -418,7 +418,7 @@ func TestUserDisabled(t *testing.T) {
 	b := newBucket(ns, "disabled")
 	create(t, b)
 
-	u := newUser(ns, "disabled", minio.Grant{BucketName: b.Name, Access: minio.AccessReadOnly})
+	u := newUser(ns, "disabled", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadOnly})
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)
@@ -426,7 +426,7 @@ func TestUserDisabled(t *testing.T) {
 	s3 := keysOf(t, u)
 	lists := func() error { _, err := list(ctx, s3, b.Name); return err }
 
-	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = new(false) })
+	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = new(false) })
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
 
 	if err := wantRejected("list", lists()); err != nil {
@@ -440,7 +440,7 @@ func TestUserDisabled(t *testing.T) {
 	look(t, u)
 	await.For(t, "the user to be kept out again", func() error { return wantRejected("list", lists()) })
 
-	await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Enabled = nil })
+	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
 	await.For(t, "the same key to work again", lists)
 }
@@ -459,14 +459,14 @@ func TestUserPolicies(t *testing.T) {
 	create(t, p)
 	waitAvailable(t, p)
 
-	for name, a := range map[string]minio.PolicyAttachment{
+	for name, a := range map[string]miniov1alpha1.PolicyAttachment{
 		"name":     {PolicyName: p.Name},
 		"ref":      {PolicyRef: &xpv1.NamespacedReference{Name: p.Name}},
 		"selector": {PolicySelector: &xpv1.NamespacedSelector{MatchLabels: p.Labels}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(ns, "by-"+name)
-			u.Spec.ForProvider.Policies = []minio.PolicyAttachment{a}
+			u.Spec.ForProvider.Policies = []miniov1alpha1.PolicyAttachment{a}
 			create(t, u)
 			waitAvailable(t, u)
 
@@ -476,7 +476,7 @@ func TestUserPolicies(t *testing.T) {
 
 			wantDenied(t, "write", put(ctx, keysOf(t, u), b.Name, "x"))
 
-			await.Change(t, kube, u, func(u *minio.User) { u.Spec.ForProvider.Policies = nil })
+			await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Policies = nil })
 			await.For(t, "the key to do nothing", func() error {
 				if _, err := list(ctx, keysOf(t, u), b.Name); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 					return fmt.Errorf("want AccessDenied, got %w", err)
@@ -498,7 +498,7 @@ func TestPolicyStaysWithItsHolder(t *testing.T) {
 	create(t, p)
 
 	u := newUser(ns, "holder")
-	u.Spec.ForProvider.Policies = []minio.PolicyAttachment{{PolicyRef: &xpv1.NamespacedReference{Name: p.Name}}}
+	u.Spec.ForProvider.Policies = []miniov1alpha1.PolicyAttachment{{PolicyRef: &xpv1.NamespacedReference{Name: p.Name}}}
 	create(t, u)
 	waitAvailable(t, u)
 
@@ -525,9 +525,9 @@ func TestUserStaysWithItsBucket(t *testing.T) {
 	b := newBucket(ns, "stays")
 	create(t, b)
 
-	u := newUser(ns, "stays", minio.Grant{BucketName: b.Name})
-	other := newUser(ns, "goes", minio.Grant{BucketName: b.Name})
-	other.Spec.ForProvider.WhenBucketsRemain = minio.WhenBucketsRemainRemove
+	u := newUser(ns, "stays", miniov1alpha1.Grant{BucketName: b.Name})
+	other := newUser(ns, "goes", miniov1alpha1.Grant{BucketName: b.Name})
+	other.Spec.ForProvider.WhenBucketsRemain = miniov1alpha1.WhenBucketsRemainRemove
 
 	create(t, u)
 	create(t, other)
@@ -537,7 +537,7 @@ func TestUserStaysWithItsBucket(t *testing.T) {
 
 	s3 := keysOf(t, u)
 
-	for _, u := range []*minio.User{u, other} {
+	for _, u := range []*miniov1alpha1.User{u, other} {
 		if err := kube.Delete(ctx, u.DeepCopy()); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"github.com/cistern-dev/cistern/test/direct"
+	"github.com/cistern-dev/cistern/test/component"
 )
 
 // Who is in the directory.
@@ -65,7 +65,7 @@ const directory = `
 `
 
 // startStaff starts a directory, and a MinIO that asks it for its users.
-func startStaff(ctx context.Context) (*direct.Storage, error) {
+func startStaff(ctx context.Context) (*component.Storage, error) {
 	address, err := bed.StartDirectory(ctx, func(listen string) string {
 		hash := sha256.Sum256([]byte(lookupPassword))
 

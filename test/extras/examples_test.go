@@ -17,10 +17,10 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/direct"
-	"github.com/cistern-dev/cistern/test/tools"
+	"github.com/cistern-dev/cistern/test/component"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // TestExamples applies all examples of the long tail, beside those of the native
@@ -32,7 +32,7 @@ func TestExamples(t *testing.T) {
 	prepareExamples(t, ns)
 
 	all := slices.DeleteFunc(readExamples(t, "extras"), func(mg resource.ModernManaged) bool {
-		return mg.GetObjectKind().GroupVersionKind().Group == v1alpha1.GroupVersion.Group
+		return mg.GetObjectKind().GroupVersionKind().Group == miniov1alpha1.GroupVersion.Group
 	})
 
 	for _, mg := range all {
@@ -96,7 +96,7 @@ func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	must(t, err)
 
 	decoder := serializer.NewCodecFactory(bed.Kube.Scheme()).UniversalDeserializer()
-	here := strings.NewReplacer("https://archive.example.org:9000", staff.URL(), "minio-default-key", direct.KMSKey)
+	here := strings.NewReplacer("https://archive.example.org:9000", staff.URL(), "minio-default-key", component.KMSKey)
 
 	var all []resource.ModernManaged
 

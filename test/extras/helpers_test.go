@@ -16,7 +16,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/direct"
+	"github.com/cistern-dev/cistern/test/component"
 )
 
 // interval is how often the provider looks at everything.
@@ -24,7 +24,7 @@ const interval = time.Second
 
 // startProvider starts the provider, which ends with the test at the latest. With
 // one worker a kind, one look of it at most is under way at any moment.
-func startProvider(t *testing.T, args ...string) *direct.Provider {
+func startProvider(t *testing.T, args ...string) *component.Provider {
 	t.Helper()
 
 	p, err := bed.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)...)

@@ -25,7 +25,7 @@ import (
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
 	kms "github.com/cistern-dev/cistern/apis/extras/kms/v1alpha1"
 	s3 "github.com/cistern-dev/cistern/apis/extras/s3/v1alpha1"
-	"github.com/cistern-dev/cistern/test/direct"
+	"github.com/cistern-dev/cistern/test/component"
 )
 
 // errAbsent says that the server does not have what is looked for.
@@ -324,15 +324,15 @@ func secretKey(key string) *xpv1.LocalSecretKeySelector {
 func keyLife() life {
 	return life{
 		kind:     "key.kms",
-		external: direct.KMSKey,
+		external: component.KMSKey,
 		resource: func(_ *testing.T, ns string) resource.ModernManaged {
 			k := &kms.Key{ObjectMeta: named(ns, "theirs")}
-			meta.SetExternalName(k, direct.KMSKey)
+			meta.SetExternalName(k, component.KMSKey)
 
 			return k
 		},
 		there: func(ctx context.Context, _ bool) error {
-			_, err := bed.Server.GetKeyStatus(ctx, direct.KMSKey)
+			_, err := bed.Server.GetKeyStatus(ctx, component.KMSKey)
 
 			return err
 		},

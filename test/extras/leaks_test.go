@@ -15,7 +15,7 @@ import (
 
 	iam "github.com/cistern-dev/cistern/apis/extras/iam/v1alpha1"
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -54,7 +54,7 @@ func leaks() error {
 
 	issued := []string{bed.Server.SecretKey, staff.SecretKey, "archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword}
 	for _, s := range secrets.Items {
-		issued = append(issued, string(s.Data[v1alpha1.CredentialsKeySecretKey]))
+		issued = append(issued, string(s.Data[miniov1alpha1.CredentialsKeySecretKey]))
 	}
 
 	var errs []error

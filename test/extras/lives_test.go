@@ -16,7 +16,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/direct"
+	"github.com/cistern-dev/cistern/test/component"
 )
 
 // life is what a resource of a kind goes through.
@@ -75,7 +75,7 @@ func (l life) create(t *testing.T, mg resource.ModernManaged) {
 }
 
 // steady counts calls over a few polls.
-func (l life) steady(t *testing.T, p *direct.Provider) {
+func (l life) steady(t *testing.T, p *component.Provider) {
 	const polls = 5
 
 	// The first look after a change may be a closer one.
@@ -94,7 +94,7 @@ func (l life) steady(t *testing.T, p *direct.Provider) {
 			t.Errorf("%s of %q, though nothing changed", c.Operation, c.Object)
 		}
 
-		if c.Server == direct.MinIO {
+		if c.Server == component.MinIO {
 			looks++
 		}
 	}
@@ -105,14 +105,14 @@ func (l life) steady(t *testing.T, p *direct.Provider) {
 	}
 }
 
-func (l life) polls(t *testing.T, p *direct.Provider) int {
+func (l life) polls(t *testing.T, p *component.Provider) int {
 	n, err := p.Reconciles(t.Context(), l.kind)
 	must(t, err)
 
 	return n
 }
 
-func (l life) awaitPolls(t *testing.T, p *direct.Provider, more int) {
+func (l life) awaitPolls(t *testing.T, p *component.Provider, more int) {
 	begin := l.polls(t, p)
 
 	await.For(t, fmt.Sprintf("%d polls", more), func() error {
@@ -164,12 +164,12 @@ func (l life) changeIt(t *testing.T, mg resource.ModernManaged) {
 func refuseWrites(t *testing.T) {
 	t.Helper()
 
-	bed.Wire.Stop(func(c direct.Call) direct.Outage {
-		if c.Server == direct.MinIO && c.Write {
-			return direct.Denied
+	bed.Wire.Stop(func(c component.Call) component.Outage {
+		if c.Server == component.MinIO && c.Write {
+			return component.Denied
 		}
 
-		return direct.None
+		return component.None
 	})
 	t.Cleanup(func() { bed.Wire.Stop(nil) })
 }
@@ -227,23 +227,23 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 // deleteWhileAway deletes the resource while the server is away, and while it
 // refuses.
 func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
-	stop := func(o direct.Outage) {
-		bed.Wire.Stop(func(c direct.Call) direct.Outage {
-			if c.Server == direct.MinIO {
+	stop := func(o component.Outage) {
+		bed.Wire.Stop(func(c component.Call) component.Outage {
+			if c.Server == component.MinIO {
 				return o
 			}
 
-			return direct.None
+			return component.None
 		})
 	}
 
 	t.Cleanup(func() { bed.Wire.Stop(nil) })
 
-	stop(direct.Broken)
+	stop(component.Broken)
 	must(t, bed.Kube.Delete(t.Context(), mg))
 	awaitTrouble(t, mg, "does not answer")
 
-	stop(direct.Denied)
+	stop(component.Denied)
 	awaitTrouble(t, mg, "rejects the credentials")
 	must(t, l.there(t.Context(), l.change != nil))
 

@@ -14,16 +14,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/cistern-dev/cistern/apis/extras"
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/test/direct"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/component"
 )
 
 // What all tests share.
 var (
-	bed *direct.Bed
+	bed *component.Bed
 	// staff is a MinIO that asks the directory for its users. To the other one it
 	// is a server to move objects to, too.
-	staff *direct.Storage
+	staff *component.Storage
 )
 
 func TestMain(m *testing.M) {
@@ -41,13 +41,13 @@ func run(m *testing.M) int {
 
 	var err error
 
-	bed, err = direct.Start(ctx, os.Stderr, direct.Options{
+	bed, err = component.Start(ctx, os.Stderr, component.Options{
 		Name:    "provider-extras",
 		Program: "./provider/extras",
 		CRDs:    []string{"package/provider/crds", "package/extras/crds"},
 		Rights:  "examples/platform/minio-extras-policy.json",
 		Kinds: func(s *runtime.Scheme) error {
-			if err := v1alpha1.AddToScheme(s); err != nil {
+			if err := miniov1alpha1.AddToScheme(s); err != nil {
 				return err
 			}
 

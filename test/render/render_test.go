@@ -26,7 +26,7 @@ import (
 
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 
-	"github.com/cistern-dev/cistern/test/tools"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 const (

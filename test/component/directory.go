@@ -1,0 +1,47 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/cistern-dev/cistern/test/await"
+	"github.com/cistern-dev/cistern/test/dev/tools"
+)
+
+// StartDirectory starts an LDAP server, GLAuth, and returns its address. config
+// returns its configuration, in GLAuth's format, for the address to listen on.
+func (b *Bed) StartDirectory(ctx context.Context, config func(listen string) string) (string, error) {
+	programs, err := tools.Build(ctx, io.Discard, "glauth")
+	if err != nil {
+		return "", err
+	}
+
+	address, err := freeAddress()
+	if err != nil {
+		return "", err
+	}
+
+	file := filepath.Join(b.dir, "directory.cfg")
+	if err := os.WriteFile(file, []byte(config(address)), 0o600); err != nil {
+		return "", fmt.Errorf("cannot write the directory's configuration: %w", err)
+	}
+
+	p, err := b.run("directory", nil, programs["glauth"], "-c", file)
+	if err != nil {
+		return "", err
+	}
+
+	return address, await.Until(ctx, "the directory to be ready", func() error {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			err = conn.Close()
+		}
+
+		return errors.Join(p.ended(), err)
+	})
+}

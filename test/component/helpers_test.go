@@ -1,0 +1,207 @@
+//go:build e2e
+
+package component
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	miniogo "github.com/minio/minio-go/v7"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+)
+
+// startProvider starts the provider, which ends with the test at the latest.
+func startProvider(t *testing.T, args ...string) *Provider {
+	t.Helper()
+
+	p, err := bed.StartProvider(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		p.Kill()
+
+		if t.Failed() {
+			t.Logf("the end of the provider's log:\n%s", bed.Log())
+		}
+
+		if err := bed.Races(); err != nil {
+			t.Error(err)
+		}
+	})
+
+	return p
+}
+
+// newNamespace makes a namespace for a test and wants nothing to be left in it
+// that keeps it from going, while a provider runs.
+func newNamespace(t *testing.T) string {
+	t.Helper()
+
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "direct-"}}
+	if err := bed.Kube.Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+
+	return ns.Name
+}
+
+func create(t *testing.T, o client.Object) {
+	t.Helper()
+
+	if err := bed.Kube.Create(t.Context(), o); err != nil {
+		t.Fatalf("cannot create %s: %v", o.GetName(), err)
+	}
+}
+
+// settled reads a resource and returns an error unless the provider says of its
+// present spec that all is well.
+func settled(ctx context.Context, mg resource.Managed) error {
+	if err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
+		return err
+	}
+
+	ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
+	if ready.Status != corev1.ConditionTrue || synced.Status != corev1.ConditionTrue {
+		return fmt.Errorf("Ready is %s: %s %s; Synced is %s: %s", ready.Status, ready.Reason, ready.Message, synced.Status, synced.Message)
+	}
+
+	// Only of Synced the runtime says what it is about.
+	if synced.ObservedGeneration != mg.GetGeneration() {
+		return fmt.Errorf("the status is of generation %d, which is now %d", synced.ObservedGeneration, mg.GetGeneration())
+	}
+
+	return nil
+}
+
+// gone returns an error while an object exists.
+func gone(ctx context.Context, o client.Object) error {
+	err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(o), o)
+	if err == nil {
+		return fmt.Errorf("%T %q is there", o, o.GetName())
+	}
+
+	return client.IgnoreNotFound(err)
+}
+
+// empty returns an error while there is anything in a namespace that the
+// provider made.
+func empty(ctx context.Context, namespace string) error {
+	usages, secrets := &miniov1alpha1.ProviderConfigUsageList{}, &corev1.SecretList{}
+	if err := errors.Join(
+		bed.Kube.List(ctx, usages, client.InNamespace(namespace)),
+		bed.Kube.List(ctx, secrets, client.InNamespace(namespace))); err != nil {
+		return err
+	}
+
+	if n := len(usages.Items) + len(secrets.Items); n > 0 {
+		return fmt.Errorf("%d records of use and %d Secrets are left", len(usages.Items), len(secrets.Items))
+	}
+
+	return nil
+}
+
+func inventory(t *testing.T) Inventory {
+	t.Helper()
+
+	i, err := bed.Server.Inventory(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return i
+}
+
+// newUser returns a User that publishes its key under its own name.
+func newUser(ns, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User {
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}}
+	u.Spec.ForProvider.Grants = grants
+	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: name}
+
+	return u
+}
+
+func newBucket(ns, name string) *miniov1alpha1.Bucket {
+	return &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
+}
+
+// connection returns what a User publishes, and an error unless the Secret is
+// complete: every shape of it holds the same.
+func connection(ctx context.Context, u *miniov1alpha1.User) (miniov1alpha1.Connection, error) {
+	s := &corev1.Secret{}
+	if err := bed.Kube.Get(ctx, types.NamespacedName{Namespace: u.Namespace, Name: u.Name}, s); err != nil {
+		return miniov1alpha1.Connection{}, err
+	}
+
+	c := miniov1alpha1.Connection{
+		Endpoint:        bed.Endpoint,
+		Region:          region,
+		AccessKeyID:     u.Status.AtProvider.AccessKeyID,
+		SecretAccessKey: string(s.Data[miniov1alpha1.ConnectionKeySecretAccessKey]),
+	}
+	if g := u.Spec.ForProvider.Grants; len(g) > 0 {
+		c.BucketName = g[0].BucketName
+	}
+
+	if diff := cmp.Diff(c.Details(), s.Data); diff != "" || c.SecretAccessKey == "" {
+		return c, fmt.Errorf("the connection Secret is not complete: -want, +got:\n%s", diff)
+	}
+
+	return c, nil
+}
+
+// works returns an error unless a key can do what a User with a grant of
+// ReadWrite on a bucket can, and nothing else.
+func works(ctx context.Context, c miniov1alpha1.Connection) error {
+	s3, err := bed.Server.Client(c.AccessKeyID, c.SecretAccessKey)
+	if err != nil {
+		return err
+	}
+
+	const text = "some text"
+
+	_, err = s3.PutObject(ctx, c.BucketName, "object", bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
+	if err == nil {
+		err = s3.RemoveObject(ctx, c.BucketName, "object", miniogo.RemoveObjectOptions{})
+	}
+
+	if err != nil {
+		return fmt.Errorf("the key does not work: %w", err)
+	}
+
+	_, err = s3.BucketExists(ctx, "somebody-else-s")
+	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.AccessDenied {
+		return fmt.Errorf("the key may do what it should not: want AccessDenied, got %w", err)
+	}
+
+	return nil
+}
+
+// dead returns an error while the server knows a key.
+func dead(ctx context.Context, c miniov1alpha1.Connection) error {
+	s3, err := bed.Server.Client(c.AccessKeyID, c.SecretAccessKey)
+	if err != nil {
+		return err
+	}
+
+	_, err = s3.BucketExists(ctx, c.BucketName)
+	switch code := miniogo.ToErrorResponse(err).Code; code {
+	case miniogo.InvalidAccessKeyID, "SignatureDoesNotMatch":
+		return nil
+	default:
+		return fmt.Errorf("want a key that the server does not know, got %w", err)
+	}
+}

@@ -1,0 +1,149 @@
+package component
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Server is one of the two that the provider talks to.
+type Server string
+
+// The servers that the provider talks to.
+const (
+	MinIO      Server = "minio"
+	Kubernetes Server = "kubernetes"
+)
+
+// A Call is a request that a server has answered.
+type Call struct {
+	Server Server
+
+	// Operation names what was called, and nothing in particular. On MinIO it is
+	// a part of an administration call's path, such as add-user, or an S3 method
+	// with what it is about: PUT bucket, GET bucket?versioning, HEAD object. On
+	// Kubernetes it is the method with the resource: PUT users/status.
+	Operation string
+
+	// Object is what the call is about: a bucket, user or policy on MinIO;
+	// namespace and name on Kubernetes. It may be empty.
+	Object string
+
+	// Write says that the call's method is one that changes something.
+	Write bool
+
+	// Encrypted says that the request or its answer is encrypted with a key that
+	// is derived by force, which makes the call a hundred times as dear.
+	Encrypted bool
+
+	// Status of the answer.
+	Status int
+}
+
+// encrypted are MinIO's administration calls that the client encrypts, or
+// decrypts the answer of.
+// Source: github.com/minio/madmin-go/v3, the callers of EncryptData and DecryptData.
+var encrypted = []string{
+	"add-user", "list-users",
+	"add-service-account", "update-service-account", "list-service-accounts", "info-service-account",
+	"list-access-keys-bulk", "info-access-key", "temporary-account-info",
+	"attach", "detach", "policy-entities",
+	"get-config", "config", "get-config-kv", "set-config-kv", "del-config-kv",
+	"set-remote-target", "tier",
+}
+
+// subresources of S3 that make a call another one.
+var subresources = []string{
+	"acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "list-type", "location", "notification",
+	"object-lock", "policy", "policyStatus", "replication", "retention", "tagging", "uploadId", "uploads", "versioning",
+	"versions",
+}
+
+// minioCall names a call of MinIO.
+func minioCall(method string, u *url.URL) Call {
+	c := Call{Server: MinIO, Write: method != http.MethodGet && method != http.MethodHead}
+
+	if admin, ok := strings.CutPrefix(u.Path, "/minio/"); ok {
+		c.Operation = adminOperation(admin)
+		c.Object = cmp.Or(u.Query().Get("bucket"), u.Query().Get("accessKey"), u.Query().Get("name"), u.Query().Get("userOrGroup"))
+		c.Encrypted = slices.Contains(encrypted, c.Operation)
+
+		return c
+	}
+
+	bucket, object, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	c.Object = bucket
+
+	switch {
+	case object != "":
+		c.Operation = method + " object"
+	case bucket != "":
+		c.Operation = method + " bucket"
+	default:
+		c.Operation = method + " buckets"
+	}
+
+	for _, s := range subresources {
+		if u.Query().Has(s) {
+			c.Operation += "?" + s
+			break
+		}
+	}
+
+	return c
+}
+
+// adminOperation returns the name in a path such as admin/v3/add-user. Those of
+// identity providers come last, after which provider they are about.
+func adminOperation(path string) string {
+	parts := strings.Split(path, "/")
+	if len(parts) < 3 {
+		return path
+	}
+
+	if parts[2] == "idp" {
+		return parts[len(parts)-1]
+	}
+
+	return parts[2]
+}
+
+// kubernetesCall names a call of Kubernetes.
+func kubernetesCall(method string, u *url.URL) Call {
+	c := Call{Server: Kubernetes, Write: method != http.MethodGet && method != http.MethodHead}
+	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
+
+	// /api/v1/… or /apis/group/version/…
+	switch {
+	case parts[0] == "api" && len(parts) > 2:
+		parts = parts[2:]
+	case parts[0] == "apis" && len(parts) > 3:
+		parts = parts[3:]
+	default:
+		c.Operation = method + " " + u.Path
+
+		return c
+	}
+
+	namespace := ""
+	if parts[0] == "namespaces" && len(parts) > 2 {
+		namespace, parts = parts[1]+"/", parts[2:]
+	}
+
+	c.Operation = method + " " + parts[0]
+	if u.Query().Get("watch") == "true" {
+		c.Operation = "WATCH " + parts[0]
+	}
+
+	if len(parts) > 1 {
+		c.Object = namespace + parts[1]
+	}
+
+	if len(parts) > 2 {
+		c.Operation += "/" + strings.Join(parts[2:], "/")
+	}
+
+	return c
+}

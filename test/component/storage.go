@@ -1,0 +1,145 @@
+package component
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/cistern-dev/cistern/test/await"
+)
+
+const (
+	region = "us-east-1"
+	// KMSKey is the name of the one key that MinIO's built-in KMS has.
+	KMSKey = "direct-key"
+)
+
+// Storage is a MinIO server, and its administrator.
+type Storage struct {
+	*madmin.AdminClient
+	S3 *miniogo.Client
+
+	// AccessKey and SecretKey are the administrator's.
+	AccessKey, SecretKey string
+
+	url *url.URL
+}
+
+// startStorage starts a MinIO of one drive, with a KMS.
+func (b *Bed) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+
+	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "direct-admin", SecretKey: "direct-admin-secret"}
+
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("cannot make a key: %w", err)
+	}
+
+	p, err := b.run(name, append([]string{
+		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
+		// Neither a drive of its own nor one of a certain size is needed.
+		"MINIO_CI_CD=1",
+		"MINIO_KMS_SECRET_KEY=" + KMSKey + ":" + base64.StdEncoding.EncodeToString(key),
+		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
+	}, env...), program, "server", "--quiet", "--address", address, b.dir+"/data-"+name)
+	if err != nil {
+		return nil, err
+	}
+
+	if s.S3, err = s.Client(s.AccessKey, s.SecretKey); err != nil {
+		return nil, err
+	}
+
+	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
+	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
+		return nil, fmt.Errorf("cannot make an administration client: %w", err)
+	}
+
+	return s, await.Until(ctx, "MinIO to be ready", func() error {
+		if err := p.ended(); err != nil {
+			return err
+		}
+
+		_, err := s.S3.ListBuckets(ctx)
+
+		return err
+	})
+}
+
+// URL returns the server's own URL, off the wire.
+func (s *Storage) URL() string { return s.url.String() }
+
+// Client returns an S3 client with some keys.
+func (s *Storage) Client(accessKey, secretKey string) (*miniogo.Client, error) {
+	c, err := miniogo.New(s.url.Host, &miniogo.Options{
+		Creds:      credentials.NewStaticV4(accessKey, secretKey, ""),
+		Region:     region,
+		MaxRetries: 1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make an S3 client: %w", err)
+	}
+
+	return c, nil
+}
+
+// Inventory is all that a server has, each sorted. A service account is listed
+// with its user.
+type Inventory struct {
+	Buckets, Users, Policies, AccessKeys []string
+}
+
+// Inventory takes stock.
+func (s *Storage) Inventory(ctx context.Context) (Inventory, error) {
+	var i Inventory
+
+	buckets, err := s.S3.ListBuckets(ctx)
+	if err != nil {
+		return i, fmt.Errorf("cannot list buckets: %w", err)
+	}
+
+	for _, b := range buckets {
+		i.Buckets = append(i.Buckets, b.Name)
+	}
+
+	policies, err := s.ListCannedPolicies(ctx)
+	if err != nil {
+		return i, fmt.Errorf("cannot list policies: %w", err)
+	}
+
+	i.Policies = slices.Sorted(maps.Keys(policies))
+
+	users, err := s.ListUsers(ctx)
+	if err != nil {
+		return i, fmt.Errorf("cannot list users: %w", err)
+	}
+
+	i.Users = slices.Sorted(maps.Keys(users))
+
+	for _, u := range i.Users {
+		keys, err := s.ListServiceAccounts(ctx, u)
+		if err != nil {
+			return i, fmt.Errorf("cannot list the access keys of user %q: %w", u, err)
+		}
+
+		for _, k := range keys.Accounts {
+			i.AccessKeys = append(i.AccessKeys, u+"/"+k.AccessKey)
+		}
+	}
+
+	slices.Sort(i.AccessKeys)
+
+	return i, nil
+}

@@ -1,0 +1,71 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cistern-dev/cistern/test/dev/platform/node"
+)
+
+// forwardDaemon is the background process that an existing cluster takes; the
+// other kinds are the stages of package node.
+const forwardDaemon = "forward"
+
+// Daemon is what the background process does that Up starts. It returns when
+// that one is to end.
+func Daemon(kind, dir string) error {
+	if kind == forwardDaemon {
+		return forwardMinIO(dir)
+	}
+
+	return node.Main(kind, dir)
+}
+
+// forwardMinIO keeps MinIO's Service reachable from this machine. kubectl's
+// forwarding ends with the pod that it was to, so it is started over and over.
+func forwardMinIO(outputDir string) error {
+	// The kernel ends kubectl with the thread that started it.
+	runtime.LockOSThread()
+
+	defer runtime.UnlockOSThread()
+
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+
+	for ctx.Err() == nil {
+		s, err := readState(outputDir)
+		if err != nil || s.Daemon.PID != 0 && s.Daemon.PID != os.Getpid() {
+			return errors.New("the platform is gone, or another process forwards to it")
+		}
+
+		u, err := url.Parse(s.Platform.MinIOURL)
+		if err != nil {
+			return fmt.Errorf("cannot parse MinIO's URL: %w", err)
+		}
+
+		cmd := exec.CommandContext(ctx, s.Platform.KubectlPath, "--kubeconfig="+s.Platform.Kubeconfig,
+			"--namespace=minio", "port-forward", "service/minio", u.Port()+":9000")
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+
+		cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+		if err := cmd.Run(); err != nil && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, "port-forward ended:", err)
+		}
+
+		select {
+		case <-ctx.Done():
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+
+	return nil
+}

@@ -1,0 +1,254 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cistern-dev/cistern/package/image"
+	"github.com/cistern-dev/cistern/test/dev/platform/node"
+	"github.com/cistern-dev/cistern/test/dev/tools"
+)
+
+var errNotRoot = errors.New("a local platform needs root, for its namespaces: run `sudo make up`, " +
+	"or use a cluster that has Crossplane: PLATFORM=existing KUBECONFIG=<file> REGISTRY=<host/path> make up")
+
+// local is a local platform in the making.
+type local struct {
+	Options
+	state
+
+	tools    map[string]string
+	programs tools.Programs
+}
+
+// upLocal starts a node on this machine, and Crossplane and MinIO in it.
+func (o Options) upLocal(ctx context.Context) (*Platform, error) {
+	if os.Geteuid() != 0 {
+		return nil, errNotRoot
+	}
+
+	if err := checkRunDir(o.RunDir); err != nil {
+		return nil, err
+	}
+
+	l := &local{Options: o}
+	if err := l.buildTools(ctx); err != nil {
+		return nil, err
+	}
+
+	if err := l.startNode(); err != nil {
+		return nil, err
+	}
+
+	fmt.Fprintln(o.Progress, "Platform")
+
+	err := together(ctx, o.Progress,
+		step{"Kubernetes' API server answers", l.waitForAPIServer},
+		step{"Images pushed", l.pushImages},
+	)
+	if err != nil {
+		return nil, err
+	}
+
+	err = together(ctx, o.Progress,
+		step{"Node ready", l.waitForNode},
+		step{"Crossplane ready", l.installCrossplane},
+		step{"MinIO ready", func(ctx context.Context) error {
+			m := minio{Image: node.Registry + minioImage, ClusterIP: node.MinIOIP, VolumeDir: node.VolumeDir}
+
+			if err := m.install(ctx, l.OutputDir, &l.Platform); err != nil {
+				return err
+			}
+
+			return l.Platform.waitForMinIO(ctx)
+		}},
+	)
+	if err != nil {
+		return nil, err
+	}
+
+	l.Ready = true
+	if err := l.save(l.OutputDir); err != nil {
+		return nil, err
+	}
+
+	return &l.Platform, nil
+}
+
+func (l *local) buildTools(ctx context.Context) error {
+	fmt.Fprintln(l.Progress, "Tools")
+
+	var err error
+	if l.programs, err = tools.Debian(ctx, l.Progress); err != nil {
+		return err
+	}
+
+	l.tools, err = tools.Build(ctx, l.Progress, "kube", "kubectl", "crossplane", "minio", "coredns", "helm", "pause")
+
+	return err
+}
+
+// overlayMagic is the number of overlay file systems in statfs(2).
+const overlayMagic = 0x794c7630
+
+// checkRunDir makes the run directory, and refuses one that containerd could not
+// keep its images in.
+func checkRunDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("cannot make the run directory: %w", err)
+	}
+
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("cannot examine the run directory: %w", err)
+	}
+
+	if fs.Type == overlayMagic {
+		return fmt.Errorf("the run directory %s is on an overlay file system, as in a container, and cannot carry another: "+
+			"set CISTERN_RUN_DIR to a new directory on a volume", dir)
+	}
+
+	return nil
+}
+
+// startNode starts the daemon, with listeners of this machine's network, and
+// writes the kubeconfig that goes to one of them.
+func (l *local) startNode() error {
+	files, addresses, err := listen(node.ListenerCount)
+	if err != nil {
+		return err
+	}
+
+	for _, f := range files {
+		defer f.Close()
+	}
+
+	if err := l.describe(addresses); err != nil {
+		return err
+	}
+	// Before anything exists that would have to be removed.
+	if err := l.save(l.OutputDir); err != nil {
+		return err
+	}
+
+	if err := l.Node.Cgroups.Remove(); err != nil { // of a dead one whose state is lost
+		return err
+	}
+
+	kubeconfig, err := l.Node.Prepare("https://"+addresses[node.ListenerAPI], image.NonRootID)
+	if err != nil {
+		return err
+	}
+
+	if err := os.WriteFile(l.Platform.Kubeconfig, kubeconfig, 0o600); err != nil {
+		return fmt.Errorf("cannot write the kubeconfig: %w", err)
+	}
+
+	log := filepath.Join(l.Platform.LogDir, "node.log")
+	if l.state.Daemon, err = l.startDaemon(log, files, node.StageOuter, l.RunDir); err != nil {
+		return err
+	}
+
+	l.Platform.DaemonPID = l.state.Daemon.PID
+
+	return l.save(l.OutputDir)
+}
+
+// describe fills in the state of the platform that is about to be, and makes
+// room for its logs.
+func (l *local) describe(addresses []string) error {
+	cgroups, err := node.FindCgroups(l.RunDir)
+	if err != nil {
+		return err
+	}
+
+	logDir := filepath.Join(l.OutputDir, "log")
+	if err := os.RemoveAll(logDir); err != nil {
+		return fmt.Errorf("cannot remove the old logs: %w", err)
+	}
+
+	l.Node = &node.Config{
+		RunDir:   l.RunDir,
+		LogDir:   logDir,
+		Kube:     l.tools["kube"],
+		CoreDNS:  l.tools["coredns"],
+		Programs: l.programs,
+		Cgroups:  cgroups,
+	}
+	l.Platform = Platform{
+		ID:           newID(),
+		Local:        true,
+		Kubeconfig:   filepath.Join(l.OutputDir, kubeconfigFile),
+		KubectlPath:  l.tools["kubectl"],
+		JqPath:       l.programs.Jq,
+		MinIOURL:     "https://" + addresses[node.ListenerMinIO],
+		MinIOCAFile:  filepath.Join(l.OutputDir, minioCAFile),
+		Registry:     node.Registry,
+		PushRegistry: addresses[node.ListenerRegistry],
+		LogDir:       logDir,
+	}
+
+	return nil
+}
+
+// listen opens listeners on free ports of the loopback interface, as files to
+// hand down.
+func listen(n int) (files []*os.File, addresses []string, err error) {
+	for range n {
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot listen on loopback: %w", err)
+		}
+
+		f, err := l.File()
+		_ = l.Close() // the file is a duplicate that goes on listening
+
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot hand down a listener: %w", err)
+		}
+
+		files, addresses = append(files, f), append(addresses, l.Addr().String())
+	}
+
+	return files, addresses, nil
+}
+
+// waitForAPIServer returns when the API server is ready, or its daemon ended.
+func (l *local) waitForAPIServer(ctx context.Context) error {
+	return l.poll(ctx, 2*time.Minute, "the API server is not ready", "get", "--raw", "/readyz")
+}
+
+func (l *local) waitForNode(ctx context.Context) error {
+	return l.poll(ctx, time.Minute, "the node is not ready",
+		"wait", "node/"+node.Name, "--for=condition=Ready", "--timeout=60s")
+}
+
+// poll runs kubectl until it succeeds.
+func (l *local) poll(ctx context.Context, timeout time.Duration, failure string, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
+	for {
+		_, err := l.Platform.Kubectl(ctx, "", args...)
+		if err == nil {
+			return nil
+		}
+
+		if !l.state.Daemon.alive() {
+			return fmt.Errorf("%s: its daemon ended, see %s/node.log", failure, l.Platform.LogDir)
+		}
+
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s, see %s: %w", failure, l.Platform.LogDir, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cistern-dev/cistern/test/dev/platform/node"
+)
+
+// The files that Up writes to the output directory, for other programs to read.
+const (
+	stateFile      = "state.json"
+	kubeconfigFile = "kubeconfig"
+	minioURLFile   = "minio-url"
+	minioCAFile    = "minio-ca.crt"
+)
+
+// state is what later commands must know about a platform. It is written before
+// anything is started, so that whatever happens is cleaned up.
+type state struct {
+	Platform Platform
+	// Ready is set when everything is.
+	Ready bool
+	// Daemon is the process that the platform hangs on.
+	Daemon process
+	// Node is the local platform's.
+	Node *node.Config `json:",omitempty"`
+}
+
+func readState(outputDir string) (*state, error) {
+	b, err := os.ReadFile(filepath.Join(outputDir, stateFile))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the platform's state: %w", err)
+	}
+
+	s := &state{}
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, fmt.Errorf("cannot parse %s: %w", filepath.Join(outputDir, stateFile), err)
+	}
+
+	return s, nil
+}
+
+// save writes the state for later commands.
+func (s *state) save(outputDir string) error {
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode the platform's state: %w", err)
+	}
+	// Renamed into place: a reader sees the old one or the new one.
+	file := filepath.Join(outputDir, stateFile)
+	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
+		return fmt.Errorf("cannot write the platform's state: %w", err)
+	}
+
+	if err := os.Rename(file+".new", file); err != nil {
+		return fmt.Errorf("cannot write the platform's state: %w", err)
+	}
+
+	return nil
+}
+
+var errDaemonEnded = errors.New("its daemon has ended")
+
+// check returns an error if the platform does not answer.
+func (s *state) check(ctx context.Context) error {
+	if !s.Daemon.alive() {
+		return errDaemonEnded
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+
+	if _, err := s.Platform.Kubectl(ctx, "", "get", "--raw", "/readyz"); err != nil {
+		return fmt.Errorf("its API server does not answer: %w", err)
+	}
+
+	return nil
+}
+
+// clean ends the platform that the state file tells of, and removes what Up made
+// of it, whether that one is up, dead, or was never ready.
+func (o Options) clean(ctx context.Context) error {
+	s, err := readState(o.OutputDir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		// Nothing was started, or somebody removed the directory under a running
+		// platform, which ends it.
+	case err != nil:
+		return err
+	default:
+		if err := o.end(ctx, s); err != nil {
+			return err
+		}
+	}
+	// The state goes last: until then, cleaning can be tried again.
+	for _, f := range []string{kubeconfigFile, minioURLFile, minioCAFile, stateFile} {
+		if err := os.Remove(filepath.Join(o.OutputDir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("cannot clean up: %w", err)
+		}
+	}
+
+	return nil
+}
+
+// end ends a platform's daemon, and removes what is not in the output directory.
+func (o Options) end(ctx context.Context, s *state) error {
+	if err := s.Daemon.stop(ctx); err != nil {
+		return err
+	}
+
+	if !s.Platform.Local {
+		if err := s.cleanExisting(ctx); err != nil {
+			return fmt.Errorf("%w (to give it up, remove %s)", err, filepath.Join(o.OutputDir, stateFile))
+		}
+	}
+
+	if s.Node != nil {
+		if err := s.Node.Clean(); err != nil {
+			return fmt.Errorf("cannot clean up after the node: %w", err)
+		}
+	}
+
+	return nil
+}
