@@ -15,20 +15,20 @@ import (
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
 	kms "github.com/cistern-dev/cistern/apis/extras/kms/v1alpha1"
 	s3 "github.com/cistern-dev/cistern/apis/extras/s3/v1alpha1"
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // TestExamplesDecode decodes every example strictly: a field that the API does
 // not have fails. Kinds of others are tried by the end-to-end tests.
 func TestExamplesDecode(t *testing.T) {
 	kinds := map[schema.GroupVersionKind]func() runtime.Object{
-		tenant.BucketKind:               func() runtime.Object { return &tenant.Bucket{} },
-		minio.BucketKind:                func() runtime.Object { return &minio.Bucket{} },
-		minio.UserKind:                  func() runtime.Object { return &minio.User{} },
-		minio.PolicyKind:                func() runtime.Object { return &minio.Policy{} },
-		minio.ProviderConfigKind:        func() runtime.Object { return &minio.ProviderConfig{} },
-		minio.ClusterProviderConfigKind: func() runtime.Object { return &minio.ClusterProviderConfig{} },
+		tenantv1alpha1.BucketKind:               func() runtime.Object { return &tenantv1alpha1.Bucket{} },
+		miniov1alpha1.BucketKind:                func() runtime.Object { return &miniov1alpha1.Bucket{} },
+		miniov1alpha1.UserKind:                  func() runtime.Object { return &miniov1alpha1.User{} },
+		miniov1alpha1.PolicyKind:                func() runtime.Object { return &miniov1alpha1.Policy{} },
+		miniov1alpha1.ProviderConfigKind:        func() runtime.Object { return &miniov1alpha1.ProviderConfig{} },
+		miniov1alpha1.ClusterProviderConfigKind: func() runtime.Object { return &miniov1alpha1.ClusterProviderConfig{} },
 
 		iam.Group_GroupVersionKind:                     func() runtime.Object { return &iam.Group{} },
 		iam.GroupUserAttachment_GroupVersionKind:       func() runtime.Object { return &iam.GroupUserAttachment{} },

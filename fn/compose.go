@@ -13,8 +13,8 @@ import (
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/fn/policy"
 )
 
@@ -42,14 +42,14 @@ func compose(o *observation, pool *policy.Pool, spec map[string]any) composition
 	ref := server(o, pool)
 	c := composition{
 		bucket: composeBucket(o, ref, pool, spec),
-		users:  map[identity]*composed.Unstructured{claimItself: composeUser(o, ref, claimItself, minio.AccessReadWrite, spec)},
+		users:  map[identity]*composed.Unstructured{claimItself: composeUser(o, ref, claimItself, miniov1alpha1.AccessReadWrite, spec)},
 	}
 
 	users, _ := spec["users"].(map[string]any)
 	for name, u := range users {
-		access := minio.AccessReadWrite
+		access := miniov1alpha1.AccessReadWrite
 		if u, ok := u.(map[string]any); ok && isTrue(u, "readonly") {
-			access = minio.AccessReadOnly
+			access = miniov1alpha1.AccessReadOnly
 		}
 
 		c.users[identity(name)] = composeUser(o, ref, identity(name), access, spec)
@@ -96,15 +96,15 @@ func composeBucket(o *observation, ref xpv1.ProviderConfigReference, pool *polic
 	locking := isTrue(spec, "locking")
 	p := map[string]any{
 		"objectLocking": locking,
-		"whenNotEmpty":  string(minio.WhenNotEmptyRefuse),
+		"whenNotEmpty":  string(miniov1alpha1.WhenNotEmptyRefuse),
 	}
 
 	if locking && pool.Retention != nil {
 		p["retention"] = retention(pool.Retention)
 	}
 
-	if spec["deletionPolicy"] == string(tenant.DeletionPolicyDelete) && !locking {
-		p["whenNotEmpty"] = string(minio.WhenNotEmptyPurge)
+	if spec["deletionPolicy"] == string(tenantv1alpha1.DeletionPolicyDelete) && !locking {
+		p["whenNotEmpty"] = string(miniov1alpha1.WhenNotEmptyPurge)
 	}
 
 	if q, set := spec["quota"]; set {
@@ -116,31 +116,31 @@ func composeBucket(o *observation, ref xpv1.ProviderConfigReference, pool *polic
 	}
 
 	if v, set := spec["versioning"].(bool); set {
-		p["versioning"] = string(minio.VersioningSuspended)
+		p["versioning"] = string(miniov1alpha1.VersioningSuspended)
 		if v {
-			p["versioning"] = string(minio.VersioningEnabled)
+			p["versioning"] = string(miniov1alpha1.VersioningEnabled)
 		}
 	}
 
 	if isTrue(spec, "publicRead") {
-		p["anonymousAccess"] = string(minio.AnonymousAccessDownload)
+		p["anonymousAccess"] = string(miniov1alpha1.AnonymousAccessDownload)
 	}
 
 	policies := []any{string(xpv1.ManagementActionAll)}
-	if locking || spec["deletionPolicy"] == string(tenant.DeletionPolicyRetain) {
+	if locking || spec["deletionPolicy"] == string(tenantv1alpha1.DeletionPolicyRetain) {
 		policies = []any{
 			string(xpv1.ManagementActionObserve), string(xpv1.ManagementActionCreate),
 			string(xpv1.ManagementActionUpdate), string(xpv1.ManagementActionLateInitialize),
 		}
 	}
 
-	return newManaged(minio.BucketKind.Kind, o.resourceName(), ref, map[string]any{
+	return newManaged(miniov1alpha1.BucketKind.Kind, o.resourceName(), ref, map[string]any{
 		"forProvider":        p,
 		"managementPolicies": policies,
 	})
 }
 
-func retention(r *minio.Retention) map[string]any {
+func retention(r *miniov1alpha1.Retention) map[string]any {
 	m := map[string]any{"mode": string(r.Mode)}
 	if r.Days != nil {
 		m["days"] = int64(*r.Days)
@@ -154,22 +154,22 @@ func retention(r *minio.Retention) map[string]any {
 }
 
 // composeUser returns an identity's User.
-func composeUser(o *observation, ref xpv1.ProviderConfigReference, i identity, access minio.Access, spec map[string]any) *composed.Unstructured {
+func composeUser(o *observation, ref xpv1.ProviderConfigReference, i identity, access miniov1alpha1.Access, spec map[string]any) *composed.Unstructured {
 	p := map[string]any{
 		"grants": []any{map[string]any{"bucketName": o.bucketName(), "access": string(access)}},
 		// Who is taken from the claim goes at once, the claim's own key not
 		// before the bucket.
-		"whenBucketsRemain": string(minio.WhenBucketsRemainRemove),
+		"whenBucketsRemain": string(miniov1alpha1.WhenBucketsRemainRemove),
 	}
 	if i == claimItself {
-		p["whenBucketsRemain"] = string(minio.WhenBucketsRemainKeep)
+		p["whenBucketsRemain"] = string(miniov1alpha1.WhenBucketsRemainKeep)
 	}
 
 	if r, ok := spec["rotation"].(map[string]any); ok {
 		p["rotation"] = canonicalRotation(r)
 	}
 
-	return newManaged(minio.UserKind.Kind, i.resourceName(o), ref, map[string]any{
+	return newManaged(miniov1alpha1.UserKind.Kind, i.resourceName(o), ref, map[string]any{
 		"forProvider":                p,
 		"writeConnectionSecretToRef": map[string]any{"name": i.connectionSecretName(o)},
 	})
@@ -222,7 +222,7 @@ func server(o *observation, pool *policy.Pool) xpv1.ProviderConfigReference {
 func newManaged(kind, name string, ref xpv1.ProviderConfigReference, spec map[string]any) *composed.Unstructured {
 	spec["providerConfigRef"] = map[string]any{"kind": ref.Kind, "name": ref.Name}
 
-	return newComposed(minio.GroupVersion.String(), kind, name, map[string]any{"spec": spec})
+	return newComposed(miniov1alpha1.GroupVersion.String(), kind, name, map[string]any{"spec": spec})
 }
 
 // newComposed returns a resource with the given content beside its identity.

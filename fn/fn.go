@@ -14,7 +14,7 @@ import (
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/response"
 
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/fn/policy"
 )
 
@@ -103,28 +103,28 @@ type refusal struct{ reason, message string }
 func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse, o *observation) (composition, *refusal) {
 	p, err := f.policies.Read(req.GetInput())
 	if err != nil {
-		return keepAll(o), &refusal{tenant.ReasonInvalidInput, "the Composition's input cannot be used; please tell the platform team: " + err.Error()}
+		return keepAll(o), &refusal{tenantv1alpha1.ReasonInvalidInput, "the Composition's input cannot be used; please tell the platform team: " + err.Error()}
 	}
 
 	if p.NeedsNamespace() {
 		requireNamespace(rsp, o)
 	}
 
-	asWritten := &tenant.BucketSpec{}
+	asWritten := &tenantv1alpha1.BucketSpec{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.spec(), asWritten); err != nil {
-		return keepAll(o), &refusal{tenant.ReasonInvalidClaim, "cannot read the claim's spec: " + err.Error()}
+		return keepAll(o), &refusal{tenantv1alpha1.ReasonInvalidClaim, "cannot read the claim's spec: " + err.Error()}
 	}
 
 	pool, err := p.Pool(asWritten.StoragePool)
 	if err != nil {
-		return keepAll(o), &refusal{tenant.ReasonInvalidClaim, err.Error()}
+		return keepAll(o), &refusal{tenantv1alpha1.ReasonInvalidClaim, err.Error()}
 	}
 
 	spec := pool.WithDefaults(o.spec())
 	c := compose(o, pool, spec)
 
 	if err := pool.Check(asWritten); err != nil {
-		return keepAll(o), refuse(o, c, tenant.ReasonInvalidClaim, err.Error())
+		return keepAll(o), refuse(o, c, tenantv1alpha1.ReasonInvalidClaim, err.Error())
 	}
 
 	namespace, asked := o.requiredNamespace()
@@ -134,7 +134,7 @@ func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *
 			message = "Crossplane cannot read namespace \"" + o.namespace + "\", which a rule asks about; please tell the platform team"
 		}
 
-		return keepAll(o), &refusal{tenant.ReasonRuleFailed, message}
+		return keepAll(o), &refusal{tenantv1alpha1.ReasonRuleFailed, message}
 	}
 
 	old, _ := o.claim["status"].(map[string]any)
@@ -146,7 +146,7 @@ func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *
 		Old:       old,
 	})
 	if err != nil {
-		return keepAll(o), refuse(o, c, tenant.ReasonRuleFailed, err.Error()+"; please tell the platform team")
+		return keepAll(o), refuse(o, c, tenantv1alpha1.ReasonRuleFailed, err.Error()+"; please tell the platform team")
 	}
 
 	if len(broken) > 0 {
@@ -155,7 +155,7 @@ func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *
 			messages = append(messages, b.Message)
 		}
 
-		return keepAll(o), refuse(o, c, tenant.ReasonRuleBroken, strings.Join(messages, "; "))
+		return keepAll(o), refuse(o, c, tenantv1alpha1.ReasonRuleBroken, strings.Join(messages, "; "))
 	}
 
 	return c, nil

@@ -5,7 +5,7 @@ import (
 
 	"github.com/crossplane/function-sdk-go/resource"
 
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // identity is who has credentials for a claim's bucket: an entry of spec.users,
@@ -69,8 +69,8 @@ func (i identity) connectionSecretName(o *observation) string {
 // secrets returns the names of the identity's Secrets by composed resource.
 func (i identity) secrets(o *observation) map[resource.Name]string {
 	return map[resource.Name]string{
-		i.of(resourceSecret):      tenant.SecretNameFor(o.name, string(i)),
-		i.of(resourceCredentials): tenant.CredentialsSecretNameFor(o.name, string(i)),
+		i.of(resourceSecret):      tenantv1alpha1.SecretNameFor(o.name, string(i)),
+		i.of(resourceCredentials): tenantv1alpha1.CredentialsSecretNameFor(o.name, string(i)),
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // requirementNamespace is the name under which Crossplane is asked for the
@@ -91,11 +91,11 @@ func (o *observation) checkReferences() error {
 // whether there is one of that name.
 func (o *observation) expected(name resource.Name) (kind schema.GroupKind, called string, known bool) {
 	if name == resourceBucket {
-		return minio.BucketKind.GroupKind(), o.resourceName(), true
+		return miniov1alpha1.BucketKind.GroupKind(), o.resourceName(), true
 	}
 
 	if i, ok := identityOf(resourceUser, name); ok {
-		return minio.UserKind.GroupKind(), i.resourceName(o), true
+		return miniov1alpha1.UserKind.GroupKind(), i.resourceName(o), true
 	}
 
 	for _, of := range []resource.Name{resourceSecret, resourceCredentials} {

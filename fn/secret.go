@@ -9,8 +9,8 @@ import (
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/resource"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // secrets are the tenant's Secrets of all identities, as far as they can be
@@ -105,7 +105,7 @@ func secretData(o *observation, i identity) (map[resource.Name]map[string]any, e
 
 	user := o.user(i)
 
-	doc, err := tenant.NewBucketInfo("bc-"+string(user.Resource.GetUID()), o.bucketName(), s3).Document()
+	doc, err := tenantv1alpha1.NewBucketInfo("bc-"+string(user.Resource.GetUID()), o.bucketName(), s3).Document()
 	if err != nil {
 		return nil, errors.Wrap(err, "cannot encode BucketInfo")
 	}
@@ -116,22 +116,22 @@ func secretData(o *observation, i identity) (map[resource.Name]map[string]any, e
 	}
 
 	return map[resource.Name]map[string]any{
-		i.of(resourceSecret):      {tenant.BucketInfoKey: base64.StdEncoding.EncodeToString(doc)},
+		i.of(resourceSecret):      {tenantv1alpha1.BucketInfoKey: base64.StdEncoding.EncodeToString(doc)},
 		i.of(resourceCredentials): shapes,
 	}, nil
 }
 
 // credentials returns an identity's connection details, and whether they are
 // complete. The region may be empty, but must be there.
-func (o *observation) credentials(i identity) (tenant.BucketInfoS3, bool) {
+func (o *observation) credentials(i identity) (tenantv1alpha1.BucketInfoS3, bool) {
 	d := o.user(i).ConnectionDetails
-	_, region := d[minio.ConnectionKeyRegion]
+	_, region := d[miniov1alpha1.ConnectionKeyRegion]
 
-	s3 := tenant.BucketInfoS3{
-		Endpoint:        string(d[minio.ConnectionKeyEndpoint]),
-		Region:          string(d[minio.ConnectionKeyRegion]),
-		AccessKeyID:     string(d[minio.ConnectionKeyAccessKeyID]),
-		AccessSecretKey: string(d[minio.ConnectionKeySecretAccessKey]),
+	s3 := tenantv1alpha1.BucketInfoS3{
+		Endpoint:        string(d[miniov1alpha1.ConnectionKeyEndpoint]),
+		Region:          string(d[miniov1alpha1.ConnectionKeyRegion]),
+		AccessKeyID:     string(d[miniov1alpha1.ConnectionKeyAccessKeyID]),
+		AccessSecretKey: string(d[miniov1alpha1.ConnectionKeySecretAccessKey]),
 	}
 
 	return s3, region && s3.Endpoint != "" && s3.AccessKeyID != "" && s3.AccessSecretKey != ""

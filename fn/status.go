@@ -11,7 +11,7 @@ import (
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/response"
 
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // setStatus tells the tenant what there is, and if it is not everything yet
@@ -36,9 +36,9 @@ func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *o
 	xr.Ready = ready(r == nil)
 
 	if r == nil {
-		response.ConditionTrue(rsp, tenant.ConditionProvisioned, tenant.ReasonProvisioned).TargetComposite()
+		response.ConditionTrue(rsp, tenantv1alpha1.ConditionProvisioned, tenantv1alpha1.ReasonProvisioned).TargetComposite()
 	} else {
-		response.ConditionFalse(rsp, tenant.ConditionProvisioned, r.reason).WithMessage(r.message).TargetComposite()
+		response.ConditionFalse(rsp, tenantv1alpha1.ConditionProvisioned, r.reason).WithMessage(r.message).TargetComposite()
 	}
 
 	return errors.Wrap(response.SetDesiredCompositeResource(rsp, xr), "cannot return the claim's status")
@@ -120,26 +120,26 @@ func (c composition) waitsFor(s *secrets) *refusal {
 	if len(s.taken) > 0 {
 		taken := slices.Sorted(slices.Values(s.taken))
 
-		return &refusal{tenant.ReasonSecretConflict, "Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
+		return &refusal{tenantv1alpha1.ReasonSecretConflict, "Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
 			"; delete or rename them, or claim the bucket under another name"}
 	}
 
 	if why := c.waits[resourceBucket]; why != "" {
-		return &refusal{tenant.ReasonWaitingForBucket, why}
+		return &refusal{tenantv1alpha1.ReasonWaitingForBucket, why}
 	}
 
 	for _, i := range c.identities() {
 		if why := c.waits[i.resource()]; why != "" {
-			return &refusal{tenant.ReasonWaitingForUser, why}
+			return &refusal{tenantv1alpha1.ReasonWaitingForUser, why}
 		}
 	}
 
 	if len(s.incomplete) > 0 {
-		return &refusal{tenant.ReasonWaitingForUser, "waiting for " + s.incomplete[0].what() + " to be published"}
+		return &refusal{tenantv1alpha1.ReasonWaitingForUser, "waiting for " + s.incomplete[0].what() + " to be published"}
 	}
 
 	if s.unknown {
-		return &refusal{tenant.ReasonWaitingForUser, "waiting to learn whether the names of the Secrets are free"}
+		return &refusal{tenantv1alpha1.ReasonWaitingForUser, "waiting to learn whether the names of the Secrets are free"}
 	}
 
 	return nil

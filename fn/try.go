@@ -18,7 +18,7 @@ import (
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/resource"
 
-	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
 	"github.com/cistern-dev/cistern/fn/policy"
 )
 
@@ -125,13 +125,13 @@ func readInput(file string) (*structpb.Struct, error) {
 	steps, _ := field(composition.Object, "spec", "pipeline").([]any)
 	for _, s := range steps {
 		if s, ok := s.(map[string]any); ok {
-			if in, ok := s["input"].(map[string]any); ok && in["kind"] == input.InputKind.Kind {
+			if in, ok := s["input"].(map[string]any); ok && in["kind"] == inputv1alpha1.InputKind.Kind {
 				return structpb.NewStruct(in)
 			}
 		}
 	}
 
-	return nil, errors.Errorf("%s is no Composition with a step whose input is an %s of %s", file, input.InputKind.Kind, input.InputKind.GroupVersion())
+	return nil, errors.Errorf("%s is no Composition with a step whose input is an %s of %s", file, inputv1alpha1.InputKind.Kind, inputv1alpha1.InputKind.GroupVersion())
 }
 
 func readObject(file string) (*unstructured.Unstructured, error) {

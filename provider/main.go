@@ -9,11 +9,12 @@ import (
 
 	"github.com/cistern-dev/cistern/provider/admission"
 	"github.com/cistern-dev/cistern/provider/bucket"
-	"github.com/cistern-dev/cistern/provider/kind"
+	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/manager"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/monitor"
 	"github.com/cistern-dev/cistern/provider/policy"
-	"github.com/cistern-dev/cistern/provider/usage"
+	"github.com/cistern-dev/cistern/provider/server"
 	"github.com/cistern-dev/cistern/provider/user"
 )
 
@@ -38,24 +39,21 @@ func (c *cli) Run() error {
 	}
 
 	o := mgr.Options
-	calls := usage.NewCalls()
-	servers := kind.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe), minio.WithLooks(c.PollInterval/kind.LookShare))
-	buckets := usage.NewBuckets(mgr.GetClient(), servers.For, o.Logger)
+	calls := monitor.NewCalls()
+	servers := server.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe), minio.WithSnapshots(c.PollInterval/bucket.SnapshotShare))
+	buckets := monitor.NewBuckets(mgr.GetClient(), servers.For, o.Logger)
 
 	metrics.Registry.MustRegister(calls, buckets)
 
-	if err := kind.SetupProviderConfigs(mgr, o, servers); err != nil {
+	if err := server.SetupProviderConfigs(mgr, o, servers); err != nil {
 		return err
 	}
 
 	buckets.Setup(mgr, o.Gate)
 
-	bk := bucket.Kind()
-	bk.Wake = buckets.Changed()
-
-	kind.Setup(mgr, o, servers, bk)
-	kind.Setup(mgr, o, servers, user.Kind())
-	kind.Setup(mgr, o, servers, policy.Kind())
+	controller.Setup(mgr, o, servers, bucket.Kind(buckets.Changed()))
+	controller.Setup(mgr, o, servers, user.Kind())
+	controller.Setup(mgr, o, servers, policy.Kind())
 
 	if c.TLSServerCertsDir != "" {
 		mgr.GetWebhookServer().Register(admission.ClaimPath, admission.Claim())

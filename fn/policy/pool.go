@@ -11,13 +11,13 @@ import (
 
 	"github.com/crossplane/function-sdk-go/errors"
 
-	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // Pool is a pool of the policy. It must not be changed.
 type Pool struct {
-	input.Pool
+	inputv1alpha1.Pool
 
 	// defaults are fields of a claim's spec.
 	defaults map[string]any
@@ -28,7 +28,7 @@ type Pool struct {
 }
 
 // newPool takes a pool, and the same as data.
-func newPool(l *language, p input.Pool, data map[string]any) *Pool {
+func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
 	legible, _ := l.pool.numbers.convert(data)
 	data, _ = legible.(map[string]any)
 
@@ -54,18 +54,18 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 
 	for k, v := range p.defaults {
 		// A bucket with locking is always versioned.
-		if k == string(input.FieldVersioning) && spec[string(input.FieldLocking)] == true {
+		if k == string(inputv1alpha1.FieldVersioning) && spec[string(inputv1alpha1.FieldLocking)] == true {
 			continue
 		}
 
 		if out[k] == nil {
 			out[k] = v
-		} else if k == string(input.FieldRotation) {
+		} else if k == string(inputv1alpha1.FieldRotation) {
 			out[k] = withInterval(out[k], v)
 		}
 	}
 
-	if quota := string(input.FieldQuota); out[quota] == nil && p.quota != "" {
+	if quota := string(inputv1alpha1.FieldQuota); out[quota] == nil && p.quota != "" {
 		out[quota] = p.quota
 	}
 
@@ -104,7 +104,7 @@ func duration(v any) time.Duration {
 // Check says what of a claim the pool does not offer or allow, in words for the
 // tenant: all of it, fields first. The spec must be what the tenant wrote,
 // without the pool's defaults.
-func (p *Pool) Check(spec *tenant.BucketSpec) error {
+func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 	var problems []string
 
 	for _, f := range used(spec) {
@@ -133,22 +133,22 @@ func (p *Pool) Check(spec *tenant.BucketSpec) error {
 
 // used returns the fields that a claim uses: those that say something else than
 // their default.
-func used(spec *tenant.BucketSpec) []input.Field {
+func used(spec *tenantv1alpha1.BucketSpec) []inputv1alpha1.Field {
 	uses := []struct {
-		field input.Field
+		field inputv1alpha1.Field
 		used  bool
 	}{
-		{input.FieldLocking, spec.Locking},
-		{input.FieldUsers, len(spec.Users) > 0},
-		{input.FieldQuota, spec.Quota != nil},
-		{input.FieldVersioning, spec.Versioning != nil},
-		{input.FieldLifecycle, len(spec.Lifecycle) > 0},
-		{input.FieldDeletionPolicy, spec.DeletionPolicy != "" && spec.DeletionPolicy != tenant.DeletionPolicyDeleteIfEmpty},
-		{input.FieldRotation, spec.Rotation != nil},
-		{input.FieldPublicRead, spec.PublicRead},
+		{inputv1alpha1.FieldLocking, spec.Locking},
+		{inputv1alpha1.FieldUsers, len(spec.Users) > 0},
+		{inputv1alpha1.FieldQuota, spec.Quota != nil},
+		{inputv1alpha1.FieldVersioning, spec.Versioning != nil},
+		{inputv1alpha1.FieldLifecycle, len(spec.Lifecycle) > 0},
+		{inputv1alpha1.FieldDeletionPolicy, spec.DeletionPolicy != "" && spec.DeletionPolicy != tenantv1alpha1.DeletionPolicyDeleteIfEmpty},
+		{inputv1alpha1.FieldRotation, spec.Rotation != nil},
+		{inputv1alpha1.FieldPublicRead, spec.PublicRead},
 	}
 
-	var fields []input.Field
+	var fields []inputv1alpha1.Field
 
 	for _, u := range uses {
 		if u.used {
@@ -160,14 +160,14 @@ func used(spec *tenant.BucketSpec) []input.Field {
 }
 
 // offers says whether tenants may use a field in this pool.
-func (p *Pool) offers(f input.Field) bool {
-	if f == input.FieldLocking && p.Retention == nil {
+func (p *Pool) offers(f inputv1alpha1.Field) bool {
+	if f == inputv1alpha1.FieldLocking && p.Retention == nil {
 		return false
 	}
 
 	// No list means the default; an empty one means none.
 	if p.Fields == nil {
-		return f != input.FieldPublicRead
+		return f != inputv1alpha1.FieldPublicRead
 	}
 
 	return slices.Contains(p.Fields, f)

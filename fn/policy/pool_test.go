@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 func TestPoolWithDefaults(t *testing.T) {
@@ -225,10 +225,10 @@ func poolOf(t *testing.T, fields string) *Pool {
 	return mustPool(t, p, "")
 }
 
-func specOf(t *testing.T, doc string) *tenant.BucketSpec {
+func specOf(t *testing.T, doc string) *tenantv1alpha1.BucketSpec {
 	t.Helper()
 
-	spec := &tenant.BucketSpec{}
+	spec := &tenantv1alpha1.BucketSpec{}
 	if err := yaml.UnmarshalStrict([]byte(doc), spec); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/crossplane/function-sdk-go/errors"
 
-	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
 )
 
 // Read reads the Composition's input. Nobody applies an Input to an API server,
@@ -43,7 +43,7 @@ func Read(s *structpb.Struct) (*Policy, error) {
 	p := &Policy{}
 	problems = append(problems, p.addRules(l, obj, problems)...)
 
-	in := &input.Input{}
+	in := &inputv1alpha1.Input{}
 	if len(problems) == 0 {
 		// Only metadata can hold fields now that are not known.
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(obj, in, true); err != nil {
@@ -77,8 +77,8 @@ func decode(s *structpb.Struct) (map[string]any, error) {
 	apiVersion, _ := obj["apiVersion"].(string)
 	kind, _ := obj["kind"].(string)
 
-	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != input.InputKind {
-		return nil, errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, input.InputKind.GroupVersion(), input.InputKind.Kind)
+	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != inputv1alpha1.InputKind {
+		return nil, errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, inputv1alpha1.InputKind.GroupVersion(), inputv1alpha1.InputKind.Kind)
 	}
 
 	return obj, nil
@@ -99,7 +99,7 @@ func (p *Policy) addRules(l *language, obj map[string]any, wrong []string) []str
 		}
 
 		m, _ := item.(map[string]any)
-		r := input.Rule{}
+		r := inputv1alpha1.Rule{}
 		r.Name, _ = m["name"].(string)
 		r.Expression, _ = m["expression"].(string)
 		r.Message, _ = m["message"].(string)
@@ -116,7 +116,7 @@ func (p *Policy) addRules(l *language, obj map[string]any, wrong []string) []str
 }
 
 // addPools takes the pools of an input that was checked.
-func (p *Policy) addPools(l *language, in *input.Input, obj map[string]any) {
+func (p *Policy) addPools(l *language, in *inputv1alpha1.Input, obj map[string]any) {
 	items, _ := obj["pools"].([]any)
 	for i, item := range items {
 		m, _ := item.(map[string]any)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/crossplane/function-sdk-go/errors"
 
-	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
 )
 
 // maxRange is the longest list that lists.range may make in a rule. It makes it
@@ -66,7 +66,7 @@ var loadLanguage = sync.OnceValues(func() (*language, error) {
 })
 
 // compile compiles a rule, and says whether it is about the namespace.
-func (l *language) compile(r input.Rule) (compiled rule, namespace bool, problems []string) {
+func (l *language) compile(r inputv1alpha1.Rule) (compiled rule, namespace bool, problems []string) {
 	compiled = rule{name: r.Name, message: r.Message}
 
 	compile := func(field, text string, gives *cel.Type) cel.Program {

@@ -11,8 +11,8 @@ import (
 
 	"github.com/crossplane/function-sdk-go/errors"
 
-	input "github.com/cistern-dev/cistern/apis/input/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/package/configuration"
 	"github.com/cistern-dev/cistern/package/function"
 )
@@ -24,12 +24,12 @@ type apis struct {
 
 // loadAPIs reads the definitions once: compiling their rules takes a while.
 var loadAPIs = sync.OnceValues(func() (*apis, error) {
-	in, err := newDefinition(function.Inputs, input.InputKind.Version, func(*extv1.JSONSchemaProps) {})
+	in, err := newDefinition(function.Inputs, inputv1alpha1.InputKind.Version, func(*extv1.JSONSchemaProps) {})
 	if err != nil {
 		return nil, errors.Wrap(err, "cannot read the definition of the input")
 	}
 
-	claim, err := newDefinition(configuration.Definition, tenant.BucketKind.Version, addCrossplane)
+	claim, err := newDefinition(configuration.Definition, tenantv1alpha1.BucketKind.Version, addCrossplane)
 	if err != nil {
 		return nil, errors.Wrap(err, "cannot read the definition of claims")
 	}
@@ -67,8 +67,8 @@ func Admit(claim map[string]any) error {
 	apiVersion, _ := claim["apiVersion"].(string)
 	kind, _ := claim["kind"].(string)
 
-	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != tenant.BucketKind {
-		return errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, tenant.BucketKind.GroupVersion(), tenant.BucketKind.Kind)
+	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != tenantv1alpha1.BucketKind {
+		return errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, tenantv1alpha1.BucketKind.GroupVersion(), tenantv1alpha1.BucketKind.Kind)
 	}
 
 	// The provider's webhook does so.

@@ -20,11 +20,12 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/bucket"
-	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
+	"github.com/cistern-dev/cistern/provider/server"
 )
 
 // DeletionPath is where the webhook for deletions is served. The package's
@@ -51,8 +52,8 @@ const bucketResource = "buckets.minio.cistern.dev"
 //
 // The Buckets of a claim are read through kube; the claim itself is in the
 // review.
-func Deletion(kube client.Reader, servers *kind.Servers) *webhook.Admission {
-	d := &deletion{kube: kube, server: servers.For, look: bucket.Look}
+func Deletion(kube client.Reader, servers *server.Servers) *webhook.Admission {
+	d := &deletion{kube: kube, server: servers.For, look: bucket.ListContents}
 
 	return &webhook.Admission{Handler: admission.HandlerFunc(d.judge)}
 }
@@ -60,7 +61,7 @@ func Deletion(kube client.Reader, servers *kind.Servers) *webhook.Admission {
 type deletion struct {
 	kube   client.Reader
 	server func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
-	look   func(ctx context.Context, srv *minio.Server, name string) (bucket.Left, error)
+	look   func(ctx context.Context, srv *minio.Server, name string) (bucket.Contents, error)
 }
 
 // judge answers a review of a deletion, in earnest or as a dry run.
@@ -68,11 +69,11 @@ func (d *deletion) judge(ctx context.Context, req admission.Request) admission.R
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
-	if req.Kind.Group == tenant.BucketKind.Group {
+	if req.Kind.Group == tenantv1alpha1.BucketKind.Group {
 		return d.judgeClaim(ctx, req)
 	}
 
-	b := &v1alpha1.Bucket{}
+	b := &miniov1alpha1.Bucket{}
 	if err := json.Unmarshal(req.OldObject.Raw, b); err != nil {
 		return unknown(errors.Wrap(err, "cannot decode the Bucket, so nothing was deleted"))
 	}
@@ -83,7 +84,7 @@ func (d *deletion) judge(ctx context.Context, req admission.Request) admission.R
 
 // judgeClaim judges the Buckets that the claim to delete controls.
 func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admission.Response {
-	claim := &tenant.Bucket{}
+	claim := &tenantv1alpha1.Bucket{}
 	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
 		return unknown(errors.Wrap(err, "cannot decode the claim, so nothing was deleted"))
 	}
@@ -104,7 +105,7 @@ func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admiss
 
 		if !meta.WasDeleted(b) && strictness(deletionPolicyOf(b)) < strictness(wantedDeletionPolicy(claim)) {
 			return admission.Denied(fmt.Sprintf("the deletion policy of bucket %q is to be %s and still is %s, so nothing was deleted: try again in a moment; "+
-				"if that does not help, see what the claim's condition %s says", bucket.Name(b), wantedDeletionPolicy(claim), deletionPolicyOf(b), tenant.ConditionProvisioned))
+				"if that does not help, see what the claim's condition %s says", bucket.Name(b), wantedDeletionPolicy(claim), deletionPolicyOf(b), tenantv1alpha1.ConditionProvisioned))
 		}
 
 		// A tenant may not change the Bucket that its claim brought.
@@ -113,7 +114,7 @@ func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admiss
 			return r
 		}
 
-		if !meta.WasDeleted(b) && deletionPolicyOf(b) == tenant.DeletionPolicyRetain {
+		if !meta.WasDeleted(b) && deletionPolicyOf(b) == tenantv1alpha1.DeletionPolicyRetain {
 			warnings = append(warnings, fmt.Sprintf("bucket %q stays on the server with all that is in it; its access keys go", bucket.Name(b)))
 		}
 	}
@@ -126,7 +127,7 @@ const emptyIt = "delete its objects with all their versions, and abort its incom
 
 // judgeBucket judges the deletion of one Bucket. The way out is told if the
 // bucket is not empty, and how to give it up if nobody can tell.
-func (d *deletion) judgeBucket(ctx context.Context, b *v1alpha1.Bucket, wayOut, giveUp string) admission.Response {
+func (d *deletion) judgeBucket(ctx context.Context, b *miniov1alpha1.Bucket, wayOut, giveUp string) admission.Response {
 	if harmless(b) {
 		return admission.Allowed("")
 	}
@@ -145,8 +146,8 @@ func (d *deletion) judgeBucket(ctx context.Context, b *v1alpha1.Bucket, wayOut, 
 }
 
 // bucketsOf returns the Buckets that a claim controls.
-func (d *deletion) bucketsOf(ctx context.Context, claim *tenant.Bucket) ([]v1alpha1.Bucket, error) {
-	all := &v1alpha1.BucketList{}
+func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) ([]miniov1alpha1.Bucket, error) {
+	all := &miniov1alpha1.BucketList{}
 
 	// Nothing that is listed is changed, so it need not be copied.
 	err := d.kube.List(ctx, all, client.InNamespace(claim.GetNamespace()), client.UnsafeDisableDeepCopy)
@@ -159,22 +160,22 @@ func (d *deletion) bucketsOf(ctx context.Context, claim *tenant.Bucket) ([]v1alp
 		return nil, errors.Wrapf(err, "cannot list the Buckets of claim %q", claim.GetName())
 	}
 
-	mine := func(b v1alpha1.Bucket) bool {
+	mine := func(b miniov1alpha1.Bucket) bool {
 		c := metav1.GetControllerOf(&b)
 
 		return c != nil && c.UID == claim.GetUID()
 	}
 
-	return slices.DeleteFunc(slices.Clone(all.Items), func(b v1alpha1.Bucket) bool { return !mine(b) }), nil
+	return slices.DeleteFunc(slices.Clone(all.Items), func(b miniov1alpha1.Bucket) bool { return !mine(b) }), nil
 }
 
 // wantedDeletionPolicy returns what a claim says is to become of its bucket.
-func wantedDeletionPolicy(claim *tenant.Bucket) tenant.DeletionPolicy {
+func wantedDeletionPolicy(claim *tenantv1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
 	switch {
 	case claim.Spec.Locking:
-		return tenant.DeletionPolicyRetain
+		return tenantv1alpha1.DeletionPolicyRetain
 	case claim.Spec.DeletionPolicy == "":
-		return tenant.DeletionPolicyDeleteIfEmpty
+		return tenantv1alpha1.DeletionPolicyDeleteIfEmpty
 	}
 
 	return claim.Spec.DeletionPolicy
@@ -182,25 +183,25 @@ func wantedDeletionPolicy(claim *tenant.Bucket) tenant.DeletionPolicy {
 
 // deletionPolicyOf returns what would become of a Bucket's bucket, in the words
 // of the claim.
-func deletionPolicyOf(b *v1alpha1.Bucket) tenant.DeletionPolicy {
+func deletionPolicyOf(b *miniov1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
 	switch {
 	case !deletes(b):
-		return tenant.DeletionPolicyRetain
-	case b.Spec.ForProvider.WhenNotEmpty == v1alpha1.WhenNotEmptyPurge:
-		return tenant.DeletionPolicyDelete
+		return tenantv1alpha1.DeletionPolicyRetain
+	case b.Spec.ForProvider.WhenNotEmpty == miniov1alpha1.WhenNotEmptyPurge:
+		return tenantv1alpha1.DeletionPolicyDelete
 	}
 
-	return tenant.DeletionPolicyDeleteIfEmpty
+	return tenantv1alpha1.DeletionPolicyDeleteIfEmpty
 }
 
 // strictness orders what may become of a bucket: the higher, the less is lost.
-func strictness(p tenant.DeletionPolicy) int {
-	return slices.Index([]tenant.DeletionPolicy{tenant.DeletionPolicyDelete, tenant.DeletionPolicyDeleteIfEmpty, tenant.DeletionPolicyRetain}, p)
+func strictness(p tenantv1alpha1.DeletionPolicy) int {
+	return slices.Index([]tenantv1alpha1.DeletionPolicy{tenantv1alpha1.DeletionPolicyDelete, tenantv1alpha1.DeletionPolicyDeleteIfEmpty, tenantv1alpha1.DeletionPolicyRetain}, p)
 }
 
 // left returns what is left in b's bucket. In one that does not exist there is
 // nothing.
-func (d *deletion) left(ctx context.Context, b *v1alpha1.Bucket) (bucket.Left, error) {
+func (d *deletion) left(ctx context.Context, b *miniov1alpha1.Bucket) (bucket.Contents, error) {
 	// With a namespace go ProviderConfig and credentials, and maybe before b. The
 	// server of before will do, as for a resource that is being deleted, or not
 	// even an empty bucket would let the namespace go.
@@ -209,12 +210,12 @@ func (d *deletion) left(ctx context.Context, b *v1alpha1.Bucket) (bucket.Left, e
 
 	srv, err := d.server(ctx, going)
 	if err != nil {
-		return bucket.Left{}, err
+		return bucket.Contents{}, err
 	}
 
 	left, err := d.look(ctx, srv, bucket.Name(b))
 	if minio.IsNotFound(err) {
-		return bucket.Left{}, nil
+		return bucket.Contents{}, nil
 	}
 
 	return left, err
@@ -224,16 +225,16 @@ func (d *deletion) left(ctx context.Context, b *v1alpha1.Bucket) (bucket.Left, e
 // not, whatever is in the bucket: because it is to be purged, because it stays
 // on the server, because none can have its name, or because b goes already. The
 // webhook configuration's matchConditions keep most of these away.
-func harmless(b *v1alpha1.Bucket) bool {
+func harmless(b *miniov1alpha1.Bucket) bool {
 	return meta.WasDeleted(b) ||
-		b.Spec.ForProvider.WhenNotEmpty == v1alpha1.WhenNotEmptyPurge ||
+		b.Spec.ForProvider.WhenNotEmpty == miniov1alpha1.WhenNotEmptyPurge ||
 		!deletes(b) ||
 		bucket.CheckName(bucket.Name(b)) != nil ||
-		!kind.Owns(b)
+		!reconciler.Owns(b)
 }
 
 // deletes reports whether the bucket goes with the resource at all.
-func deletes(b *v1alpha1.Bucket) bool {
+func deletes(b *miniov1alpha1.Bucket) bool {
 	return managed.NewManagementPoliciesResolver(true, b.GetManagementPolicies()).ShouldDelete()
 }
 

@@ -13,13 +13,13 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // controlledBy makes a Bucket one that was composed for the claim with a UID.
-func controlledBy(uid types.UID) func(*v1alpha1.Bucket) {
-	return func(b *v1alpha1.Bucket) {
+func controlledBy(uid types.UID) func(*miniov1alpha1.Bucket) {
+	return func(b *miniov1alpha1.Bucket) {
 		b.OwnerReferences = []metav1.OwnerReference{
 			{APIVersion: "example.org/v1", Kind: "Other", Name: "other", UID: "0"},
 			{APIVersion: "apps.cozystack.io/v1alpha1", Kind: "Bucket", Name: "mine", UID: uid, Controller: new(true)},
@@ -27,14 +27,16 @@ func controlledBy(uid types.UID) func(*v1alpha1.Bucket) {
 	}
 }
 
-func purged(b *v1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge }
+func purged(b *miniov1alpha1.Bucket) {
+	b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
+}
 
-func retained(b *v1alpha1.Bucket) {
+func retained(b *miniov1alpha1.Bucket) {
 	b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate}
 }
 
-func newClaim(p tenant.DeletionPolicy, change ...func(*tenant.Bucket)) *tenant.Bucket {
-	c := &tenant.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: "team-a", UID: "mine"}}
+func newClaim(p tenantv1alpha1.DeletionPolicy, change ...func(*tenantv1alpha1.Bucket)) *tenantv1alpha1.Bucket {
+	c := &tenantv1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: "team-a", UID: "mine"}}
 	c.Spec.DeletionPolicy = p
 
 	for _, f := range change {
@@ -53,7 +55,7 @@ func TestDeletionOfClaim(t *testing.T) {
 
 	cases := map[string]struct {
 		reason  string
-		claim   *tenant.Bucket
+		claim   *tenantv1alpha1.Bucket
 		objects []client.Object
 		list    error
 		want    verdict
@@ -77,7 +79,7 @@ func TestDeletionOfClaim(t *testing.T) {
 		},
 		"Delete": {
 			reason:  "Whoever says Delete wants all to go.",
-			claim:   newClaim(tenant.DeletionPolicyDelete),
+			claim:   newClaim(tenantv1alpha1.DeletionPolicyDelete),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), purged)},
 			want:    allowed,
 		},
@@ -89,32 +91,32 @@ func TestDeletionOfClaim(t *testing.T) {
 		},
 		"Retain": {
 			reason:  "Nothing is lost, and the tenant learns what its bucket is called.",
-			claim:   newClaim(tenant.DeletionPolicyRetain),
+			claim:   newClaim(tenantv1alpha1.DeletionPolicyRetain),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
 			want:    warned,
 		},
 		"RetainSoon": {
 			reason:  "Also an empty bucket is to stay.",
-			claim:   newClaim(tenant.DeletionPolicyRetain),
+			claim:   newClaim(tenantv1alpha1.DeletionPolicyRetain),
 			objects: []client.Object{newBucket(hollow, controlledBy("mine"))},
 			want: verdict{Code: http.StatusForbidden, Message: `the deletion policy of bucket "empty" is to be Retain and still is DeleteIfEmpty, ` +
 				`so nothing was deleted: try again in a moment; if that does not help, see what the claim's condition Provisioned says`},
 		},
 		"RetainNoMore": {
 			reason:  "Until the change is in force the bucket stays, and nothing is lost.",
-			claim:   newClaim(tenant.DeletionPolicyDelete),
+			claim:   newClaim(tenantv1alpha1.DeletionPolicyDelete),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
 			want:    warned,
 		},
 		"Locking": {
 			reason:  "A bucket with locking is always retained.",
-			claim:   newClaim(tenant.DeletionPolicyDeleteIfEmpty, func(c *tenant.Bucket) { c.Spec.Locking = true }),
+			claim:   newClaim(tenantv1alpha1.DeletionPolicyDeleteIfEmpty, func(c *tenantv1alpha1.Bucket) { c.Spec.Locking = true }),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
 			want:    warned,
 		},
 		"AlreadyDeleted": {
 			reason: "There is nothing to refuse any more.",
-			claim: &tenant.Bucket{ObjectMeta: metav1.ObjectMeta{
+			claim: &tenantv1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{
 				Name: "mine", Namespace: "team-a", UID: "mine", DeletionTimestamp: new(metav1.Now()),
 			}},
 			objects: []client.Object{newBucket(full, controlledBy("mine"))},
@@ -126,7 +128,7 @@ func TestDeletionOfClaim(t *testing.T) {
 		},
 		"NoKind": {
 			reason: "Nor can there be a Bucket where the kind is not active.",
-			list:   &apimeta.NoKindMatchError{GroupKind: v1alpha1.BucketKind.GroupKind()},
+			list:   &apimeta.NoKindMatchError{GroupKind: miniov1alpha1.BucketKind.GroupKind()},
 			want:   allowed,
 		},
 		"NoList": {

@@ -25,8 +25,8 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/bucket"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
@@ -39,28 +39,28 @@ const (
 	strange = "strange"
 )
 
-func look(_ context.Context, _ *minio.Server, name string) (bucket.Left, error) {
+func look(_ context.Context, _ *minio.Server, name string) (bucket.Contents, error) {
 	switch name {
 	case full:
-		return bucket.Left{Objects: 3}, nil
+		return bucket.Contents{Objects: 3}, nil
 	case hollow:
-		return bucket.Left{}, nil
+		return bucket.Contents{}, nil
 	case missing:
-		return bucket.Left{}, fmt.Errorf("cannot list what is in it: %w", miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1"})
+		return bucket.Contents{}, fmt.Errorf("cannot list what is in it: %w", miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1"})
 	}
 
-	return bucket.Left{}, errors.New("cannot list what is in it: connection refused")
+	return bucket.Contents{}, errors.New("cannot list what is in it: connection refused")
 }
 
-func noLook(context.Context, *minio.Server, string) (bucket.Left, error) {
+func noLook(context.Context, *minio.Server, string) (bucket.Contents, error) {
 	panic("nobody should look")
 }
 
 // newBucket returns a Bucket that owns a bucket of the server.
-func newBucket(external string, change ...func(*v1alpha1.Bucket)) *v1alpha1.Bucket {
-	b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos-" + external, Namespace: "team-a"}}
+func newBucket(external string, change ...func(*miniov1alpha1.Bucket)) *miniov1alpha1.Bucket {
+	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos-" + external, Namespace: "team-a"}}
 	b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionAll}
-	b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyRefuse
+	b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyRefuse
 	meta.SetExternalName(b, external)
 
 	for _, f := range change {
@@ -78,9 +78,9 @@ func newRequest(t *testing.T, o runtime.Object) admission.Request {
 		t.Fatal(err)
 	}
 
-	kind := v1alpha1.BucketKind
-	if _, ok := o.(*tenant.Bucket); ok {
-		kind = tenant.BucketKind
+	kind := miniov1alpha1.BucketKind
+	if _, ok := o.(*tenantv1alpha1.Bucket); ok {
+		kind = tenantv1alpha1.BucketKind
 	}
 
 	return admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
@@ -94,7 +94,7 @@ func newKube(t *testing.T, list error, objects ...client.Object) client.Reader {
 	t.Helper()
 
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -130,9 +130,9 @@ var allowed = verdict{Allowed: true, Code: http.StatusOK}
 func TestDeletionOfBucket(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		bucket *v1alpha1.Bucket
+		bucket *miniov1alpha1.Bucket
 		server func(context.Context, resource.ModernManaged) (*minio.Server, error)
-		look   func(context.Context, *minio.Server, string) (bucket.Left, error)
+		look   func(context.Context, *minio.Server, string) (bucket.Contents, error)
 		want   verdict
 	}{
 		"NotEmpty": {
@@ -144,7 +144,7 @@ func TestDeletionOfBucket(t *testing.T) {
 		},
 		"NotEmptyByDefault": {
 			reason: "Who says nothing wants nothing to be lost.",
-			bucket: newBucket(full, func(b *v1alpha1.Bucket) {
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
 				b.Spec.ForProvider.WhenNotEmpty, b.Spec.ManagementPolicies = "", xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionDelete}
 			}),
 			look: look,
@@ -171,13 +171,13 @@ func TestDeletionOfBucket(t *testing.T) {
 		},
 		"Purge": {
 			reason: "Whoever asks for a purge wants it all to go.",
-			bucket: newBucket(full, func(b *v1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge }),
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge }),
 			look:   noLook,
 			want:   allowed,
 		},
 		"Stays": {
 			reason: "Without Delete among the management policies the bucket stays on the server.",
-			bucket: newBucket(full, func(b *v1alpha1.Bucket) {
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
 				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
 			}),
 			look: noLook,
@@ -185,13 +185,13 @@ func TestDeletionOfBucket(t *testing.T) {
 		},
 		"NotOwned": {
 			reason: "The controller does not touch what the resource does not own.",
-			bucket: newBucket(full, func(b *v1alpha1.Bucket) { b.Annotations, b.Name = nil, full }),
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Annotations, b.Name = nil, full }),
 			look:   noLook,
 			want:   allowed,
 		},
 		"OwnedWithoutName": {
 			reason: "A creation whose end was never recorded may have made the bucket.",
-			bucket: newBucket(full, func(b *v1alpha1.Bucket) {
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
 				b.Annotations, b.Name = nil, full
 				meta.SetExternalCreatePending(b, time.Now())
 			}),
@@ -201,7 +201,7 @@ func TestDeletionOfBucket(t *testing.T) {
 		},
 		"AlreadyDeleted": {
 			reason: "There is nothing to refuse any more.",
-			bucket: newBucket(full, func(b *v1alpha1.Bucket) { b.DeletionTimestamp = new(metav1.Now()) }),
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.DeletionTimestamp = new(metav1.Now()) }),
 			look:   noLook,
 			want:   allowed,
 		},
@@ -252,12 +252,12 @@ func TestDeletionUsesServerOfBefore(t *testing.T) {
 
 			return &minio.Server{}, nil
 		},
-		look: func(ctx context.Context, _ *minio.Server, _ string) (bucket.Left, error) {
+		look: func(ctx context.Context, _ *minio.Server, _ string) (bucket.Contents, error) {
 			if end, ok := ctx.Deadline(); !ok || time.Until(end) > patience {
 				t.Error("look(...): want a deadline")
 			}
 
-			return bucket.Left{}, nil
+			return bucket.Contents{}, nil
 		},
 	}
 
@@ -278,7 +278,7 @@ func TestDeletionDoesNotHang(t *testing.T) {
 		server: func(context.Context, resource.ModernManaged) (*minio.Server, error) {
 			return minio.New(minio.Config{Endpoint: hanging.URL, AccessKey: "somebody", SecretKey: "something"})
 		},
-		look: bucket.Look,
+		look: bucket.ListContents,
 	}
 
 	// Nobody wants to wait for the webhook's own patience here.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/minio/pkg/v3/policy"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 type anonymousS3 interface {
@@ -19,7 +19,7 @@ type anonymousS3 interface {
 var anonymousAccess = setting{
 	field: "anonymousAccess",
 	file:  filePolicy,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		if p.AnonymousAccess == nil {
 			return none, false
 		}
@@ -28,13 +28,13 @@ var anonymousAccess = setting{
 	},
 	have: func(file []byte) (string, error) {
 		if len(file) == 0 {
-			return string(v1alpha1.AnonymousAccessNone), nil
+			return string(miniov1alpha1.AnonymousAccessNone), nil
 		}
 
 		return policyMeans(file), nil
 	},
-	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
-		if *p.AnonymousAccess == v1alpha1.AnonymousAccessDownload {
+	write: func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
+		if *p.AnonymousAccess == miniov1alpha1.AnonymousAccessDownload {
 			return c.s3.SetBucketPolicy(ctx, bucket, downloadPolicy(bucket))
 		}
 
@@ -42,7 +42,7 @@ var anonymousAccess = setting{
 	},
 	undo: removePolicy,
 	undone: func(have string, _ settings) bool {
-		return have == string(v1alpha1.AnonymousAccessNone)
+		return have == string(miniov1alpha1.AnonymousAccessNone)
 	},
 }
 
@@ -64,7 +64,7 @@ func policyMeans(document []byte) string {
 	}
 
 	if len(p.Statements) == 0 {
-		return string(v1alpha1.AnonymousAccessNone)
+		return string(miniov1alpha1.AnonymousAccessNone)
 	}
 
 	if len(p.Statements) != 1 {
@@ -83,5 +83,5 @@ func policyMeans(document []byte) string {
 		return foreign
 	}
 
-	return string(v1alpha1.AnonymousAccessDownload)
+	return string(miniov1alpha1.AnonymousAccessDownload)
 }

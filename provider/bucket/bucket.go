@@ -10,35 +10,45 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// Kind of Bucket.
-func Kind() kind.Kind[*v1alpha1.Bucket] {
+// SnapshotShare is the part of the drift interval that a snapshot of all buckets of a
+// server may be old to answer polls, see minio.WithSnapshots.
+const SnapshotShare = 5
+
+// Kind of Bucket. Each Bucket that changed yields is reconciled before its next poll.
+func Kind(changed <-chan event.GenericEvent) controller.Kind[*miniov1alpha1.Bucket] {
 	glances := newGlances()
 
-	return kind.Kind[*v1alpha1.Bucket]{
-		GVK:    v1alpha1.BucketKind,
-		Object: &v1alpha1.Bucket{},
-		List:   &v1alpha1.BucketList{},
-		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] {
+	return controller.Kind[*miniov1alpha1.Bucket]{
+		GVK:    miniov1alpha1.BucketKind,
+		Object: &miniov1alpha1.Bucket{},
+		List:   &miniov1alpha1.BucketList{},
+		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.Bucket] {
 			return &external{
 				s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv, all: srv,
 				live: kube.Live, glances: glances, now: time.Now,
 			}
 		},
-		// Polls are answered by looks of others, which may be so old.
-		PollWithin: 1 - 1.0/kind.LookShare,
+		PollInterval: pollInterval,
+		Wake:         changed,
 	}
 }
+
+// pollInterval leaves room for the age of the snapshot that may answer a poll, so
+// that drift is found within the interval.
+func pollInterval(drift time.Duration) time.Duration { return drift - drift/SnapshotShare }
 
 // s3 is what is needed of an S3 client, beside what the settings need.
 type s3 interface {
@@ -79,7 +89,7 @@ type findings struct {
 }
 
 // Name returns the name of b's bucket on the server.
-func Name(b *v1alpha1.Bucket) string {
+func Name(b *miniov1alpha1.Bucket) string {
 	if n := meta.GetExternalName(b); n != "" {
 		return n
 	}
@@ -95,7 +105,7 @@ func CheckName(name string) error { return s3utils.CheckValidBucketNameStrict(na
 // second one for a bucket whose incomplete uploads are to be given up. In polls
 // the first is shared with other Buckets where there are many, and the second made
 // once an hour.
-func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalObservation, error) {
+func (e *external) Observe(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
 	name := Name(b)
 
 	if err := CheckName(name); err != nil {
@@ -118,8 +128,8 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at bucket %q", name)
 	}
 
-	if !kind.Owns(b) {
-		return managed.ExternalObservation{}, kind.NotOwned(b, "bucket", name)
+	if !reconciler.Owns(b) {
+		return managed.ExternalObservation{}, reconciler.NotOwned(b, "bucket", name)
 	}
 
 	e.found = findings{exists: true, settings: s}
@@ -143,7 +153,7 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 	o := managed.ExternalObservation{
 		ResourceExists:          true,
 		ResourceUpToDate:        len(e.found.amiss) == 0 && len(e.found.stale) == 0,
-		ResourceLateInitialized: kind.RecordName(b, name),
+		ResourceLateInitialized: reconciler.RecordName(b, name),
 	}
 
 	if o.ResourceUpToDate {
@@ -154,7 +164,7 @@ func (e *external) Observe(ctx context.Context, b *v1alpha1.Bucket) (managed.Ext
 }
 
 // examine finds out what is amiss with a bucket that exists.
-func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket, routine bool) error {
+func (e *external) examine(ctx context.Context, b *miniov1alpha1.Bucket, routine bool) error {
 	var err error
 	if e.found.amiss, err = differences(b, e.found.settings); err != nil {
 		return err
@@ -166,7 +176,7 @@ func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket, routine bool
 
 	// If it is the resource's, it was understood.
 	v, _ := e.found.settings.versioning()
-	b.Status.AtProvider.Versioning = v1alpha1.VersioningState(v)
+	b.Status.AtProvider.Versioning = miniov1alpha1.VersioningState(v)
 
 	if due := e.glances.uploadsDue(b, e.now()); due || !routine {
 		e.found.stale, err = staleUploads(ctx, e.s3, b, e.now())
@@ -177,7 +187,7 @@ func (e *external) examine(ctx context.Context, b *v1alpha1.Bucket, routine bool
 
 // stillManaged leaves out the settings that were undone a moment ago, which a cache
 // that lags behind does not know yet: by now they may be an administrator's.
-func (e *external) stillManaged(ctx context.Context, b *v1alpha1.Bucket, amiss []setting) ([]setting, error) {
+func (e *external) stillManaged(ctx context.Context, b *miniov1alpha1.Bucket, amiss []setting) ([]setting, error) {
 	undone := func(s setting) bool {
 		_, set := s.want(&b.Spec.ForProvider)
 
@@ -187,7 +197,7 @@ func (e *external) stillManaged(ctx context.Context, b *v1alpha1.Bucket, amiss [
 		return amiss, nil
 	}
 
-	live := &v1alpha1.Bucket{}
+	live := &miniov1alpha1.Bucket{}
 	if err := e.live.Get(ctx, client.ObjectKeyFromObject(b), live); err != nil {
 		return nil, errors.Wrapf(err, "cannot read which settings of bucket %q are managed", Name(b))
 	}
@@ -199,7 +209,7 @@ func (e *external) stillManaged(ctx context.Context, b *v1alpha1.Bucket, amiss [
 
 // Create makes the bucket. Its settings are for Update, in the reconcile that
 // follows at once.
-func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalCreation, error) {
+func (e *external) Create(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalCreation, error) {
 	name := Name(b)
 	o := miniogo.MakeBucketOptions{ObjectLocking: b.Spec.ForProvider.ObjectLocking}
 
@@ -208,8 +218,8 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 	}
 
 	err := e.s3.MakeBucket(ctx, name, o)
-	if err == nil || !minio.IsRefusal(err) {
-		// The bucket was made, or may have been; see kind.Owns.
+	if err == nil || !minio.IsClientError(err) {
+		// The bucket was made, or may have been; see reconciler.Owns.
 		meta.SetExternalName(b, name)
 	}
 
@@ -224,9 +234,9 @@ func (e *external) Create(ctx context.Context, b *v1alpha1.Bucket) (managed.Exte
 // the server refuses keeps none of the others from being written, or from being
 // remembered as the resource's. The next look may be a poll away, so Update says
 // itself that the bucket is in order.
-func (e *external) Update(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
+func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalUpdate, error) {
 	if !e.found.exists {
-		return managed.ExternalUpdate{}, kind.NotCreatable("bucket", Name(b))
+		return managed.ExternalUpdate{}, reconciler.NotCreatable("bucket", Name(b))
 	}
 
 	var failed []error
@@ -261,7 +271,7 @@ func (e *external) Disconnect(context.Context) error { return nil }
 
 // setAvailable says that the bucket is there and in order, and which of its
 // settings are the resource's.
-func setAvailable(b *v1alpha1.Bucket) {
+func setAvailable(b *miniov1alpha1.Bucket) {
 	b.Status.AtProvider.ManagedSettings = wanted(&b.Spec.ForProvider)
 	if v := b.Spec.ForProvider.Versioning; v != nil {
 		b.Status.AtProvider.Versioning = *v

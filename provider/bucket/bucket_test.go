@@ -29,7 +29,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -67,8 +67,8 @@ func (f *fakeServer) call(name string) error {
 	return nil
 }
 
-// LookAtBuckets answers with the one bucket, where looks are counted.
-func (f *fakeServer) LookAtBuckets(context.Context, func(string) bool) map[string]minio.BucketFiles {
+// BucketSnapshot answers with the one bucket, where looks are counted.
+func (f *fakeServer) BucketSnapshot(context.Context, func(string) bool) map[string]minio.BucketFiles {
 	if f.look == nil {
 		return nil
 	}
@@ -216,25 +216,25 @@ func (f *fakeServer) GetObjectRetention(context.Context, string, string, string)
 	return new(miniogo.Governance), new(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)), nil
 }
 
-func newBucket() *v1alpha1.Bucket {
-	return &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
+func newBucket() *miniov1alpha1.Bucket {
+	return &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
 }
 
 // stored is a reader of one Bucket, as the API server has it.
 type stored struct {
 	client.Reader
 
-	bucket *v1alpha1.Bucket
+	bucket *miniov1alpha1.Bucket
 }
 
 func (s stored) Get(_ context.Context, _ client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
-	s.bucket.DeepCopyInto(obj.(*v1alpha1.Bucket))
+	s.bucket.DeepCopyInto(obj.(*miniov1alpha1.Bucket))
 
 	return nil
 }
 
 // reconcile does what the runtime does until nothing is to be done.
-func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
+func reconcile(t *testing.T, f *fakeServer, b *miniov1alpha1.Bucket) error {
 	t.Helper()
 
 	f.t = t
@@ -263,35 +263,35 @@ func reconcile(t *testing.T, f *fakeServer, b *v1alpha1.Bucket) error {
 }
 
 func TestReconcile(t *testing.T) {
-	owned := func(f func(*v1alpha1.Bucket)) *v1alpha1.Bucket {
+	owned := func(f func(*miniov1alpha1.Bucket)) *miniov1alpha1.Bucket {
 		b := newBucket()
 		meta.SetExternalName(b, b.Name)
 		f(b)
 
 		return b
 	}
-	quotaOf := func(q string) func(*v1alpha1.Bucket) {
-		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse(q)) }
+	quotaOf := func(q string) func(*miniov1alpha1.Bucket) {
+		return func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse(q)) }
 	}
-	tagsOf := func(m map[string]string) func(*v1alpha1.Bucket) {
-		return func(b *v1alpha1.Bucket) { b.Spec.ForProvider.Tags = m }
+	tagsOf := func(m map[string]string) func(*miniov1alpha1.Bucket) {
+		return func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags = m }
 	}
 	someObject := []miniogo.ObjectInfo{{Key: "a"}}
 
 	cases := map[string]struct {
 		reason string
 		server fakeServer
-		bucket *v1alpha1.Bucket
+		bucket *miniov1alpha1.Bucket
 		calls  []string
 		err    string
 	}{
 		"New":          {reason: "A bucket without settings costs one call.", bucket: newBucket(), calls: []string{"MakeBucket"}},
 		"NewWithQuota": {reason: "Settings are written once the bucket is there.", bucket: owned(quotaOf("1Gi")), calls: []string{"MakeBucket", "SetBucketQuota"}},
-		"There":        {reason: "A bucket in order is left alone.", server: fakeServer{has: settings{}}, bucket: owned(func(*v1alpha1.Bucket) {})},
+		"There":        {reason: "A bucket in order is left alone.", server: fakeServer{has: settings{}}, bucket: owned(func(*miniov1alpha1.Bucket) {})},
 		"Foreign":      {reason: "What somebody else made is left alone.", server: fakeServer{has: settings{}}, bucket: newBucket(), err: "set the annotation crossplane.io/external-name: photos to adopt it"},
-		"BadName":      {reason: "A name that cannot be is refused before it is sent.", bucket: owned(func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "UPPER") }), err: `"UPPER" cannot be the name of a bucket`},
-		"NoLocking":    {reason: "Locking cannot be added.", server: fakeServer{has: settings{}}, bucket: owned(func(b *v1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }), err: "unset spec.forProvider.objectLocking"},
-		"Nonsense":     {reason: "A setting that is nobody's business need not be understood.", server: fakeServer{has: settings{fileQuota: []byte("?"), fileVersioning: []byte("?"), fileLocking: []byte("?")}}, bucket: owned(func(*v1alpha1.Bucket) {})},
+		"BadName":      {reason: "A name that cannot be is refused before it is sent.", bucket: owned(func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "UPPER") }), err: `"UPPER" cannot be the name of a bucket`},
+		"NoLocking":    {reason: "Locking cannot be added.", server: fakeServer{has: settings{}}, bucket: owned(func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.ObjectLocking = true }), err: "unset spec.forProvider.objectLocking"},
+		"Nonsense":     {reason: "A setting that is nobody's business need not be understood.", server: fakeServer{has: settings{fileQuota: []byte("?"), fileVersioning: []byte("?"), fileLocking: []byte("?")}}, bucket: owned(func(*miniov1alpha1.Bucket) {})},
 		"BadQuota":     {reason: "One that is the resource's must be.", server: fakeServer{has: settings{fileQuota: []byte("?")}}, bucket: owned(quotaOf("1Gi")), err: "cannot understand quota"},
 		"TagKey":       {reason: "A key that the server would not take is named.", server: fakeServer{has: settings{}}, bucket: owned(tagsOf(map[string]string{"fine": "", "größe": "7"})), err: `spec.forProvider.tags["größe"] of "7": key and value are made of letters`},
 		"TagValue":     {reason: "So is a value.", server: fakeServer{has: settings{}}, bucket: owned(tagsOf(map[string]string{"team": "a,b", "z": "ü"})), err: `spec.forProvider.tags["team"] of "a,b"`},
@@ -301,8 +301,8 @@ func TestReconcile(t *testing.T) {
 			server: fakeServer{has: settings{}, uploads: []miniogo.ObjectMultipartInfo{
 				{Key: "tmp/old", Initiated: time.Now().AddDate(0, 0, -3)}, {Key: "tmp/new", Initiated: time.Now()}, {Key: "other", Initiated: time.Now().AddDate(0, 0, -3)},
 			}},
-			bucket: owned(func(b *v1alpha1.Bucket) {
-				b.Spec.ForProvider.Lifecycle = []v1alpha1.LifecycleRule{{Prefix: "tmp/", AbortIncompleteUploadsAfterDays: new(int32(2))}}
+			bucket: owned(func(b *miniov1alpha1.Bucket) {
+				b.Spec.ForProvider.Lifecycle = []miniov1alpha1.LifecycleRule{{Prefix: "tmp/", AbortIncompleteUploadsAfterDays: new(int32(2))}}
 			}),
 			calls: []string{"Abort tmp/old"},
 		},
@@ -358,7 +358,7 @@ func TestDelete(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		server  fakeServer
-		policy  v1alpha1.WhenNotEmpty
+		policy  miniov1alpha1.WhenNotEmpty
 		calls   []string
 		err     string
 		purging string
@@ -366,14 +366,14 @@ func TestDelete(t *testing.T) {
 		"Empty":        {reason: "An empty bucket goes.", server: fakeServer{has: settings{}}, calls: []string{"RemoveBucket"}},
 		"Full":         {reason: "Objects keep the bucket.", server: fakeServer{has: settings{}, objects: objects()}, err: "still holds 3 objects"},
 		"Upload":       {reason: "An incomplete upload keeps the bucket.", server: fakeServer{has: settings{}, uploads: []miniogo.ObjectMultipartInfo{{Key: "u"}}}, err: "still holds 1 incomplete upload"},
-		"Purge":        {reason: "The server purges in one call.", server: fakeServer{has: settings{}, objects: objects(), uploads: []miniogo.ObjectMultipartInfo{{Key: "u"}}}, policy: v1alpha1.WhenNotEmptyPurge, calls: []string{"Abort u", "ForceDelete"}},
-		"PurgeLocking": {reason: "What could be locked and is not goes one by one.", server: fakeServer{has: withLocking(), objects: objects()}, policy: v1alpha1.WhenNotEmptyPurge, calls: []string{"RemoveBucket"}},
+		"Purge":        {reason: "The server purges in one call.", server: fakeServer{has: settings{}, objects: objects(), uploads: []miniogo.ObjectMultipartInfo{{Key: "u"}}}, policy: miniov1alpha1.WhenNotEmptyPurge, calls: []string{"Abort u", "ForceDelete"}},
+		"PurgeLocking": {reason: "What could be locked and is not goes one by one.", server: fakeServer{has: withLocking(), objects: objects()}, policy: miniov1alpha1.WhenNotEmptyPurge, calls: []string{"RemoveBucket"}},
 		"PurgeLocked": {
-			reason: "What is locked stays, and says so.", server: fakeServer{has: withLocking(), objects: objects(), locked: map[string]bool{"c": true}}, policy: v1alpha1.WhenNotEmptyPurge,
+			reason: "What is locked stays, and says so.", server: fakeServer{has: withLocking(), objects: objects(), locked: map[string]bool{"c": true}}, policy: miniov1alpha1.WhenNotEmptyPurge,
 			err: `1 objects or versions are locked, such as "c" (GOVERNANCE until 2030-01-01T00:00:00Z)`, purging: "are locked",
 		},
 		"PurgeLong": {
-			reason: "A step ends in time and says how far it came.", server: fakeServer{has: withLocking(), objects: objects(), slowness: purgeStep - time.Second}, policy: v1alpha1.WhenNotEmptyPurge,
+			reason: "A step ends in time and says how far it came.", server: fakeServer{has: withLocking(), objects: objects(), slowness: purgeStep - time.Second}, policy: miniov1alpha1.WhenNotEmptyPurge,
 			purging: "1 objects and versions deleted so far",
 		},
 	}
@@ -401,7 +401,7 @@ func TestDelete(t *testing.T) {
 				t.Errorf("%s\n-want calls, +got calls:\n%s", tc.reason, diff)
 			}
 
-			if c := b.GetCondition(v1alpha1.ConditionPurging); !strings.Contains(c.Message, tc.purging) {
+			if c := b.GetCondition(miniov1alpha1.ConditionPurging); !strings.Contains(c.Message, tc.purging) {
 				t.Errorf("%s\nwant the condition to say %q, got %q", tc.reason, tc.purging, c.Message)
 			}
 		})
@@ -420,7 +420,7 @@ func TestPurgeDoesNotStarve(t *testing.T) {
 
 	meta.SetExternalName(b, b.Name)
 	b.DeletionTimestamp = new(metav1.Now())
-	b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge
+	b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
 
 	var err error
 
@@ -474,7 +474,7 @@ func TestPurgeWaitsForLocks(t *testing.T) {
 			slices.SortFunc(f.objects, func(a, b miniogo.ObjectInfo) int { return strings.Compare(a.Key, b.Key) })
 			meta.SetExternalName(b, b.Name)
 			b.DeletionTimestamp = new(metav1.Now())
-			b.Spec.ForProvider.WhenNotEmpty = v1alpha1.WhenNotEmptyPurge
+			b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
 
 			try := func() error {
 				e := &external{s3: &f, admin: &f, server: &f, all: &f, glances: g, now: func() time.Time { return clock }}
@@ -510,7 +510,7 @@ func TestPurgeWaitsForLocks(t *testing.T) {
 				t.Errorf("%s\nwant another pass: %t, got %d listings", tc.reason, tc.again, f.listings-listings)
 			}
 
-			if c := b.GetCondition(v1alpha1.ConditionPurging); !tc.again && (again == nil || again.Error() != first.Error() || !strings.Contains(c.Message, "3 objects or versions are locked")) {
+			if c := b.GetCondition(miniov1alpha1.ConditionPurging); !tc.again && (again == nil || again.Error() != first.Error() || !strings.Contains(c.Message, "3 objects or versions are locked")) {
 				t.Errorf("%s\nwant the same to be said, got %v, %s", tc.reason, again, c.Message)
 			}
 		})
@@ -528,7 +528,7 @@ func clean(s string) string {
 	}, s)
 }
 
-func lifecycleXML(t *testing.T, rules []v1alpha1.LifecycleRule) []byte {
+func lifecycleXML(t *testing.T, rules []miniov1alpha1.LifecycleRule) []byte {
 	t.Helper()
 
 	b, err := xml.Marshal(lifecycle.Configuration{Rules: newRules(rules)})
@@ -555,10 +555,10 @@ func TestUpdateGoesOn(t *testing.T) {
 	b := newBucket()
 	meta.SetExternalName(b, b.Name)
 	b.Status.AtProvider.ManagedSettings = []string{"tags"}
-	b.Spec.ForProvider = v1alpha1.BucketParameters{
-		Versioning:      new(v1alpha1.VersioningEnabled),
+	b.Spec.ForProvider = miniov1alpha1.BucketParameters{
+		Versioning:      new(miniov1alpha1.VersioningEnabled),
 		Quota:           new(resource.MustParse("1")),
-		AnonymousAccess: new(v1alpha1.AnonymousAccessNone),
+		AnonymousAccess: new(miniov1alpha1.AnonymousAccessNone),
 	}
 
 	f := &fakeServer{
@@ -588,7 +588,7 @@ func TestUndoneIsNotUndoneAgain(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		live   *v1alpha1.Bucket
+		live   *miniov1alpha1.Bucket
 		want   []string
 	}{
 		"Known":   {reason: "What the resource has set is undone.", live: cached, want: []string{"tags"}},

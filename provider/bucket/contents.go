@@ -17,8 +17,8 @@ import (
 // call. Nobody needs to know more to know that a bucket is not empty.
 const counted = 1000
 
-// Left is what is left in a bucket.
-type Left struct {
+// Contents is what is left in a bucket.
+type Contents struct {
 	// Objects that a plain listing shows.
 	Objects int
 	// Versions of objects that were replaced or deleted.
@@ -32,11 +32,11 @@ type Left struct {
 }
 
 // Empty reports whether nothing is left.
-func (l Left) Empty() bool { return l.Objects+l.Versions+l.Markers+l.Uploads == 0 }
+func (l Contents) Empty() bool { return l.Objects+l.Versions+l.Markers+l.Uploads == 0 }
 
 // String says what is left, such as "2 objects and 1 incomplete upload". It is
 // the same each time the same is left.
-func (l Left) String() string {
+func (l Contents) String() string {
 	var parts []string
 
 	for _, p := range []struct {
@@ -72,9 +72,9 @@ func (l Left) String() string {
 	return text
 }
 
-// Look looks what is left in a bucket, at a cost that does not grow with the
+// ListContents looks what is left in a bucket, at a cost that does not grow with the
 // bucket. If the bucket does not exist the error satisfies minio.IsNotFound.
-func Look(ctx context.Context, srv *minio.Server, name string) (Left, error) {
+func ListContents(ctx context.Context, srv *minio.Server, name string) (Contents, error) {
 	return look(ctx, miniogo.Core{Client: srv.S3}, name)
 }
 
@@ -84,13 +84,13 @@ type lookS3 interface {
 	ListMultipartUploads(ctx context.Context, bucket, prefix, keyMarker, uploadIDMarker, delimiter string, maxUploads int) (miniogo.ListMultipartUploadsResult, error)
 }
 
-func look(ctx context.Context, s3 lookS3, name string) (Left, error) {
-	l := Left{}
+func look(ctx context.Context, s3 lookS3, name string) (Contents, error) {
+	l := Contents{}
 
 	for o := range s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: counted}) {
 		switch {
 		case o.Err != nil:
-			return Left{}, errors.Wrapf(o.Err, "cannot list what is in bucket %q", name)
+			return Contents{}, errors.Wrapf(o.Err, "cannot list what is in bucket %q", name)
 		case o.IsDeleteMarker:
 			l.Markers++
 		case o.IsLatest:
@@ -107,7 +107,7 @@ func look(ctx context.Context, s3 lookS3, name string) (Left, error) {
 
 	uploads, err := s3.ListMultipartUploads(ctx, name, "", "", "", "", counted)
 	if err != nil {
-		return Left{}, errors.Wrapf(err, "cannot list the incomplete uploads to bucket %q", name)
+		return Contents{}, errors.Wrapf(err, "cannot list the incomplete uploads to bucket %q", name)
 	}
 
 	l.Uploads = len(uploads.Uploads)

@@ -12,7 +12,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -31,13 +31,13 @@ type purgeS3 interface {
 }
 
 // Delete removes the bucket: if it is empty, or after everything in it.
-func (e *external) Delete(ctx context.Context, b *v1alpha1.Bucket) (managed.ExternalDelete, error) {
+func (e *external) Delete(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalDelete, error) {
 	b.SetConditions(xpv1.Deleting())
 
 	var err error
 
 	switch {
-	case b.Spec.ForProvider.WhenNotEmpty != v1alpha1.WhenNotEmptyPurge:
+	case b.Spec.ForProvider.WhenNotEmpty != miniov1alpha1.WhenNotEmptyPurge:
 		err = e.removeEmpty(ctx, Name(b))
 	case e.found.settings.locking():
 		err = e.purgeLocked(ctx, b)
@@ -109,7 +109,7 @@ func (e *external) purgeUploads(ctx context.Context, name string) error {
 // purgeLocked empties a bucket with object locking, one version at a time and
 // never one that is locked, for as long as a step may take. Once all that is left
 // is locked, it waits for that before it goes through the bucket again.
-func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
+func (e *external) purgeLocked(ctx context.Context, b *miniov1alpha1.Bucket) error {
 	name := Name(b)
 
 	last := e.glances.lastPass(b)
@@ -143,7 +143,7 @@ func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
 	case done.upTo != "" || !p.whole:
 		// After the end the next step begins anew, and sees what was locked.
 		e.glances.passed(b, p)
-		b.SetConditions(v1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", s.Purged)))
+		b.SetConditions(miniov1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", s.Purged)))
 
 		return nil
 	case p.locked > 0:
@@ -161,9 +161,9 @@ func (e *external) purgeLocked(ctx context.Context, b *v1alpha1.Bucket) error {
 }
 
 // keptLocked says what keeps a bucket that is to be purged.
-func keptLocked(b *v1alpha1.Bucket, p pass) error {
+func keptLocked(b *miniov1alpha1.Bucket, p pass) error {
 	text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", p.locked, p.example.Key, p.lock)
-	b.SetConditions(v1alpha1.Purging(text))
+	b.SetConditions(miniov1alpha1.Purging(text))
 
 	return errors.Errorf("cannot purge bucket %q: %s; the bucket goes when they can", Name(b), text)
 }

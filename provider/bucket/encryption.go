@@ -9,7 +9,7 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -25,7 +25,7 @@ const keyPrefix = "arn:aws:kms:"
 var encryption = setting{
 	field: "encryption",
 	file:  fileEncryption,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		if p.Encryption == nil {
 			return none, false
 		}
@@ -43,7 +43,7 @@ var encryption = setting{
 
 		return encryptionMeans(&c), err
 	},
-	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+	write: func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 		err := c.s3.SetBucketEncryption(ctx, bucket, encryptionConfig(p.Encryption))
 
 		switch {
@@ -60,8 +60,8 @@ var encryption = setting{
 	},
 }
 
-func encryptionConfig(e *v1alpha1.Encryption) *sse.Configuration {
-	if e.Type == v1alpha1.EncryptionSSEKMS {
+func encryptionConfig(e *miniov1alpha1.Encryption) *sse.Configuration {
+	if e.Type == miniov1alpha1.EncryptionSSEKMS {
 		return sse.NewConfigurationSSEKMS(e.KMSKeyID)
 	}
 

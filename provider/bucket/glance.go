@@ -7,9 +7,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // uploadsInterval is how often incomplete uploads are listed in polls. The rules
@@ -38,8 +38,8 @@ func newGlances() *glances {
 
 // routine says that this look at a Bucket is but a poll: the resource is as it was
 // at the last look, or that was before a restart, and all was well then.
-func (g *glances) routine(b *v1alpha1.Bucket) bool {
-	if !kind.Settled(b) {
+func (g *glances) routine(b *miniov1alpha1.Bucket) bool {
+	if !reconciler.Settled(b) {
 		return false
 	}
 
@@ -52,7 +52,7 @@ func (g *glances) routine(b *v1alpha1.Bucket) bool {
 }
 
 // uploadsDue says that it is time to list the incomplete uploads of a Bucket again.
-func (g *glances) uploadsDue(b *v1alpha1.Bucket, now time.Time) bool {
+func (g *glances) uploadsDue(b *miniov1alpha1.Bucket, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -68,7 +68,7 @@ func (g *glances) uploadsDue(b *v1alpha1.Bucket, now time.Time) bool {
 }
 
 // looked notes a look at a Bucket.
-func (g *glances) looked(b *v1alpha1.Bucket) {
+func (g *glances) looked(b *miniov1alpha1.Bucket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -78,7 +78,7 @@ func (g *glances) looked(b *v1alpha1.Bucket) {
 }
 
 // forget forgets a Bucket that is being deleted.
-func (g *glances) forget(b *v1alpha1.Bucket) {
+func (g *glances) forget(b *miniov1alpha1.Bucket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -87,18 +87,18 @@ func (g *glances) forget(b *v1alpha1.Bucket) {
 
 // looker is who looks at all buckets at once.
 type looker interface {
-	LookAtBuckets(ctx context.Context, keep func(file string) bool) map[string]minio.BucketFiles
+	BucketSnapshot(ctx context.Context, keep func(file string) bool) map[string]minio.BucketFiles
 }
 
 // look returns a bucket's settings, and whether this is but a poll. For that a look
 // at all buckets at once will do, if it finds nothing amiss: whatever is to be
 // mended or told is looked at by itself.
-func (e *external) look(ctx context.Context, b *v1alpha1.Bucket) (s settings, routine bool, err error) {
+func (e *external) look(ctx context.Context, b *miniov1alpha1.Bucket) (s settings, routine bool, err error) {
 	name := Name(b)
 
 	routine = e.glances.routine(b)
 	if routine {
-		if files, there := e.all.LookAtBuckets(ctx, isSetting)[name]; there {
+		if files, there := e.all.BucketSnapshot(ctx, isSetting)[name]; there {
 			if amiss, err := differences(b, settings(files)); err == nil && len(amiss) == 0 {
 				return settings(files), true, nil
 			}

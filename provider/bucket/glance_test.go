@@ -7,15 +7,14 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// TestPollWithin wants a look that answers a poll at its latest to be of the poll
-// interval still.
-func TestPollWithin(t *testing.T) {
-	if got := Kind().PollWithin + 1.0/kind.LookShare; got > 1 {
-		t.Errorf("What changed right after a look is found after %g intervals", got)
+// TestPollInterval wants a poll that the oldest snapshot answers to find what changed
+// within the drift interval.
+func TestPollInterval(t *testing.T) {
+	if got, want := pollInterval(time.Hour)+time.Hour/SnapshotShare, time.Hour; got > want {
+		t.Errorf("What changed right after a snapshot is found after %s, want %s", got, want)
 	}
 }
 
@@ -34,7 +33,7 @@ func TestPolls(t *testing.T) {
 		reason string
 		look   settings
 		has    settings
-		change func(*v1alpha1.Bucket)
+		change func(*miniov1alpha1.Bucket)
 		// asked is how often the server was asked about this bucket.
 		asked int
 		want  bool
@@ -58,12 +57,12 @@ func TestPolls(t *testing.T) {
 		"Changed": {
 			reason: "A resource that was changed is not polled, but looked at.",
 			look:   fine, has: settings{}, asked: 1,
-			change: func(b *v1alpha1.Bucket) { b.Generation = 2 },
+			change: func(b *miniov1alpha1.Bucket) { b.Generation = 2 },
 		},
 		"Touched": {
 			reason: "And so is one that somebody touched since the last look.",
 			look:   fine, has: settings{}, asked: 1,
-			change: func(b *v1alpha1.Bucket) { b.ResourceVersion = "2" },
+			change: func(b *miniov1alpha1.Bucket) { b.ResourceVersion = "2" },
 		},
 	}
 

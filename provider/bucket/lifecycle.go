@@ -10,7 +10,7 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/lifecycle"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 type lifecycleS3 interface {
@@ -25,7 +25,7 @@ const foreign = "something else"
 var lifecycleRules = setting{
 	field: "lifecycle",
 	file:  fileLifecycle,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		return rulesMean(newRules(p.Lifecycle)), len(p.Lifecycle) > 0
 	},
 	have: func(file []byte) (string, error) {
@@ -39,7 +39,7 @@ var lifecycleRules = setting{
 
 		return rulesMean(c.Rules), err
 	},
-	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+	write: func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 		return c.s3.SetBucketLifecycle(ctx, bucket, &lifecycle.Configuration{Rules: newRules(p.Lifecycle)})
 	},
 	undo: func(ctx context.Context, c clients, bucket string) error {
@@ -49,7 +49,7 @@ var lifecycleRules = setting{
 }
 
 // newRules returns the rules that the server knows, each once.
-func newRules(wanted []v1alpha1.LifecycleRule) []lifecycle.Rule {
+func newRules(wanted []miniov1alpha1.LifecycleRule) []lifecycle.Rule {
 	var rules []lifecycle.Rule
 
 	seen := map[string]bool{}

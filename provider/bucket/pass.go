@@ -5,7 +5,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // passInterval is how often a bucket in which all is locked is gone through. A pass
@@ -57,7 +57,7 @@ func nextPass(now, until time.Time) time.Time {
 
 // lastPass returns the pass that a Bucket is in, or was in last; an empty one if
 // there was none.
-func (g *glances) lastPass(b *v1alpha1.Bucket) pass {
+func (g *glances) lastPass(b *miniov1alpha1.Bucket) pass {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -65,7 +65,7 @@ func (g *glances) lastPass(b *v1alpha1.Bucket) pass {
 }
 
 // passed notes how far a pass is.
-func (g *glances) passed(b *v1alpha1.Bucket, p pass) {
+func (g *glances) passed(b *miniov1alpha1.Bucket, p pass) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -73,7 +73,7 @@ func (g *glances) passed(b *v1alpha1.Bucket, p pass) {
 }
 
 // forgetPass forgets the passes of a Bucket.
-func (g *glances) forgetPass(b *v1alpha1.Bucket) {
+func (g *glances) forgetPass(b *miniov1alpha1.Bucket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 

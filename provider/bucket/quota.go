@@ -12,7 +12,7 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 type quotaS3 interface {
@@ -23,7 +23,7 @@ type quotaS3 interface {
 var quota = setting{
 	field: "quota",
 	file:  fileQuota,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		if p.Quota == nil {
 			return none, false
 		}
@@ -56,7 +56,7 @@ var quota = setting{
 
 // setQuota sets the quota, unless the bucket holds more already: nothing could
 // be written to it from then on, and nobody would know why.
-func setQuota(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+func setQuota(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 	size := uint64(max(p.Quota.Value(), 0))
 
 	holds, err := usage(ctx, c, bucket)

@@ -8,7 +8,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 type retentionS3 interface {
@@ -19,7 +19,7 @@ type retentionS3 interface {
 var retention = setting{
 	field: "retention",
 	file:  fileLocking,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		if p.Retention == nil {
 			return none, false
 		}
@@ -41,7 +41,7 @@ var retention = setting{
 
 		return retentionMeans(r.Mode, r.Years, miniogo.Years), nil
 	},
-	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+	write: func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 		mode, validity, unit := lockConfig(p.Retention)
 
 		return c.s3.SetObjectLockConfig(ctx, bucket, &mode, &validity, &unit)
@@ -55,7 +55,7 @@ func retentionMeans(mode miniogo.RetentionMode, validity uint, unit miniogo.Vali
 	return fmt.Sprintf("%s %d %s", mode, validity, unit)
 }
 
-func lockConfig(r *v1alpha1.Retention) (mode miniogo.RetentionMode, validity uint, unit miniogo.ValidityUnit) {
+func lockConfig(r *miniov1alpha1.Retention) (mode miniogo.RetentionMode, validity uint, unit miniogo.ValidityUnit) {
 	mode = miniogo.RetentionMode(strings.ToUpper(string(r.Mode)))
 
 	switch {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // none is the meaning of a setting that a bucket does not have.
@@ -21,11 +21,11 @@ type setting struct {
 	// file in which the server keeps it.
 	file string
 	// want returns what is wanted; false if the field is not set.
-	want func(p *v1alpha1.BucketParameters) (meaning string, set bool)
+	want func(p *miniov1alpha1.BucketParameters) (meaning string, set bool)
 	// have returns what a file means. A file that is not there is empty.
 	have func(file []byte) (meaning string, err error)
 	// write writes what is wanted.
-	write func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error
+	write func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error
 	// undo takes the setting off the bucket.
 	undo func(ctx context.Context, c clients, bucket string) error
 	// undone says whether there is nothing to undo in what the server has. The
@@ -57,7 +57,7 @@ func allSettings() []setting {
 }
 
 // wanted returns the fields that are set, sorted.
-func wanted(p *v1alpha1.BucketParameters) []string {
+func wanted(p *miniov1alpha1.BucketParameters) []string {
 	var fields []string
 
 	for _, s := range allSettings() {
@@ -86,7 +86,7 @@ func asBefore(fields, before []string, field string) []string {
 // differences returns the settings in which a bucket is not as it should be: those
 // that are set and mean something else on the server, and those that the resource
 // has set once, no longer does, and that are still there. Any other is left alone.
-func differences(b *v1alpha1.Bucket, has settings) ([]setting, error) {
+func differences(b *miniov1alpha1.Bucket, has settings) ([]setting, error) {
 	var amiss []setting
 
 	for _, s := range allSettings() {
@@ -123,7 +123,7 @@ func (s setting) isUndone(have string, has settings) bool {
 }
 
 // apply writes the setting, or undoes it.
-func (s setting) apply(ctx context.Context, c clients, b *v1alpha1.Bucket) error {
+func (s setting) apply(ctx context.Context, c clients, b *miniov1alpha1.Bucket) error {
 	name := Name(b)
 	if _, set := s.want(&b.Spec.ForProvider); !set {
 		return errors.Wrapf(s.undo(ctx, c, name), "cannot undo %s of bucket %q", s.field, name)

@@ -10,25 +10,25 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 // parameters sets every setting.
-func parameters() v1alpha1.BucketParameters {
-	return v1alpha1.BucketParameters{
+func parameters() miniov1alpha1.BucketParameters {
+	return miniov1alpha1.BucketParameters{
 		ObjectLocking: true,
-		Retention:     &v1alpha1.Retention{Mode: v1alpha1.RetentionGovernance, Days: new(int32(30))},
-		Versioning:    new(v1alpha1.VersioningEnabled),
+		Retention:     &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionGovernance, Days: new(int32(30))},
+		Versioning:    new(miniov1alpha1.VersioningEnabled),
 		Quota:         new(resource.MustParse("10Gi")),
-		Lifecycle: []v1alpha1.LifecycleRule{
+		Lifecycle: []miniov1alpha1.LifecycleRule{
 			{ExpireAfterDays: new(int32(90))},
 			{Prefix: "tmp/", ExpireAfterDays: new(int32(1)), ExpireNoncurrentAfterDays: new(int32(2))},
 			{AbortIncompleteUploadsAfterDays: new(int32(3))},
 		},
 		Tags:            map[string]string{"team": "a b", "tier": "gold"},
-		Encryption:      &v1alpha1.Encryption{Type: v1alpha1.EncryptionSSEKMS, KMSKeyID: "photos"},
-		AnonymousAccess: new(v1alpha1.AnonymousAccessDownload),
+		Encryption:      &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "photos"},
+		AnonymousAccess: new(miniov1alpha1.AnonymousAccessDownload),
 	}
 }
 
@@ -47,7 +47,7 @@ func files() settings {
 	}
 }
 
-func amissFields(t *testing.T, b *v1alpha1.Bucket, s settings) []string {
+func amissFields(t *testing.T, b *miniov1alpha1.Bucket, s settings) []string {
 	t.Helper()
 
 	amiss, err := differences(b, s)
@@ -71,7 +71,7 @@ func TestDifferences(t *testing.T) {
 
 	cases := map[string]struct {
 		reason  string
-		spec    v1alpha1.BucketParameters
+		spec    miniov1alpha1.BucketParameters
 		managed []string
 		has     settings
 		want    []string
@@ -83,7 +83,7 @@ func TestDifferences(t *testing.T) {
 		"Suspended": {reason: "Versioning cannot be undone, only suspended.", managed: managed, has: settings{fileVersioning: files()[fileVersioning]}, want: []string{"versioning"}},
 		"Undone":    {reason: "What is undone is not undone again.", managed: managed, has: settings{fileVersioning: []byte(`<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>`)}},
 		"Locked": {
-			reason: "Versioning cannot be suspended where objects can be locked.", spec: v1alpha1.BucketParameters{ObjectLocking: true},
+			reason: "Versioning cannot be suspended where objects can be locked.", spec: miniov1alpha1.BucketParameters{ObjectLocking: true},
 			managed: []string{"versioning"}, has: files(),
 		},
 		"LockedAndAdopted": {
@@ -219,13 +219,13 @@ func FuzzLifecycle(f *testing.F) {
 	f.Add("<&>\"'", int32(90), int32(30), "a b", int32(0), int32(1))
 
 	f.Fuzz(func(t *testing.T, prefixA string, expireA, noncurrentA int32, prefixB string, expireB, noncurrentB int32) {
-		rules := make([]v1alpha1.LifecycleRule, 0, 2)
+		rules := make([]miniov1alpha1.LifecycleRule, 0, 2)
 
 		for _, r := range []struct {
 			prefix             string
 			expire, noncurrent int32
 		}{{prefixA, expireA, noncurrentA}, {prefixB, expireB, noncurrentB}} {
-			rule := v1alpha1.LifecycleRule{Prefix: strings.ToValidUTF8(clean(r.prefix), "")}
+			rule := miniov1alpha1.LifecycleRule{Prefix: strings.ToValidUTF8(clean(r.prefix), "")}
 			if r.expire > 0 {
 				rule.ExpireAfterDays = &r.expire
 			}
@@ -237,7 +237,7 @@ func FuzzLifecycle(f *testing.F) {
 			rules = append(rules, rule)
 		}
 
-		want, _ := lifecycleRules.want(&v1alpha1.BucketParameters{Lifecycle: rules})
+		want, _ := lifecycleRules.want(&miniov1alpha1.BucketParameters{Lifecycle: rules})
 
 		got, err := lifecycleRules.have(lifecycleXML(t, rules))
 		if err != nil || got != want {
@@ -259,7 +259,7 @@ func FuzzQuota(f *testing.F) {
 
 		q := resource.NewQuantity(bytes, resource.BinarySI)
 		parsed := resource.MustParse(q.String())
-		want, _ := quota.want(&v1alpha1.BucketParameters{Quota: &parsed})
+		want, _ := quota.want(&miniov1alpha1.BucketParameters{Quota: &parsed})
 
 		got, err := quota.have(quotaJSON(t, bytes))
 		if err != nil || got != want {

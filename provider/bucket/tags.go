@@ -11,7 +11,7 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 type tagsS3 interface {
@@ -23,7 +23,7 @@ type tagsS3 interface {
 var bucketTags = setting{
 	field: "tags",
 	file:  fileTags,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		return tagsMean(p.Tags), len(p.Tags) > 0
 	},
 	have: func(file []byte) (string, error) {
@@ -38,7 +38,7 @@ var bucketTags = setting{
 
 		return tagsMean(t.ToMap()), nil
 	},
-	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+	write: func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 		if err := checkTags(p.Tags); err != nil {
 			return err
 		}

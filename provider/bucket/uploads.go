@@ -9,7 +9,7 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // maxUploads is how many incomplete uploads are asked for, the most that S3
@@ -26,8 +26,8 @@ type uploadsS3 interface {
 // MinIO has no such rules itself. It lists those uploads only that were begun
 // since it started; older ones it gives up by itself, after 24 hours unless told
 // otherwise.
-func staleUploads(ctx context.Context, s3 uploadsS3, b *v1alpha1.Bucket, now time.Time) ([]miniogo.ObjectMultipartInfo, error) {
-	var rules []v1alpha1.LifecycleRule
+func staleUploads(ctx context.Context, s3 uploadsS3, b *miniov1alpha1.Bucket, now time.Time) ([]miniogo.ObjectMultipartInfo, error) {
+	var rules []miniov1alpha1.LifecycleRule
 
 	for _, r := range b.Spec.ForProvider.Lifecycle {
 		if r.AbortIncompleteUploadsAfterDays != nil {

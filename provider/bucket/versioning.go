@@ -6,7 +6,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 type versioningS3 interface {
@@ -18,7 +18,7 @@ type versioningS3 interface {
 var versioning = setting{
 	field: "versioning",
 	file:  fileVersioning,
-	want: func(p *v1alpha1.BucketParameters) (string, bool) {
+	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
 		if p.Versioning == nil {
 			return none, false
 		}
@@ -26,20 +26,20 @@ var versioning = setting{
 		return string(*p.Versioning), true
 	},
 	have: parseVersioning,
-	write: func(ctx context.Context, c clients, bucket string, p *v1alpha1.BucketParameters) error {
+	write: func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 		return setVersioning(ctx, c, bucket, *p.Versioning)
 	},
 	undo: func(ctx context.Context, c clients, bucket string) error {
-		return setVersioning(ctx, c, bucket, v1alpha1.VersioningSuspended)
+		return setVersioning(ctx, c, bucket, miniov1alpha1.VersioningSuspended)
 	},
 	undone: func(have string, has settings) bool {
 		// Object locking needs versioning, also that of a bucket that was adopted
 		// by a resource that does not ask for it.
-		return have != string(v1alpha1.VersioningEnabled) || has.locking()
+		return have != string(miniov1alpha1.VersioningEnabled) || has.locking()
 	},
 }
 
-func setVersioning(ctx context.Context, c clients, bucket string, v v1alpha1.VersioningState) error {
+func setVersioning(ctx context.Context, c clients, bucket string, v miniov1alpha1.VersioningState) error {
 	return c.s3.SetBucketVersioning(ctx, bucket, miniogo.BucketVersioningConfiguration{Status: string(v)})
 }
 

@@ -1,16 +1,12 @@
-// Package kind holds what all kinds of managed resources have in common: their
-// controllers are set up here, and here each reconcile learns which server to
-// drive.
-package kind
+// Package controller sets up the controller of a kind of managed resource.
+package controller
 
 import (
 	"context"
 	"math/rand/v2"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	xpcontroller "github.com/crossplane/crossplane-runtime/v2/pkg/controller"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
@@ -30,20 +25,16 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/statemetrics"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
+	"github.com/cistern-dev/cistern/provider/server"
 )
 
 const (
 	// timeout bounds one reconcile. All calls together take milliseconds; what
 	// takes longer is better tried again.
 	timeout = time.Minute
-
-	// Retries of one resource start soon, because the reconciler asks for one
-	// after each creation to see that it worked, and are never far apart, so
-	// that a server that comes back is noticed.
-	firstRetry = 20 * time.Millisecond
-	lastRetry  = 15 * time.Second
 
 	// spreadShare is the part of the time between polls over which they are spread,
 	// so that resources that were made together are not polled together for ever.
@@ -74,25 +65,24 @@ type Kind[T resource.ModernManaged] struct {
 	// PublishesSecret says that resources of the kind publish connection Secrets,
 	// and are to be looked at when somebody deletes or edits one.
 	PublishesSecret bool
-	// PollWithin is the part of the poll interval within which a resource that is up
-	// to date is looked at again; 0 means all of it. It is less where a look does not
-	// tell all that is so at its moment, so that what changed is found within the
-	// interval nevertheless.
-	PollWithin float64
+	// PollInterval returns how long a resource that is up to date may wait for its
+	// next poll, given the interval within which drift is to be found. It is nil for
+	// kinds whose polls see everything as it is at that moment: these wait for all
+	// of the interval.
+	PollInterval func(drift time.Duration) time.Duration
+	// Forget is called with the key of a resource that no longer exists. It may be
+	// nil.
+	Forget func(client.ObjectKey)
 	// Wake yields resources that are to be looked at now. It may be nil.
 	Wake <-chan cevent.GenericEvent
 }
-
-// LookShare is the part of the poll interval that a look at all buckets of a server
-// may be old to answer polls, see minio.WithLooks.
-const LookShare = 5
 
 // pollInterval returns how long a resource that is up to date can wait for the
 // next look: somewhat less than it may, or until the kind says that something is
 // due.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
-	if k.PollWithin > 0 {
-		interval = time.Duration(k.PollWithin * float64(interval))
+	if k.PollInterval != nil {
+		interval = k.PollInterval(interval)
 	}
 
 	after := interval - rand.N(interval/spreadShare+1) //nolint:gosec // It is no secret.
@@ -104,7 +94,7 @@ func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.
 
 	if next := k.Next(obj); !next.IsZero() {
 		// The queue takes no time of nothing for "not at all".
-		after = min(after, max(time.Until(next), firstRetry))
+		after = min(after, max(time.Until(next), reconciler.FirstRetry))
 	}
 
 	return after
@@ -112,7 +102,7 @@ func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.
 
 // Setup adds a controller for the kind to a manager once the kind's CRD is
 // established.
-func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T]) {
+func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *server.Servers, k Kind[T]) {
 	o.Gate.Register(func() {
 		if err := setup(mgr, o, servers, k); err != nil {
 			// The gate calls back while the manager runs; there is nobody left
@@ -123,7 +113,7 @@ func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	}, k.GVK)
 }
 
-func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *Servers, k Kind[T]) error {
+func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *server.Servers, k Kind[T]) error {
 	name := managed.ControllerName(k.GVK.GroupKind().String())
 
 	state := statemetrics.NewMRStateRecorder(mgr.GetClient(), o.Logger, o.MetricOptions.MRStateMetrics, k.List, o.MetricOptions.PollStateMetricInterval)
@@ -132,19 +122,19 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	}
 
 	co := o.ForControllerRuntime()
-	co.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+	co.RateLimiter = reconciler.RetryLimiter()
 
-	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+	record := reconciler.NewChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
 	kube := mgr.GetClient()
 
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(co).
-		For(k.Object, builder.WithPredicates(desiredStateChanged()))
+		For(k.Object, builder.WithPredicates(reconciler.DesiredStateChanged()))
 
 	if k.PublishesSecret {
-		secrets := newSecretClient(kube, mgr.GetCache(), k.GVK)
-		b, kube = watchSecrets(b, mgr, k.Object, secrets), secrets
+		secrets := reconciler.NewSecretClient(kube, mgr.GetCache(), k.GVK)
+		b, kube = reconciler.WatchSecrets(b, mgr, k.Object, secrets), secrets
 	}
 
 	if k.Wake != nil {
@@ -158,8 +148,15 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 // newReconciler returns the reconciler of the kind, which reads and writes through
 // kube.
-func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Client, o xpcontroller.Options, servers *Servers, k Kind[T], record changeRecorder) reconcile.Reconciler {
-	quiet := quietManager{Manager: mgr, client: newQuietClient[T](kube, mgr.GetAPIReader(), record.forget)}
+func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Client, o xpcontroller.Options, servers *server.Servers, k Kind[T], record reconciler.ChangeRecorder) reconcile.Reconciler {
+	gone := func(key client.ObjectKey) {
+		record.Forget(key)
+
+		if k.Forget != nil {
+			k.Forget(key)
+		}
+	}
+	mgr = reconciler.WithClient(mgr, reconciler.NewChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
 
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),
@@ -167,7 +164,7 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Clien
 		// External names follow from the resource and are recorded by Create,
 		// see Owns; so none is set beforehand.
 		managed.WithInitializers(),
-		managed.WithFinalizer(newFinalizer(quiet.GetClient())),
+		managed.WithFinalizer(reconciler.NewFinalizer(mgr.GetClient())),
 		// MinIO is consistent: what was created is there.
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),
@@ -185,12 +182,12 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Clien
 		opts = append(opts, managed.WithChangeLogger(o.ChangeLogOptions.ChangeLogger))
 	}
 
-	return finishing{Reconciler: managed.NewReconciler(quiet, resource.ManagedKind(k.GVK), opts...), grace: shutdownGrace}
+	return reconciler.Drain(managed.NewReconciler(mgr, resource.ManagedKind(k.GVK), opts...))
 }
 
 // newConnector returns what finds the server of a resource.
-func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *Servers, k Kind[T]) managed.TypedExternalConnector[T] {
-	tracker := resource.NewProviderConfigUsageTracker(kube, &v1alpha1.ProviderConfigUsage{})
+func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T]) managed.TypedExternalConnector[T] {
+	tracker := resource.NewProviderConfigUsageTracker(kube, &miniov1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
 		// In a namespace that is being deleted the record may be gone already
@@ -208,13 +205,4 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 
 		return newExplained(k.Client(Kube{Reader: kube, Live: live}, srv), mg), nil
 	})
-}
-
-// Settled says that all was well with a resource as it is, when it was last looked
-// at.
-func Settled(mg resource.Managed) bool {
-	ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
-
-	return !meta.WasDeleted(mg) && meta.GetExternalName(mg) != "" && ready.Status == corev1.ConditionTrue &&
-		synced.Status == corev1.ConditionTrue && synced.ObservedGeneration == mg.GetGeneration()
 }

@@ -1,4 +1,4 @@
-package kind
+package controller
 
 import (
 	"context"
@@ -19,8 +19,11 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource/fake"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/providertest"
+	"github.com/cistern-dev/cistern/provider/reconciler"
+	"github.com/cistern-dev/cistern/provider/server"
 )
 
 // buckets is a client that makes a bucket and finds it in order.
@@ -30,7 +33,7 @@ type buckets struct {
 	made bool
 }
 
-func (b *buckets) Observe(_ context.Context, mg *v1alpha1.Bucket) (managed.ExternalObservation, error) {
+func (b *buckets) Observe(_ context.Context, mg *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
 	if b.made {
 		mg.SetConditions(xpv1.Available())
 	}
@@ -38,7 +41,7 @@ func (b *buckets) Observe(_ context.Context, mg *v1alpha1.Bucket) (managed.Exter
 	return managed.ExternalObservation{ResourceExists: b.made, ResourceUpToDate: b.made}, nil
 }
 
-func (b *buckets) Create(_ context.Context, mg *v1alpha1.Bucket) (managed.ExternalCreation, error) {
+func (b *buckets) Create(_ context.Context, mg *miniov1alpha1.Bucket) (managed.ExternalCreation, error) {
 	meta.SetExternalName(mg, mg.Name)
 
 	b.made = true
@@ -65,19 +68,19 @@ func (m manager) GetAPIReader() client.Reader { return m.Client }
 func TestReconciler(t *testing.T) {
 	ctx := context.Background()
 
-	spec := newSpec("")
-	spec.Endpoint = newMinIO(t, versionOfNow)
+	spec := providertest.NewSpec("")
+	spec.Endpoint = providertest.NewMinIO(t, providertest.Version)
 
-	b := newBucket(v1alpha1.ProviderConfigKind.Kind)
+	b := providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)
 	b.UID = "3"
-	l := newLagging(t, newConfig(spec), newCredentials("team-a"), b)
-	logged, events, external := &changes{}, &told{}, &buckets{}
+	l := providertest.NewLagging(t, providertest.NewConfig(spec), providertest.NewCredentials("team-a"), b)
+	logged, events, external := &changes{}, &providertest.Events{}, &buckets{}
 
-	k := Kind[*v1alpha1.Bucket]{
-		GVK:    v1alpha1.BucketKind,
-		Object: &v1alpha1.Bucket{},
-		List:   &v1alpha1.BucketList{},
-		Client: func(Kube, *minio.Server) managed.TypedExternalClient[*v1alpha1.Bucket] { return external },
+	k := Kind[*miniov1alpha1.Bucket]{
+		GVK:    miniov1alpha1.BucketKind,
+		Object: &miniov1alpha1.Bucket{},
+		List:   &miniov1alpha1.BucketList{},
+		Client: func(Kube, *minio.Server) managed.TypedExternalClient[*miniov1alpha1.Bucket] { return external },
 	}
 	o := xpcontroller.Options{
 		Logger:           logging.NewNopLogger(),
@@ -86,8 +89,8 @@ func TestReconciler(t *testing.T) {
 		MetricOptions:    &xpcontroller.MetricOptions{MRMetrics: managed.NewNopMetricRecorder()},
 		ChangeLogOptions: &xpcontroller.ChangeLogOptions{ChangeLogger: logged},
 	}
-	mgr := manager{Manager: &fake.Manager{Client: l, Scheme: newScheme(t)}}
-	r := newReconciler(mgr, l, o, NewServers(l), k, newChangeRecorder(events))
+	mgr := manager{Manager: &fake.Manager{Client: l, Scheme: providertest.NewScheme(t)}}
+	r := newReconciler(mgr, l, o, server.NewServers(l), k, reconciler.NewChangeRecorder(events))
 
 	look := func() reconcile.Result {
 		t.Helper()
@@ -103,7 +106,7 @@ func TestReconciler(t *testing.T) {
 	look()
 	look()
 
-	writes, statusWrites := l.writes, l.statusWrites
+	writes, statusWrites := l.Writes, l.StatusWrites
 
 	for range 3 {
 		if result := look(); result.RequeueAfter < time.Hour*9/10 || result.RequeueAfter > time.Hour {
@@ -111,19 +114,19 @@ func TestReconciler(t *testing.T) {
 		}
 	}
 
-	if l.writes != writes || l.statusWrites != statusWrites {
-		t.Errorf("want no writes once the Bucket is in order, got %d and %d of its status", l.writes-writes, l.statusWrites-statusWrites)
+	if l.Writes != writes || l.StatusWrites != statusWrites {
+		t.Errorf("want no writes once the Bucket is in order, got %d and %d of its status", l.Writes-writes, l.StatusWrites-statusWrites)
 	}
 
 	if diff := cmp.Diff(&changes{"OPERATION_TYPE_CREATE photos"}, logged); diff != "" {
 		t.Errorf("logged: -want, +got:\n%s", diff)
 	}
 
-	if len(events.messages) != 1 {
-		t.Errorf("want the creation to be told and nothing else, got %q", events.messages)
+	if len(events.Messages) != 1 {
+		t.Errorf("want the creation to be told and nothing else, got %q", events.Messages)
 	}
 
-	stored := &v1alpha1.Bucket{}
+	stored := &miniov1alpha1.Bucket{}
 	if err := l.Get(ctx, client.ObjectKeyFromObject(b), stored); err != nil || stored.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
 		t.Errorf("want the Bucket to be in order, got %v, %v", stored.Status.Conditions, err)
 	}
@@ -136,7 +139,7 @@ func TestPollInterval(t *testing.T) {
 
 	cases := map[string]struct {
 		reason      string
-		kind        Kind[*v1alpha1.Bucket]
+		kind        Kind[*miniov1alpha1.Bucket]
 		least, most time.Duration
 	}{
 		"Alone": {
@@ -145,22 +148,22 @@ func TestPollInterval(t *testing.T) {
 		},
 		"Sooner": {
 			reason: "A look may be a fifth of the interval old.",
-			kind:   Kind[*v1alpha1.Bucket]{PollWithin: 0.8},
+			kind:   Kind[*miniov1alpha1.Bucket]{PollInterval: func(d time.Duration) time.Duration { return d * 4 / 5 }},
 			least:  7 * time.Minute, most: 8 * time.Minute,
 		},
 		"Due": {
 			reason: "What is due is not put off.",
-			kind:   Kind[*v1alpha1.Bucket]{Next: func(*v1alpha1.Bucket) time.Time { return time.Now().Add(time.Minute) }},
+			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(time.Minute) }},
 			least:  59 * time.Second, most: time.Minute,
 		},
 		"Overdue": {
 			reason: "What should have been done is done soon.",
-			kind:   Kind[*v1alpha1.Bucket]{Next: func(*v1alpha1.Bucket) time.Time { return time.Now().Add(-time.Minute) }},
-			least:  firstRetry, most: firstRetry,
+			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(-time.Minute) }},
+			least:  reconciler.FirstRetry, most: reconciler.FirstRetry,
 		},
 		"NotDue": {
 			reason: "What is due long after the next poll waits for that.",
-			kind:   Kind[*v1alpha1.Bucket]{Next: func(*v1alpha1.Bucket) time.Time { return time.Now().Add(time.Hour) }},
+			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(time.Hour) }},
 			least:  9 * time.Minute, most: interval,
 		},
 	}
@@ -170,7 +173,7 @@ func TestPollInterval(t *testing.T) {
 			seen := map[time.Duration]bool{}
 
 			for range 1000 {
-				got := tc.kind.pollInterval(&v1alpha1.Bucket{}, interval)
+				got := tc.kind.pollInterval(&miniov1alpha1.Bucket{}, interval)
 				if got < tc.least || got > tc.most {
 					t.Fatalf("%s\nwant from %s to %s, got %s", tc.reason, tc.least, tc.most, got)
 				}

@@ -1,4 +1,4 @@
-package kind
+package controller
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
 func TestExplained(t *testing.T) {
 	cannot := errors.New("cannot")
-	away := &minio.Error{Verdict: minio.Unreachable, Err: cannot}
+	away := &minio.Error{Health: minio.Unreachable, Err: cannot}
 
 	for name, tc := range map[string]struct {
 		reason string
@@ -27,8 +28,8 @@ func TestExplained(t *testing.T) {
 		"Server": {reason: "What does names the configuration.", err: away, want: `cannot use ProviderConfig "default": ` + away.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBucket("ProviderConfig")
-			e := newExplained(managed.TypedExternalClient[*v1alpha1.Bucket](failing{tc.err}), b)
+			b := providertest.NewBucket("ProviderConfig")
+			e := newExplained(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b)
 
 			_, observe := e.Observe(t.Context(), b)
 			_, create := e.Create(t.Context(), b)
@@ -52,19 +53,19 @@ func TestExplained(t *testing.T) {
 // failing is a client that fails, or does not.
 type failing struct{ err error }
 
-func (f failing) Observe(context.Context, *v1alpha1.Bucket) (managed.ExternalObservation, error) {
+func (f failing) Observe(context.Context, *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
 	return managed.ExternalObservation{}, f.err
 }
 
-func (f failing) Create(context.Context, *v1alpha1.Bucket) (managed.ExternalCreation, error) {
+func (f failing) Create(context.Context, *miniov1alpha1.Bucket) (managed.ExternalCreation, error) {
 	return managed.ExternalCreation{}, f.err
 }
 
-func (f failing) Update(context.Context, *v1alpha1.Bucket) (managed.ExternalUpdate, error) {
+func (f failing) Update(context.Context, *miniov1alpha1.Bucket) (managed.ExternalUpdate, error) {
 	return managed.ExternalUpdate{}, f.err
 }
 
-func (f failing) Delete(context.Context, *v1alpha1.Bucket) (managed.ExternalDelete, error) {
+func (f failing) Delete(context.Context, *miniov1alpha1.Bucket) (managed.ExternalDelete, error) {
 	return managed.ExternalDelete{}, f.err
 }
 

@@ -12,11 +12,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/cistern-dev/cistern/apis/extras"
-	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/manager"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/monitor"
+	"github.com/cistern-dev/cistern/provider/server"
 	"github.com/cistern-dev/cistern/provider/upjet"
-	"github.com/cistern-dev/cistern/provider/usage"
 )
 
 type cli struct {
@@ -40,10 +40,10 @@ func (c *cli) Run() error {
 		return err
 	}
 
-	calls := usage.NewCalls()
+	calls := monitor.NewCalls()
 	metrics.Registry.MustRegister(calls)
 
-	if err := upjet.Setup(mgr, mgr.Options, kind.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe))); err != nil {
+	if err := upjet.Setup(mgr, mgr.Options, server.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe))); err != nil {
 		return err
 	}
 

@@ -34,8 +34,8 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/statemetrics"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // gcPercent is how much the heap may grow between two collections. A provider does
@@ -136,7 +136,7 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 		LeaderElectionID:              provider,
 		LeaderElectionNamespace:       f.LeaderElectionNS,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       new(kind.ShutdownTimeout),
+		GracefulShutdownTimeout:       new(reconciler.ShutdownTimeout),
 		// The priority queue of controller-runtime v0.23 can block for ever when it
 		// is shut down under load, and the provider with it.
 		// Source: https://github.com/kubernetes-sigs/controller-runtime/issues/3538.
@@ -170,7 +170,7 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 // caches says what is kept in memory of what is watched: of CRDs no schemas, which
 // are most of them, and of all else not who wrote it.
 func caches() cache.Options {
-	o := cache.Options{ByObject: kind.SecretCache(), DefaultTransform: cache.TransformStripManagedFields()}
+	o := cache.Options{ByObject: reconciler.SecretCache(), DefaultTransform: cache.TransformStripManagedFields()}
 	o.ByObject[&apiextensionsv1.CustomResourceDefinition{}] = cache.ByObject{Transform: func(obj any) (any, error) {
 		if crd, ok := obj.(*apiextensionsv1.CustomResourceDefinition); ok {
 			crd.ManagedFields = nil
@@ -218,7 +218,7 @@ func (f *Flags) options(log logging.Logger, changes managed.ChangeLogger) xpcont
 func newScheme(kinds []func(*runtime.Scheme) error) (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	for _, add := range append([]func(*runtime.Scheme) error{
-		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme,
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, miniov1alpha1.AddToScheme,
 	}, kinds...) {
 		if err := add(s); err != nil {
 			return nil, errors.Wrap(err, "cannot build the scheme")

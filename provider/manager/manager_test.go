@@ -17,7 +17,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/logging"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // service is a change log service.
@@ -80,8 +80,8 @@ func TestChangeLogs(t *testing.T) {
 
 	t.Cleanup(srv.Stop)
 
-	u := &minio.User{ObjectMeta: metav1.ObjectMeta{Name: "reader", Namespace: "team-a"}}
-	u.SetGroupVersionKind(minio.UserKind)
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "reader", Namespace: "team-a"}}
+	u.SetGroupVersionKind(miniov1alpha1.UserKind)
 	u.Status.AtProvider.AccessKeyID = "AKREADER"
 
 	if err := o.ChangeLogOptions.ChangeLogger.Log(t.Context(), u, v1alpha1.OperationType_OPERATION_TYPE_CREATE, errors.New("no"), managed.AdditionalDetails{}); err != nil {

@@ -10,41 +10,41 @@ import (
 	"sync"
 )
 
-// Trouble keeps the error of the last call that failed of those made with a
+// ErrorCapture keeps the error of the last call that failed of those made with a
 // context, for where others turn errors into texts. It is safe for concurrent
 // use.
-type Trouble struct {
+type ErrorCapture struct {
 	mu  sync.Mutex
 	err error
 }
 
 type troubleKey struct{}
 
-// WithTrouble returns a context whose calls report their errors to the Trouble,
+// CaptureErrors returns a context whose calls report their errors to the ErrorCapture,
 // and to that of ctx if there is one.
-func WithTrouble(ctx context.Context) (context.Context, *Trouble) {
-	t := &Trouble{}
+func CaptureErrors(ctx context.Context) (context.Context, *ErrorCapture) {
+	t := &ErrorCapture{}
 
 	return context.WithValue(ctx, troubleKey{}, append(troubles(ctx), t)), t
 }
 
 // troubles returns to whom the calls of a context report.
-func troubles(ctx context.Context) []*Trouble {
-	t, _ := ctx.Value(troubleKey{}).([]*Trouble)
+func troubles(ctx context.Context) []*ErrorCapture {
+	t, _ := ctx.Value(troubleKey{}).([]*ErrorCapture)
 
 	return slices.Clip(t)
 }
 
 // Err returns the error, as the SDKs would return it; nil if no call failed. That
 // something does not exist is an error too.
-func (t *Trouble) Err() error {
+func (t *ErrorCapture) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
 	return t.err
 }
 
-func (t *Trouble) set(err error) {
+func (t *ErrorCapture) set(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 

@@ -32,13 +32,13 @@ func TestTrouble(t *testing.T) {
 			reason: "The S3 API answers in XML.",
 			path:   "/bucket/?policy",
 			answer: answer(http.StatusForbidden, `<Error><Code>AccessDenied</Code><Message>no</Message><RequestId>1</RequestId></Error>`),
-			want:   func(err error) bool { return IsDenied(err) && IsRefusal(err) },
+			want:   func(err error) bool { return IsDenied(err) && IsClientError(err) },
 		},
 		"Stranger": {
 			reason: "What another service answers says nothing of what was asked.",
 			path:   "/minio/admin/v3/group",
 			answer: answer(http.StatusNotFound, "<html>"),
-			want:   func(err error) bool { return err != nil && !IsNotFound(err) && !IsRefusal(err) },
+			want:   func(err error) bool { return err != nil && !IsNotFound(err) && !IsClientError(err) },
 		},
 	}
 
@@ -52,8 +52,8 @@ func TestTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			outer, all := WithTrouble(t.Context())
-			ctx, trouble := WithTrouble(outer)
+			outer, all := CaptureErrors(t.Context())
+			ctx, trouble := CaptureErrors(outer)
 
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+tc.path, nil)
 			if err != nil {
@@ -87,7 +87,7 @@ func TestTroubleOnTheWay(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	ctx, trouble := WithTrouble(t.Context())
+	ctx, trouble := CaptureErrors(t.Context())
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1", nil)
 	if err != nil {

@@ -44,10 +44,10 @@ func IsBadKey(err error) bool {
 	return code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch
 }
 
-// IsRefusal says that the server refused a request. Any other error, such as a
+// IsClientError says that the server refused a request. Any other error, such as a
 // timeout of the server or of a gateway before it, leaves open whether the
 // request was carried out.
-func IsRefusal(err error) bool {
+func IsClientError(err error) bool {
 	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
 		return s3.StatusCode >= 400 && s3.StatusCode < 500
 	}

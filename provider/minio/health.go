@@ -15,34 +15,34 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 )
 
-// Verdict is what is known of a server, or of the way to it.
-type Verdict string
+// Health is what is known of a server, or of the way to it.
+type Health string
 
 // Verdicts. But for Unknown and Usable, each says what is wrong.
 const (
 	// Unknown is the verdict on a server that was not checked yet, and on errors
 	// that tell nothing of the server.
-	Unknown Verdict = ""
+	Unknown Health = ""
 	// Usable servers answer, know the credentials, speak the administration API
 	// and are not too old.
-	Usable Verdict = "Usable"
+	Usable Health = "Usable"
 	// Unreachable servers do not answer, or have a gateway answer for them.
-	Unreachable Verdict = "Unreachable"
+	Unreachable Health = "Unreachable"
 	// CertificateUntrusted servers have a certificate that nobody whom the
 	// Config trusts vouches for, that is for another host, or out of date.
-	CertificateUntrusted Verdict = "CertificateUntrusted"
+	CertificateUntrusted Health = "CertificateUntrusted"
 	// CredentialsRejected says that the server does not know the credentials, or
 	// that they may not do what was asked.
-	CredentialsRejected Verdict = "CredentialsRejected"
+	CredentialsRejected Health = "CredentialsRejected"
 	// NoAdminAPI says that what answers does not speak MinIO's administration
 	// API.
-	NoAdminAPI Verdict = "NoAdminAPI"
+	NoAdminAPI Health = "NoAdminAPI"
 	// TooOld servers are older than OldestRelease.
-	TooOld Verdict = "TooOld"
+	TooOld Health = "TooOld"
 )
 
 // advice says what each verdict means and what to do about it.
-var advice = map[Verdict]string{ //nolint:gosec // It tells where credentials go, and holds none.
+var advice = map[Health]string{ //nolint:gosec // It tells where credentials go, and holds none.
 	Unreachable:          "the server does not answer: check spec.endpoint, that the server runs, and that no network policy is in the way",
 	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, and name the server in spec.endpoint as its certificate does",
 	CredentialsRejected:  "the server rejects the credentials: put an administrator's accessKey and secretKey into the Secret of spec.credentials",
@@ -53,17 +53,17 @@ var advice = map[Verdict]string{ //nolint:gosec // It tells where credentials go
 // Error is an error with a verdict. Its message begins with what is wrong and
 // what to do about it.
 type Error struct {
-	Verdict Verdict
+	Health Health
 	// Err is what happened; nil if the verdict says it all.
 	Err error
 }
 
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return advice[e.Verdict]
+		return advice[e.Health]
 	}
 
-	return advice[e.Verdict] + " (" + e.Err.Error() + ")"
+	return advice[e.Health] + " (" + e.Err.Error() + ")"
 }
 
 // Unwrap returns what happened.
@@ -77,7 +77,7 @@ func Explain(err error) error {
 	}
 
 	if v := Classify(err); v != Unknown {
-		return &Error{Verdict: v, Err: err}
+		return &Error{Health: v, Err: err}
 	}
 
 	return err
@@ -86,7 +86,7 @@ func Explain(err error) error {
 // Classify tells what an error of a call says of the server. A call that was
 // called off says nothing, and neither does a server that cannot do what was
 // asked, nor an error that is not of a call to a server with its own key.
-func Classify(err error) Verdict {
+func Classify(err error) Health {
 	_, onTheWay := errors.AsType[*wayError](err)
 	_, probed := errors.AsType[*probeError](err)
 
@@ -151,11 +151,11 @@ func (s *Server) Check(ctx context.Context) error {
 		return nil
 	}
 
-	return &Error{Verdict: v, Err: detail(v, err)}
+	return &Error{Health: v, Err: detail(v, err)}
 }
 
-// Verdict is that of the last Check.
-func (s *Server) Verdict() Verdict {
+// Health is that of the last Check.
+func (s *Server) Health() Health {
 	if v := s.verdict.Load(); v != nil {
 		return *v
 	}
@@ -163,12 +163,12 @@ func (s *Server) Verdict() Verdict {
 	return Unknown
 }
 
-// Refusal returns an *Error if the last Check found the server to be one that
-// must not be driven, and nil otherwise. Trouble that may be over does not
+// Unusable returns an *Error if the last Check found the server to be one that
+// must not be driven, and nil otherwise. ErrorCapture that may be over does not
 // count: the next call will show it.
-func (s *Server) Refusal() error {
-	if v := s.Verdict(); v == NoAdminAPI || v == TooOld {
-		return &Error{Verdict: v}
+func (s *Server) Unusable() error {
+	if v := s.Health(); v == NoAdminAPI || v == TooOld {
+		return &Error{Health: v}
 	}
 
 	return nil
@@ -176,7 +176,7 @@ func (s *Server) Refusal() error {
 
 // classifyInfo tells what the answer to a request for information says. Unlike
 // any other call, it has an answer on every server that speaks the API.
-func classifyInfo(err error) Verdict {
+func classifyInfo(err error) Health {
 	if err == nil {
 		return Usable
 	}
@@ -220,7 +220,7 @@ func isDecoding(err error) bool {
 
 // detail returns what of an error is worth telling beside a verdict. What a
 // stranger answered is not: it may be long, and another each time.
-func detail(v Verdict, err error) error {
+func detail(v Health, err error) error {
 	if v == NoAdminAPI || v == TooOld {
 		return nil
 	}

@@ -28,7 +28,7 @@ func answer(status int, body string) http.HandlerFunc {
 
 func TestCheck(t *testing.T) {
 	type want struct {
-		verdict Verdict
+		verdict Health
 		refused bool
 		text    string
 	}
@@ -110,12 +110,12 @@ func TestCheck(t *testing.T) {
 				t.Fatalf("New(...): %v", err)
 			}
 
-			if v, err := s.Verdict(), s.Refusal(); v != Unknown || err != nil {
+			if v, err := s.Health(), s.Unusable(); v != Unknown || err != nil {
 				t.Errorf("%s\nbefore Check(...): %q, %v", tc.reason, v, err)
 			}
 
 			err = s.Check(t.Context())
-			got := want{verdict: s.Verdict(), refused: s.Refusal() != nil}
+			got := want{verdict: s.Health(), refused: s.Unusable() != nil}
 
 			if (err == nil) != (tc.want.verdict == Usable) {
 				t.Errorf("%s\nCheck(...): %v", tc.reason, err)
@@ -147,7 +147,7 @@ func TestCheckTheWay(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		config Config
-		want   Verdict
+		want   Health
 	}{
 		"Trusted":   {reason: "An authority that is named is trusted.", config: Config{Endpoint: secure.URL, CABundle: ca}, want: Usable},
 		"Untrusted": {reason: "One that is not, is not.", config: Config{Endpoint: secure.URL}, want: CertificateUntrusted},
@@ -164,7 +164,7 @@ func TestCheckTheWay(t *testing.T) {
 			}
 
 			first := s.Check(t.Context())
-			if diff := cmp.Diff(tc.want, s.Verdict()); diff != "" {
+			if diff := cmp.Diff(tc.want, s.Health()); diff != "" {
 				t.Errorf("%s\nCheck(...): -want, +got:\n%s\n%v", tc.reason, diff, first)
 			}
 
@@ -172,7 +172,7 @@ func TestCheckTheWay(t *testing.T) {
 				t.Errorf("%s\nCheck(...): errors differ: %q, %q", tc.reason, first, second)
 			}
 
-			if s.Refusal() != nil {
+			if s.Unusable() != nil {
 				t.Errorf("%s\nRefusal(): want none, it may be over soon", tc.reason)
 			}
 		})
@@ -201,8 +201,8 @@ func TestCheckCalledOff(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
-	if err := s.Check(ctx); !errors.Is(err, context.Canceled) || s.Verdict() != Unknown {
-		t.Errorf("Check(...): want it to say nothing of the server, got %v, %q", err, s.Verdict())
+	if err := s.Check(ctx); !errors.Is(err, context.Canceled) || s.Health() != Unknown {
+		t.Errorf("Check(...): want it to say nothing of the server, got %v, %q", err, s.Health())
 	}
 }
 
@@ -210,7 +210,7 @@ func TestExplain(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		err    error
-		want   Verdict
+		want   Health
 	}{
 		"Nil":       {reason: "No error says nothing."},
 		"NotFound":  {reason: "An answer about a bucket says nothing of the server.", err: miniogo.ErrorResponse{Code: "NoSuchBucket", RequestID: "1", StatusCode: 404}},
@@ -223,7 +223,7 @@ func TestExplain(t *testing.T) {
 		"Called":    {reason: "A call that was called off.", err: &url.Error{Op: "Get", URL: "https://x", Err: context.Canceled}},
 		"Probed":    {reason: "Another's key says nothing of the administrator's.", err: &probeError{miniogo.ErrorResponse{Code: "InvalidAccessKeyId", StatusCode: 403}}},
 		"Kube":      {reason: "An error of something else.", err: errors.New("cannot get Secret")},
-		"Explained": {reason: "What is explained stays as it is.", err: fmt.Errorf("cannot: %w", &Error{Verdict: TooOld}), want: TooOld},
+		"Explained": {reason: "What is explained stays as it is.", err: fmt.Errorf("cannot: %w", &Error{Health: TooOld}), want: TooOld},
 	}
 
 	for name, tc := range cases {
@@ -232,7 +232,7 @@ func TestExplain(t *testing.T) {
 
 			v := Unknown
 			if e, ok := errors.AsType[*Error](got); ok {
-				v = e.Verdict
+				v = e.Health
 			}
 
 			if diff := cmp.Diff(tc.want, v); diff != "" {

@@ -54,8 +54,8 @@ type Config struct {
 // Option changes how a server is driven.
 type Option func(*options)
 
-// WithLooks has LookAtBuckets answer with what is not older than an age.
-func WithLooks(age time.Duration) Option { return func(opts *options) { opts.lookAge = age } }
+// WithSnapshots has BucketSnapshot answer with what is not older than an age.
+func WithSnapshots(age time.Duration) Option { return func(opts *options) { opts.lookAge = age } }
 
 type options struct {
 	observe Observer
@@ -76,7 +76,7 @@ type Server struct {
 
 	transport *transport
 	look      look
-	verdict   atomic.Pointer[Verdict]
+	verdict   atomic.Pointer[Health]
 }
 
 // New returns the server that a Config leads to. It makes no call.

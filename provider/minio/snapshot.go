@@ -82,14 +82,14 @@ func (l *look) forget() {
 	l.taken = time.Time{}
 }
 
-// LookAtBuckets returns the files in which the server keeps the settings of each
+// BucketSnapshot returns the files in which the server keeps the settings of each
 // of its buckets, as they were at some moment not longer ago than the server's
-// look age (see WithLooks), or nil where the caller should ask about its bucket alone.
+// look age (see WithSnapshots), or nil where the caller should ask about its bucket alone.
 // Files that keep does not want are left out; all callers must want
 // the same. Nobody may change what is returned.
 //
 // It costs one call for all who ask within that age.
-func (s *Server) LookAtBuckets(ctx context.Context, keep func(file string) bool) map[string]BucketFiles {
+func (s *Server) BucketSnapshot(ctx context.Context, keep func(file string) bool) map[string]BucketFiles {
 	return s.look.at(time.Now(), func() (map[string]BucketFiles, error) {
 		archive, err := s.ExportBucketMetadata(ctx, "")
 		if err != nil {
@@ -100,5 +100,5 @@ func (s *Server) LookAtBuckets(ctx context.Context, keep func(file string) bool)
 	})
 }
 
-// ForgetLook says that a bucket has changed since the server was looked at.
-func (s *Server) ForgetLook() { s.look.forget() }
+// InvalidateSnapshot says that a bucket has changed since the server was looked at.
+func (s *Server) InvalidateSnapshot() { s.look.forget() }

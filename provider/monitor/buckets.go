@@ -1,4 +1,4 @@
-package usage
+package monitor
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -87,7 +87,7 @@ func (b *Buckets) Setup(mgr ctrl.Manager, g xpcontroller.Gate) {
 			// measure then.
 			b.log.Info("Cannot measure buckets", "error", err)
 		}
-	}, v1alpha1.BucketKind)
+	}, miniov1alpha1.BucketKind)
 }
 
 // Changed returns Bucket resources whose buckets changed.
@@ -109,7 +109,7 @@ func (b *Buckets) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, interval)
 	defer cancel()
 
-	list := &v1alpha1.BucketList{}
+	list := &miniov1alpha1.BucketList{}
 	if err := b.kube.List(ctx, list); err != nil {
 		b.log.Info("Cannot list Buckets to measure them", "error", err)
 		return
@@ -165,7 +165,7 @@ func (b *Buckets) wakeChanged(ctx context.Context, on *onServer, before, after m
 		}
 
 		for _, srv := range on.servers {
-			srv.ForgetLook()
+			srv.InvalidateSnapshot()
 		}
 
 		select {
@@ -200,12 +200,12 @@ type onServer struct {
 	// servers are the same one, once for each configuration that leads there: each
 	// has looks of its own.
 	servers []*minio.Server
-	buckets []*v1alpha1.Bucket
+	buckets []*miniov1alpha1.Bucket
 }
 
 // group returns the Buckets that were made, by server. The configuration of each
 // is read once, not once for each Bucket.
-func (b *Buckets) group(ctx context.Context, items []v1alpha1.Bucket) map[serverKey]*onServer {
+func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[serverKey]*onServer {
 	type configKey struct {
 		namespace string
 		ref       xpv1.ProviderConfigReference
@@ -223,7 +223,7 @@ func (b *Buckets) group(ctx context.Context, items []v1alpha1.Bucket) map[server
 		}
 
 		ck := configKey{namespace: o.Namespace, ref: *ref}
-		if ref.Kind == v1alpha1.ClusterProviderConfigKind.Kind {
+		if ref.Kind == miniov1alpha1.ClusterProviderConfigKind.Kind {
 			ck.namespace = ""
 		}
 

@@ -1,6 +1,6 @@
-// Package usage measures how servers are used: the calls that are made to them,
+// Package monitor measures how servers are used: the calls that are made to them,
 // and what the buckets on them hold.
-package usage
+package monitor
 
 import (
 	"github.com/prometheus/client_golang/prometheus"

@@ -1,4 +1,4 @@
-package usage
+package monitor
 
 import (
 	"archive/zip"
@@ -24,12 +24,12 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-func newBucket(name string) *v1alpha1.Bucket {
-	b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "team-a"}}
+func newBucket(name string) *miniov1alpha1.Bucket {
+	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "team-a"}}
 	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ClusterProviderConfig", Name: "default"}
 	meta.SetExternalName(b, name)
 
@@ -119,7 +119,7 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := runtime.NewScheme()
-			if err := v1alpha1.AddToScheme(s); err != nil {
+			if err := miniov1alpha1.AddToScheme(s); err != nil {
 				t.Fatal(err)
 			}
 
@@ -163,7 +163,7 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 // provider asked first.
 func TestBucketsVanishedBefore(t *testing.T) {
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -199,7 +199,7 @@ func TestBucketsForgetLooks(t *testing.T) {
 
 	servers := make(map[string]*minio.Server)
 	for _, config := range []string{"default", "other"} {
-		s, err := minio.New(minio.Config{Endpoint: srv.URL}, minio.WithLooks(time.Hour))
+		s, err := minio.New(minio.Config{Endpoint: srv.URL}, minio.WithSnapshots(time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestBucketsForgetLooks(t *testing.T) {
 	}
 
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -224,7 +224,7 @@ func TestBucketsForgetLooks(t *testing.T) {
 	look := func() {
 		for _, srv := range servers {
 			for range 10 {
-				_ = srv.LookAtBuckets(t.Context(), func(string) bool { return true })
+				_ = srv.BucketSnapshot(t.Context(), func(string) bool { return true })
 			}
 		}
 	}
@@ -249,7 +249,7 @@ func TestBucketsForgetLooks(t *testing.T) {
 // be driven.
 func TestBucketsLeaveRefusedServers(t *testing.T) {
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -270,7 +270,7 @@ func TestBucketsLeaveRefusedServers(t *testing.T) {
 // TestBucketsGo wants nothing to be kept of Buckets that are gone.
 func TestBucketsGo(t *testing.T) {
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 

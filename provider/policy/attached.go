@@ -9,7 +9,7 @@ import (
 	"github.com/minio/madmin-go/v3"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // maxHolders bounds how many holders a message names.
@@ -21,9 +21,9 @@ type Entities interface {
 	GetPolicyEntities(ctx context.Context, q madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error)
 }
 
-// Holders says for people who holds a policy. Users that belong to a User
+// AttachedTo says for people who holds a policy. Users that belong to a User
 // resource are named by it. It is the same as long as the holders are.
-func Holders(ctx context.Context, kube client.Reader, admin Entities, policy string) string {
+func AttachedTo(ctx context.Context, kube client.Reader, admin Entities, policy string) string {
 	entities, err := admin.GetPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Policy: []string{policy}})
 	if err != nil {
 		return "somebody"
@@ -63,7 +63,7 @@ func Holders(ctx context.Context, kube client.Reader, admin Entities, policy str
 // names on their server. It is for messages: of two servers' users of the same
 // name it may choose the wrong one.
 func users(ctx context.Context, kube client.Reader) map[string]string {
-	list := &v1alpha1.UserList{}
+	list := &miniov1alpha1.UserList{}
 	if err := kube.List(ctx, list); err != nil {
 		return nil
 	}

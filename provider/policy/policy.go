@@ -13,18 +13,19 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // Kind of Policy.
-func Kind() kind.Kind[*v1alpha1.Policy] {
-	return kind.Kind[*v1alpha1.Policy]{
-		GVK:    v1alpha1.PolicyKind,
-		Object: &v1alpha1.Policy{},
-		List:   &v1alpha1.PolicyList{},
-		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.Policy] {
+func Kind() controller.Kind[*miniov1alpha1.Policy] {
+	return controller.Kind[*miniov1alpha1.Policy]{
+		GVK:    miniov1alpha1.PolicyKind,
+		Object: &miniov1alpha1.Policy{},
+		List:   &miniov1alpha1.PolicyList{},
+		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.Policy] {
 			return &external{kube: kube, admin: srv.Admin}
 		},
 	}
@@ -42,14 +43,14 @@ type admin interface {
 
 // external drives one server's policies.
 type external struct {
-	kube  kind.Kube
+	kube  controller.Kube
 	admin admin
 	// found is the policy as Observe found it.
 	found *madmin.PolicyInfo
 }
 
 // Name returns the name of p's policy on the server.
-func Name(p *v1alpha1.Policy) string {
+func Name(p *miniov1alpha1.Policy) string {
 	if n := meta.GetExternalName(p); n != "" {
 		return n
 	}
@@ -58,7 +59,7 @@ func Name(p *v1alpha1.Policy) string {
 }
 
 // Observe costs one plain call.
-func (e *external) Observe(ctx context.Context, p *v1alpha1.Policy) (managed.ExternalObservation, error) {
+func (e *external) Observe(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalObservation, error) {
 	name := Name(p)
 
 	info, err := e.admin.InfoCannedPolicyV2(ctx, name)
@@ -70,8 +71,8 @@ func (e *external) Observe(ctx context.Context, p *v1alpha1.Policy) (managed.Ext
 		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at policy %q", name)
 	}
 
-	if !kind.Owns(p) {
-		return managed.ExternalObservation{}, kind.NotOwned(p, "policy", name)
+	if !reconciler.Owns(p) {
+		return managed.ExternalObservation{}, reconciler.NotOwned(p, "policy", name)
 	}
 
 	if meta.WasDeleted(p) {
@@ -93,19 +94,19 @@ func (e *external) Observe(ctx context.Context, p *v1alpha1.Policy) (managed.Ext
 	return managed.ExternalObservation{
 		ResourceExists:          true,
 		ResourceUpToDate:        minio.SamePolicy([]byte(p.Spec.ForProvider.Document), info.Policy),
-		ResourceLateInitialized: kind.RecordName(p, name),
+		ResourceLateInitialized: reconciler.RecordName(p, name),
 	}, nil
 }
 
 // Create writes the policy.
-func (e *external) Create(ctx context.Context, p *v1alpha1.Policy) (managed.ExternalCreation, error) {
+func (e *external) Create(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalCreation, error) {
 	if err := check(p); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
 	err := e.write(ctx, p)
-	if !minio.IsRefusal(err) {
-		// The policy was written, or may have been; see kind.Owns.
+	if !minio.IsClientError(err) {
+		// The policy was written, or may have been; see reconciler.Owns.
 		meta.SetExternalName(p, Name(p))
 	}
 
@@ -113,16 +114,16 @@ func (e *external) Create(ctx context.Context, p *v1alpha1.Policy) (managed.Exte
 }
 
 // Update writes the policy as it should be.
-func (e *external) Update(ctx context.Context, p *v1alpha1.Policy) (managed.ExternalUpdate, error) {
+func (e *external) Update(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalUpdate, error) {
 	if e.found == nil {
-		return managed.ExternalUpdate{}, kind.NotCreatable("policy", Name(p))
+		return managed.ExternalUpdate{}, reconciler.NotCreatable("policy", Name(p))
 	}
 
 	return managed.ExternalUpdate{}, e.write(ctx, p)
 }
 
 // Delete removes the policy once nobody holds it.
-func (e *external) Delete(ctx context.Context, p *v1alpha1.Policy) (managed.ExternalDelete, error) {
+func (e *external) Delete(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalDelete, error) {
 	p.SetConditions(xpv1.Deleting())
 
 	name := Name(p)
@@ -131,7 +132,7 @@ func (e *external) Delete(ctx context.Context, p *v1alpha1.Policy) (managed.Exte
 	case minio.IsNotFound(err):
 		return managed.ExternalDelete{}, nil
 	case minio.IsPolicyInUse(err):
-		return managed.ExternalDelete{}, errors.Errorf("policy %q is held by %s: take it from them, and it goes too", name, Holders(ctx, e.kube, e.admin, name))
+		return managed.ExternalDelete{}, errors.Errorf("policy %q is held by %s: take it from them, and it goes too", name, AttachedTo(ctx, e.kube, e.admin, name))
 	default:
 		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", name)
 	}
@@ -140,14 +141,14 @@ func (e *external) Delete(ctx context.Context, p *v1alpha1.Policy) (managed.Exte
 // Disconnect does nothing: the client is shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-func (e *external) write(ctx context.Context, p *v1alpha1.Policy) error {
+func (e *external) write(ctx context.Context, p *miniov1alpha1.Policy) error {
 	err := e.admin.AddCannedPolicy(ctx, Name(p), []byte(p.Spec.ForProvider.Document))
 
 	return errors.Wrapf(err, "cannot write policy %q", Name(p))
 }
 
 // check returns why the server would not take the policy.
-func check(p *v1alpha1.Policy) error {
+func check(p *miniov1alpha1.Policy) error {
 	if name := Name(p); strings.TrimSpace(name) != name || strings.Contains(name, ",") {
 		return errors.Errorf("policy %q: a name cannot hold a comma, nor begin or end with a space: correct the annotation %s", name, meta.AnnotationKeyExternalName)
 	}

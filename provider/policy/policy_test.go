@@ -15,8 +15,8 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/controller"
 )
 
 const (
@@ -66,8 +66,8 @@ func (f *fakeAdmin) GetPolicyEntities(context.Context, madmin.PolicyEntitiesQuer
 	return madmin.PolicyEntitiesResult{PolicyMappings: f.holders}, nil
 }
 
-func newPolicy(document string) *v1alpha1.Policy {
-	p := &v1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "read-photos", Namespace: "team-a"}}
+func newPolicy(document string) *miniov1alpha1.Policy {
+	p := &miniov1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "read-photos", Namespace: "team-a"}}
 	p.Spec.ForProvider.Document = document
 
 	return p
@@ -77,14 +77,14 @@ func newExternal(t *testing.T, a *fakeAdmin) *external {
 	t.Helper()
 
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
-	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "reader", Namespace: "team-a"}}
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "reader", Namespace: "team-a"}}
 	meta.SetExternalName(u, "CSTN1")
 
-	return &external{kube: kind.Kube{Reader: fake.NewClientBuilder().WithScheme(s).WithObjects(u).Build()}, admin: a}
+	return &external{kube: controller.Kube{Reader: fake.NewClientBuilder().WithScheme(s).WithObjects(u).Build()}, admin: a}
 }
 
 func TestReconcile(t *testing.T) {
@@ -151,7 +151,7 @@ func TestDelete(t *testing.T) {
 		err     string
 	}{
 		"Free":   {reason: "A policy that nobody holds goes."},
-		"Held":   {reason: "Holders are named, by their resource if they have one.", holders: []madmin.PolicyEntities{{Users: []string{"bob", "CSTN1"}, Groups: []string{"ops"}}}, err: `policy "read-photos" is held by User "team-a/reader" (CSTN1), group "ops", user "bob": take it from them, and it goes too`},
+		"Held":   {reason: "AttachedTo are named, by their resource if they have one.", holders: []madmin.PolicyEntities{{Users: []string{"bob", "CSTN1"}, Groups: []string{"ops"}}}, err: `policy "read-photos" is held by User "team-a/reader" (CSTN1), group "ops", user "bob": take it from them, and it goes too`},
 		"ByMany": {reason: "A message has an end.", holders: []madmin.PolicyEntities{{Users: many}}, err: `user "u4", 5 more: take it`},
 	}
 

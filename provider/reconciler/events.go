@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"sync"
@@ -24,21 +24,21 @@ const (
 	eventAge = time.Hour
 )
 
-// changeRecorder passes an event on if it differs from the last one of the same
+// ChangeRecorder passes an event on if it differs from the last one of the same
 // object and reason. A resource that waits is tried every few seconds, and each
 // try says the same.
-type changeRecorder struct {
+type ChangeRecorder struct {
 	event.Recorder
 
 	memory *eventMemo
 }
 
-func newChangeRecorder(r event.Recorder) changeRecorder {
-	return changeRecorder{Recorder: r, memory: &eventMemo{objects: lru.New(eventMemory), now: time.Now}}
+func NewChangeRecorder(r event.Recorder) ChangeRecorder {
+	return ChangeRecorder{Recorder: r, memory: &eventMemo{objects: lru.New(eventMemory), now: time.Now}}
 }
 
 // Event records an event that tells something new.
-func (r changeRecorder) Event(obj runtime.Object, e event.Event) {
+func (r ChangeRecorder) Event(obj runtime.Object, e event.Event) {
 	if o, ok := obj.(client.Object); ok && !r.memory.isNew(o, e) {
 		return
 	}
@@ -48,12 +48,12 @@ func (r changeRecorder) Event(obj runtime.Object, e event.Event) {
 
 // WithAnnotations returns a recorder that adds annotations to events and has the
 // same memory.
-func (r changeRecorder) WithAnnotations(keysAndValues ...string) event.Recorder {
-	return changeRecorder{Recorder: r.Recorder.WithAnnotations(keysAndValues...), memory: r.memory}
+func (r ChangeRecorder) WithAnnotations(keysAndValues ...string) event.Recorder {
+	return ChangeRecorder{Recorder: r.Recorder.WithAnnotations(keysAndValues...), memory: r.memory}
 }
 
-// forget forgets the events of an object.
-func (r changeRecorder) forget(key client.ObjectKey) { r.memory.objects.Remove(key) }
+// Forget forgets the events of an object.
+func (r ChangeRecorder) Forget(key client.ObjectKey) { r.memory.objects.Remove(key) }
 
 // eventMemo remembers the last events of each object.
 type eventMemo struct {

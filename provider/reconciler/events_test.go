@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"errors"
@@ -6,32 +6,26 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
-// told records the messages of events.
-type told struct{ messages []string }
-
-func (r *told) Event(_ runtime.Object, e event.Event)    { r.messages = append(r.messages, e.Message) }
-func (r *told) WithAnnotations(...string) event.Recorder { return r }
-
 func TestChangeRecorder(t *testing.T) {
-	b := newBucket("ClusterProviderConfig")
-	another := newBucket("ClusterProviderConfig")
+	b := providertest.NewBucket("ClusterProviderConfig")
+	another := providertest.NewBucket("ClusterProviderConfig")
 	another.Name = "another"
 
-	again := newBucket("ClusterProviderConfig")
+	again := providertest.NewBucket("ClusterProviderConfig")
 	again.UID = "made-again"
 
 	warning := func(text string) event.Event { return event.Warning("CannotObserve", errors.New(text)) }
 
 	type step struct {
-		obj    *v1alpha1.Bucket
+		obj    *miniov1alpha1.Bucket
 		event  event.Event
 		later  time.Duration
 		forget bool
@@ -81,22 +75,22 @@ func TestChangeRecorder(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got, now := &told{}, time.Unix(0, 0)
-			r := newChangeRecorder(got)
+			got, now := &providertest.Events{}, time.Unix(0, 0)
+			r := NewChangeRecorder(got)
 			r.memory.now = func() time.Time { return now }
 
 			for _, s := range tc.steps {
 				now = now.Add(s.later)
 
 				if s.forget {
-					r.forget(client.ObjectKeyFromObject(s.obj))
+					r.Forget(client.ObjectKeyFromObject(s.obj))
 				}
 
 				// The runtime makes a recorder for each reconcile.
 				r.WithAnnotations("external-name", "x").Event(s.obj, s.event)
 			}
 
-			if diff := cmp.Diff(tc.want, got.messages); diff != "" {
+			if diff := cmp.Diff(tc.want, got.Messages); diff != "" {
 				t.Errorf("%s\nEvent(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})

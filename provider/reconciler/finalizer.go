@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const finalizerName = "finalizer.managedresource.crossplane.io"
 // ready before the next poll.
 type finalizer struct{ resource.Finalizer }
 
-func newFinalizer(c client.Client) finalizer {
+func NewFinalizer(c client.Client) finalizer {
 	return finalizer{resource.NewAPIFinalizer(c, finalizerName)}
 }
 

@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -14,15 +14,16 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
 func TestAddFinalizerKeepsStatus(t *testing.T) {
 	ctx := context.Background()
-	b := newBucket("ClusterProviderConfig")
+	b := providertest.NewBucket("ClusterProviderConfig")
 	meta.SetExternalName(b, "adopted")
 
-	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
+	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
 
 	if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err != nil {
 		t.Fatal(err)
@@ -30,7 +31,7 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 
 	b.SetConditions(xpv1.Available())
 
-	if err := newFinalizer(kube).AddFinalizer(ctx, b); err != nil {
+	if err := NewFinalizer(kube).AddFinalizer(ctx, b); err != nil {
 		t.Fatalf("AddFinalizer(...): %v", err)
 	}
 
@@ -38,7 +39,7 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 		t.Error("AddFinalizer(...): the condition that was observed is lost")
 	}
 
-	stored := &v1alpha1.Bucket{}
+	stored := &miniov1alpha1.Bucket{}
 	if err := kube.Get(ctx, client.ObjectKeyFromObject(b), stored); err != nil {
 		t.Fatal(err)
 	}
@@ -58,34 +59,34 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 func TestAddFinalizerWrites(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		change func(*v1alpha1.Bucket)
+		change func(*miniov1alpha1.Bucket)
 		stored []string
 	}{
-		"New":     {reason: "That it is to be created is stored next.", change: func(*v1alpha1.Bucket) {}},
-		"Failed":  {reason: "It is to be created again.", change: func(b *v1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) }},
-		"Adopted": {reason: "There is nothing to create.", change: func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "there") }, stored: []string{finalizerName}},
-		"Begun":   {reason: "It may have been created.", change: func(b *v1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }, stored: []string{finalizerName}},
-		"NoCreates": {reason: "It may not be created.", change: func(b *v1alpha1.Bucket) {
+		"New":     {reason: "That it is to be created is stored next.", change: func(*miniov1alpha1.Bucket) {}},
+		"Failed":  {reason: "It is to be created again.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) }},
+		"Adopted": {reason: "There is nothing to create.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "there") }, stored: []string{finalizerName}},
+		"Begun":   {reason: "It may have been created.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }, stored: []string{finalizerName}},
+		"NoCreates": {reason: "It may not be created.", change: func(b *miniov1alpha1.Bucket) {
 			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionUpdate}
 		}, stored: []string{finalizerName}},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			b := newBucket("ClusterProviderConfig")
+			b := providertest.NewBucket("ClusterProviderConfig")
 			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionAll}
 			tc.change(b)
 
-			kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
+			kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
 			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 				t.Fatal(err)
 			}
 
-			if err := newFinalizer(kube).AddFinalizer(t.Context(), b); err != nil {
+			if err := NewFinalizer(kube).AddFinalizer(t.Context(), b); err != nil {
 				t.Fatal(err)
 			}
 
-			stored := &v1alpha1.Bucket{}
+			stored := &miniov1alpha1.Bucket{}
 			if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), stored); err != nil {
 				t.Fatal(err)
 			}

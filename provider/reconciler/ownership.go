@@ -1,6 +1,9 @@
-package kind
+package reconciler
 
 import (
+	corev1 "k8s.io/api/core/v1"
+
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
@@ -34,7 +37,7 @@ func NotOwned(mg resource.Managed, what, name string) error {
 // exist: the runtime asks for one where management policies allow updates but no
 // creation.
 func NotCreatable(what, name string) error {
-	return errors.Errorf("%s %q does not exist, and spec.managementPolicies do not allow to create it", what, name)
+	return errors.Errorf("%s %q does not exist, and spec.managementPolicies do not allow creating it", what, name)
 }
 
 // RecordName records the name of mg's external resource if a creation never got
@@ -48,4 +51,13 @@ func RecordName(mg resource.Managed, name string) bool {
 	meta.SetExternalName(mg, name)
 
 	return true
+}
+
+// Settled reports whether a resource was Ready and Synced when it was last
+// observed, and has not changed since.
+func Settled(mg resource.Managed) bool {
+	ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
+
+	return !meta.WasDeleted(mg) && meta.GetExternalName(mg) != "" && ready.Status == corev1.ConditionTrue &&
+		synced.Status == corev1.ConditionTrue && synced.ObservedGeneration == mg.GetGeneration()
 }

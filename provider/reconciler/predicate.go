@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"maps"
@@ -11,11 +11,11 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// desiredStateChanged passes what may have changed what a resource should be like.
+// DesiredStateChanged passes what may have changed what a resource should be like.
 // The record of a creation does not: the reconciler writes it, and looks again in a
 // moment anyway. Woken by it as well, it would look at once, through a cache that
 // does not know all that it wrote, and then once more.
-func desiredStateChanged() predicate.Predicate {
+func DesiredStateChanged() predicate.Predicate {
 	return predicate.And(resource.DesiredStateChanged(), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return !recordsCreation(e.ObjectOld, e.ObjectNew) },
 	})

@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"testing"
@@ -8,31 +8,32 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
 func TestDesiredStateChanged(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		change func(*v1alpha1.Bucket)
+		change func(*miniov1alpha1.Bucket)
 		want   bool
 	}{
-		"Spec":  {reason: "A new generation asks for something else.", change: func(b *v1alpha1.Bucket) { b.Generation++ }, want: true},
-		"Label": {reason: "Labels may select.", change: func(b *v1alpha1.Bucket) { b.Labels = map[string]string{"a": "b"} }, want: true},
-		"Paused": {reason: "Annotations ask for something.", change: func(b *v1alpha1.Bucket) {
+		"Spec":  {reason: "A new generation asks for something else.", change: func(b *miniov1alpha1.Bucket) { b.Generation++ }, want: true},
+		"Label": {reason: "Labels may select.", change: func(b *miniov1alpha1.Bucket) { b.Labels = map[string]string{"a": "b"} }, want: true},
+		"Paused": {reason: "Annotations ask for something.", change: func(b *miniov1alpha1.Bucket) {
 			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
 		}, want: true},
-		"Adopted": {reason: "Somebody names what to adopt.", change: func(b *v1alpha1.Bucket) { meta.SetExternalName(b, "photos") }, want: true},
-		"Begun":   {reason: "The reconciler says what it does.", change: func(b *v1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }},
-		"Created": {reason: "The reconciler says what it did, and looks again anyway.", change: func(b *v1alpha1.Bucket) {
+		"Adopted": {reason: "Somebody names what to adopt.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "photos") }, want: true},
+		"Begun":   {reason: "The reconciler says what it does.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }},
+		"Created": {reason: "The reconciler says what it did, and looks again anyway.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalName(b, "photos")
 			meta.SetExternalCreateSucceeded(b, time.Now())
 		}},
-		"CreatedAndPaused": {reason: "Somebody asks for something at the same time.", change: func(b *v1alpha1.Bucket) {
+		"CreatedAndPaused": {reason: "Somebody asks for something at the same time.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreateSucceeded(b, time.Now())
 			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
 		}, want: true},
-		"CreatedAndChanged": {reason: "Somebody asks for something else at the same time.", change: func(b *v1alpha1.Bucket) {
+		"CreatedAndChanged": {reason: "Somebody asks for something else at the same time.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreateSucceeded(b, time.Now())
 
 			b.Generation++
@@ -41,11 +42,11 @@ func TestDesiredStateChanged(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			before := newBucket(v1alpha1.ProviderConfigKind.Kind)
+			before := providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)
 			after := before.DeepCopy()
 			tc.change(after)
 
-			if got := desiredStateChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
+			if got := DesiredStateChanged().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != tc.want {
 				t.Errorf("%s\nwant %t, got %t", tc.reason, tc.want, got)
 			}
 		})

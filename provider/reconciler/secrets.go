@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -23,29 +23,29 @@ import (
 
 // SecretCache says which Secrets a manager's cache may hold: those that resources
 // publish their connection in. Only their metadata is asked for, so the cache
-// holds no credential of others; see secretClient for those of our own.
+// holds no credential of others; see SecretClient for those of our own.
 func SecretCache() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&corev1.Secret{}: {Field: fields.OneTermEqualSelector("type", string(resource.SecretTypeConnection))},
 	}
 }
 
-// watchSecrets has the owner of a connection Secret looked at when somebody
+// WatchSecrets has the owner of a connection Secret looked at when somebody
 // deletes or edits the Secret.
-func watchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, secrets *secretClient) *builder.Builder {
+func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, secrets *SecretClient) *builder.Builder {
 	return b.Watches(&corev1.Secret{},
 		handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), owner, handler.OnlyControllerOwner()),
 		builder.OnlyMetadata, builder.WithPredicates(secrets.touched()))
 }
 
-// secretClient is a client that reads each version of a connection Secret of one
+// SecretClient is a client that reads each version of a connection Secret of one
 // kind of owner from the API server once. Each look at an owner reads its Secret
 // twice, to use the key and to compare what is published; asking the API server
 // each time would grow with the number of resources.
 //
 // Which version is the latest is told by a cache of metadata. It lags behind by
 // moments, but never behind what was written through this client.
-type secretClient struct {
+type SecretClient struct {
 	client.Client
 
 	// cache of the metadata of connection Secrets.
@@ -58,12 +58,12 @@ type secretClient struct {
 	known map[client.ObjectKey]*corev1.Secret
 }
 
-func newSecretClient(c client.Client, metadata client.Reader, owner schema.GroupVersionKind) *secretClient {
-	return &secretClient{Client: c, cache: metadata, owner: owner, known: make(map[client.ObjectKey]*corev1.Secret)}
+func NewSecretClient(c client.Client, metadata client.Reader, owner schema.GroupVersionKind) *SecretClient {
+	return &SecretClient{Client: c, cache: metadata, owner: owner, known: make(map[client.ObjectKey]*corev1.Secret)}
 }
 
 // Get reads an object.
-func (c *secretClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (c *SecretClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	s, ok := obj.(*corev1.Secret)
 	if !ok {
 		return c.Client.Get(ctx, key, obj, opts...)
@@ -84,7 +84,7 @@ func (c *secretClient) Get(ctx context.Context, key client.ObjectKey, obj client
 
 // Create makes an object, but no connection Secret that holds nothing. The runtime
 // publishes what it observed, which before something is created is nothing.
-func (c *secretClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+func (c *SecretClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	if s, ok := obj.(*corev1.Secret); ok && len(s.Data) == 0 {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (c *secretClient) Create(ctx context.Context, obj client.Object, opts ...cl
 }
 
 // Update writes an object.
-func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+func (c *SecretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	defer c.forget(obj)
 
 	return c.Client.Update(ctx, obj, opts...)
@@ -101,7 +101,7 @@ func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...cl
 
 // Patch changes an object. A connection Secret holds afterwards what is published,
 // and nothing else; if nothing is, it stays as it is.
-func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (c *SecretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	if s, ok := obj.(*corev1.Secret); ok {
 		whole, err := replaceData(s, patch)
 		if err != nil || whole == nil {
@@ -149,7 +149,7 @@ func replaceData(s *corev1.Secret, patch client.Patch) (client.Patch, error) {
 
 // recall copies into s what was read of a Secret, and reports whether that is its
 // latest version.
-func (c *secretClient) recall(ctx context.Context, key client.ObjectKey, s *corev1.Secret) bool {
+func (c *SecretClient) recall(ctx context.Context, key client.ObjectKey, s *corev1.Secret) bool {
 	c.mu.Lock()
 	known := c.known[key]
 	c.mu.Unlock()
@@ -166,7 +166,7 @@ func (c *secretClient) recall(ctx context.Context, key client.ObjectKey, s *core
 // remember keeps what was read of a Secret if that is the version that the cache
 // holds, so that the cache will tell when it is out of date. What is not published
 // by an owner of the kind is none of this client's business.
-func (c *secretClient) remember(ctx context.Context, key client.ObjectKey, s *corev1.Secret) {
+func (c *SecretClient) remember(ctx context.Context, key client.ObjectKey, s *corev1.Secret) {
 	owner := metav1.GetControllerOf(s)
 	if owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
 		return
@@ -183,7 +183,7 @@ func (c *secretClient) remember(ctx context.Context, key client.ObjectKey, s *co
 
 // version returns the version of a Secret that the cache holds; nothing if it holds
 // none.
-func (c *secretClient) version(ctx context.Context, key client.ObjectKey) string {
+func (c *SecretClient) version(ctx context.Context, key client.ObjectKey) string {
 	m := &metav1.PartialObjectMetadata{}
 	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 
@@ -195,7 +195,7 @@ func (c *secretClient) version(ctx context.Context, key client.ObjectKey) string
 }
 
 // forget forgets what was read of a Secret.
-func (c *secretClient) forget(obj client.Object) {
+func (c *SecretClient) forget(obj client.Object) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -207,7 +207,7 @@ func (c *secretClient) forget(obj client.Object) {
 // just now, or is there when the provider starts, which looks at everything anyway.
 // Edits include those of the owner's own reconcile, which lead to one look more, at
 // which nothing is left to do.
-func (c *secretClient) touched() predicate.Predicate {
+func (c *SecretClient) touched() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {

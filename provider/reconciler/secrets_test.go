@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -19,14 +19,15 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
 func TestSecretTouched(t *testing.T) {
-	before, after := newCredentials("team-a"), newCredentials("team-a")
+	before, after := providertest.NewCredentials("team-a"), providertest.NewCredentials("team-a")
 	before.ResourceVersion, after.ResourceVersion = "1", "2"
 
-	p := newSecretClient(nil, nil, v1alpha1.UserKind).touched()
+	p := NewSecretClient(nil, nil, miniov1alpha1.UserKind).touched()
 
 	for name, tc := range map[string]struct {
 		reason    string
@@ -47,10 +48,10 @@ func TestSecretTouched(t *testing.T) {
 
 // published returns a connection Secret with a key, of an owner of a kind.
 func published(kind, key string) *corev1.Secret {
-	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
 	u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: "photos"})
 
-	s := resource.LocalConnectionSecretFor(u, v1alpha1.UserKind.GroupVersion().WithKind(kind))
+	s := resource.LocalConnectionSecretFor(u, miniov1alpha1.UserKind.GroupVersion().WithKind(kind))
 	s.Data = map[string][]byte{"key": []byte(key)}
 
 	return s
@@ -61,7 +62,7 @@ func TestSecretClient(t *testing.T) {
 	// world is the API server, and a cache that is brought up to date by hand.
 	type world struct {
 		server, cache client.WithWatch
-		secrets       *secretClient
+		secrets       *SecretClient
 	}
 
 	sync := func(t *testing.T, w world) {
@@ -202,7 +203,7 @@ func TestSecretClient(t *testing.T) {
 
 			s, reads := published(tc.owner, "first"), 0
 			build := func() *fake.ClientBuilder {
-				return fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(s.DeepCopy())
+				return fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(s.DeepCopy())
 			}
 			w := world{cache: build().Build(), server: build().WithInterceptorFuncs(interceptor.Funcs{
 				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
@@ -210,7 +211,7 @@ func TestSecretClient(t *testing.T) {
 					return c.Get(ctx, key, obj, opts...)
 				},
 			}).Build()}
-			w.secrets = newSecretClient(w.server, w.cache, v1alpha1.UserKind)
+			w.secrets = NewSecretClient(w.server, w.cache, miniov1alpha1.UserKind)
 
 			read := func() string {
 				got := &corev1.Secret{Data: map[string][]byte{}}
@@ -244,7 +245,7 @@ func TestSecretClient(t *testing.T) {
 
 // TestEmptySecret wants no Secret to be made before there is something to publish.
 func TestEmptySecret(t *testing.T) {
-	c := newSecretClient(fake.NewClientBuilder().WithScheme(newScheme(t)).Build(), nil, v1alpha1.UserKind)
+	c := NewSecretClient(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).Build(), nil, miniov1alpha1.UserKind)
 
 	for name, tc := range map[string]struct {
 		reason string
@@ -286,17 +287,17 @@ func TestPublish(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			writes, s := 0, published("User", "first")
-			server := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(s).WithInterceptorFuncs(interceptor.Funcs{
+			server := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(s).WithInterceptorFuncs(interceptor.Funcs{
 				Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 					writes++
 					return c.Patch(ctx, obj, patch, opts...)
 				},
 			}).Build()
 
-			u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
+			u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
 			u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: s.Name})
 
-			p := managed.NewAPILocalSecretPublisher(newSecretClient(server, server, v1alpha1.UserKind), newScheme(t))
+			p := managed.NewAPILocalSecretPublisher(NewSecretClient(server, server, miniov1alpha1.UserKind), providertest.NewScheme(t))
 
 			// Once it is published, there is nothing left to do.
 			for range 2 {

@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -15,17 +15,23 @@ const ShutdownTimeout = 20 * time.Second
 // shutdownGrace is how long a reconcile that is under way may go on.
 const shutdownGrace = 15 * time.Second
 
-// finishing lets a reconcile come to its end when the provider is told to stop.
+// Drain returns a reconciler that lets a reconcile come to its end when the provider
+// is told to stop, in at most shutdownGrace.
+func Drain(r reconcile.Reconciler) reconcile.Reconciler {
+	return drained{Reconciler: r, grace: shutdownGrace}
+}
+
+// drained lets a reconcile come to its end when the provider is told to stop.
 // Without it the calls of those under way would be called off in the middle, and
 // nobody could say how they ended. It takes milliseconds, and no more than grace.
-type finishing struct {
+type drained struct {
 	reconcile.Reconciler
 
 	grace time.Duration
 }
 
 // Reconcile reconciles.
-func (f finishing) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+func (f drained) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	ctx, cancel := outlive(ctx, f.grace)
 	defer cancel()
 

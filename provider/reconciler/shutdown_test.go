@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// TestFinishing stops the provider in the middle of a reconcile.
-func TestFinishing(t *testing.T) {
+// TestDrain stops the provider in the middle of a reconcile.
+func TestDrain(t *testing.T) {
 	const long = time.Minute
 
 	cases := map[string]struct {
@@ -28,7 +28,7 @@ func TestFinishing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 
-			f := finishing{grace: tc.grace, Reconciler: reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+			f := drained{grace: tc.grace, Reconciler: reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 				stop()
 
 				select {

@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// paced reconciles each object at most once in a while, and the last of those who ask
+// throttled reconciles each object at most once in a while, and the last of those who ask
 // too often later.
-type paced struct {
+type throttled struct {
 	reconcile.Reconciler
 
 	every time.Duration
@@ -22,12 +22,18 @@ type paced struct {
 	last map[reconcile.Request]time.Time
 }
 
-func newPaced(r reconcile.Reconciler, every time.Duration) *paced {
-	return &paced{Reconciler: r, every: every, now: time.Now, last: make(map[reconcile.Request]time.Time)}
+// Throttle returns a reconciler that reconciles each object at most once in an
+// interval. Requests in between are requeued, not dropped.
+func Throttle(r reconcile.Reconciler, every time.Duration) reconcile.Reconciler {
+	return newThrottled(r, every)
+}
+
+func newThrottled(r reconcile.Reconciler, every time.Duration) *throttled {
+	return &throttled{Reconciler: r, every: every, now: time.Now, last: make(map[reconcile.Request]time.Time)}
 }
 
 // Reconcile reconciles one object, or asks to be called again.
-func (p *paced) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+func (p *throttled) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	if wait := p.wait(req); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
@@ -37,7 +43,7 @@ func (p *paced) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 
 // wait returns for how long an object is to wait; if not at all, it counts as
 // reconciled.
-func (p *paced) wait(req reconcile.Request) time.Duration {
+func (p *throttled) wait(req reconcile.Request) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 

@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// TestPaced asks for one object, or another, after some time.
-func TestPaced(t *testing.T) {
+// TestThrottle asks for one object, or another, after some time.
+func TestThrottle(t *testing.T) {
 	const every = time.Second
 
 	one := reconcile.Request{NamespacedName: types.NamespacedName{Name: "one"}}
@@ -20,7 +20,7 @@ func TestPaced(t *testing.T) {
 	begin := time.Now()
 	now, done := begin, 0
 
-	p := newPaced(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
+	p := newThrottled(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
 		done++
 		return reconcile.Result{}, nil
 	}), every)

@@ -1,4 +1,4 @@
-package kind
+package reconciler
 
 import (
 	"context"
@@ -16,17 +16,20 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// quietManager is a manager whose client is another one.
-type quietManager struct {
+// WithClient returns the manager with another client.
+func WithClient(mgr ctrl.Manager, c client.Client) ctrl.Manager {
+	return managerWithClient{Manager: mgr, client: c}
+}
+
+type managerWithClient struct {
 	ctrl.Manager
 
 	client client.Client
 }
 
-// GetClient returns the client that makes no needless writes.
-func (m quietManager) GetClient() client.Client { return m.client }
+func (m managerWithClient) GetClient() client.Client { return m.client }
 
-// quietClient leaves out writes to objects of type T that would change nothing.
+// ChangeOnlyClient leaves out writes to objects of type T that would change nothing.
 // The runtime's reconcilers write after every look; with ten thousand resources
 // those writes are most of the API server's work, for nothing.
 //
@@ -39,13 +42,14 @@ func (m quietManager) GetClient() client.Client { return m.client }
 // That is rare: an object whose last write the cache has not seen yet is read from
 // the API server. Its own writes wake a reconciler at once, sooner than the cache
 // knows of the last of them.
-type quietClient[T client.Object] struct {
+type ChangeOnlyClient[T client.Object] struct {
 	client.Client
 
 	// live reads from the API server itself.
 	live client.Reader
-	// updates says that Update is left out too, not only that of the status.
-	updates bool
+	// Updates reports whether Update is left out too, not only that of the status.
+	Updates bool
+
 	// gone is called with the key of an object that does not exist any more.
 	gone func(client.ObjectKey)
 
@@ -59,16 +63,16 @@ type quietClient[T client.Object] struct {
 // been carried out all the same.
 const unknown = ""
 
-func newQuietClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) *quietClient[T] {
-	return &quietClient[T]{Client: c, live: live, gone: gone, written: make(map[client.ObjectKey]string)}
+func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) *ChangeOnlyClient[T] {
+	return &ChangeOnlyClient[T]{Client: c, live: live, gone: gone, written: make(map[client.ObjectKey]string)}
 }
 
 // Get reads an object.
-func (c *quietClient[T]) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (c *ChangeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := c.Client.Get(ctx, key, obj, opts...)
 	_, ours := obj.(T)
 
-	if ours && err == nil && !c.current(obj) {
+	if ours && err == nil && !c.cacheIsCurrent(obj) {
 		// What is read is decoded into what is there: fields that the latest version
 		// does not have would stay.
 		reflect.ValueOf(obj).Elem().SetZero()
@@ -88,8 +92,8 @@ func (c *quietClient[T]) Get(ctx context.Context, key client.ObjectKey, obj clie
 }
 
 // Update writes an object.
-func (c *quietClient[T]) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
-	if c.updates && c.says(ctx, obj, withoutStatus) {
+func (c *ChangeOnlyClient[T]) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	if c.Updates && c.alreadyStored(ctx, obj, withoutStatus) {
 		return nil
 	}
 
@@ -97,17 +101,17 @@ func (c *quietClient[T]) Update(ctx context.Context, obj client.Object, opts ...
 }
 
 // Patch changes an object.
-func (c *quietClient[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (c *ChangeOnlyClient[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	return c.wrote(obj, c.Client.Patch(ctx, obj, patch, opts...))
 }
 
 // Status returns a writer of objects' status.
-func (c *quietClient[T]) Status() client.SubResourceWriter {
-	return &quietStatus[T]{SubResourceWriter: c.Client.Status(), client: c}
+func (c *ChangeOnlyClient[T]) Status() client.SubResourceWriter {
+	return &changeOnlyStatus[T]{SubResourceWriter: c.Client.Status(), client: c}
 }
 
 // wrote remembers the version that a write made, and returns err.
-func (c *quietClient[T]) wrote(obj client.Object, err error) error {
+func (c *ChangeOnlyClient[T]) wrote(obj client.Object, err error) error {
 	if _, ours := obj.(T); !ours {
 		return err
 	}
@@ -125,9 +129,9 @@ func (c *quietClient[T]) wrote(obj client.Object, err error) error {
 	return err
 }
 
-// says reports whether the part of obj that is to be written is certainly
+// alreadyStored reports whether the part of obj that is to be written is certainly
 // stored already.
-func (c *quietClient[T]) says(ctx context.Context, obj client.Object, part func(map[string]any) any) bool {
+func (c *ChangeOnlyClient[T]) alreadyStored(ctx context.Context, obj client.Object, part func(map[string]any) any) bool {
 	if _, ours := obj.(T); !ours {
 		return false
 	}
@@ -137,11 +141,11 @@ func (c *quietClient[T]) says(ctx context.Context, obj client.Object, part func(
 		return false
 	}
 
-	return cached.GetResourceVersion() == obj.GetResourceVersion() && c.current(cached) && same(cached, obj, part)
+	return cached.GetResourceVersion() == obj.GetResourceVersion() && c.cacheIsCurrent(cached) && same(cached, obj, part)
 }
 
-// current reports whether the cache has seen what was last written.
-func (c *quietClient[T]) current(cached client.Object) bool {
+// cacheIsCurrent reports whether the cache has seen what was last written.
+func (c *ChangeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -162,10 +166,10 @@ func (c *quietClient[T]) current(cached client.Object) bool {
 	return true
 }
 
-// created reports whether all that a status has to say is that the object was created
+// justCreated reports whether all that a status has to say is that the object was created
 // a moment ago, which is what was stored last. What comes of it is found out by the
 // next look, which follows at once, and then written.
-func (c *quietClient[T]) created(obj client.Object) bool {
+func (c *ChangeOnlyClient[T]) justCreated(obj client.Object) bool {
 	mg, ok := obj.(resource.Managed)
 	if !ok || mg.GetCondition(xpv1.TypeReady).Reason != xpv1.ReasonCreating || mg.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
 		return false
@@ -177,16 +181,16 @@ func (c *quietClient[T]) created(obj client.Object) bool {
 	return c.written[client.ObjectKeyFromObject(obj)] == obj.GetResourceVersion()
 }
 
-// quietStatus leaves out updates of a status that change nothing.
-type quietStatus[T client.Object] struct {
+// changeOnlyStatus leaves out updates of a status that change nothing.
+type changeOnlyStatus[T client.Object] struct {
 	client.SubResourceWriter
 
-	client *quietClient[T]
+	client *ChangeOnlyClient[T]
 }
 
 // Update writes the status of an object.
-func (w *quietStatus[T]) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
-	if w.client.created(obj) || w.client.says(ctx, obj, status) {
+func (w *changeOnlyStatus[T]) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+	if w.client.justCreated(obj) || w.client.alreadyStored(ctx, obj, status) {
 		return nil
 	}
 
@@ -194,7 +198,7 @@ func (w *quietStatus[T]) Update(ctx context.Context, obj client.Object, opts ...
 }
 
 // Patch changes the status of an object.
-func (w *quietStatus[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+func (w *changeOnlyStatus[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 	return w.client.wrote(obj, w.SubResourceWriter.Patch(ctx, obj, patch, opts...))
 }
 

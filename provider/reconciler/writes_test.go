@@ -1,94 +1,34 @@
-package kind
+package reconciler
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"reflect"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
-
-// lagging is a client that counts writes, and whose reads can lag behind them as
-// a cache does.
-type lagging struct {
-	client.Client
-
-	// live does not lag.
-	live client.Reader
-	// seen, if set, is what the cache holds of the one Bucket.
-	seen *v1alpha1.Bucket
-	// writeErr is what a write of a status returns after it was carried out.
-	writeErr error
-
-	statusWrites, writes int
-}
-
-// decoding decodes what it reads into what is there, as a client of the API server
-// does.
-type decoding struct{ client.Reader }
-
-func (d decoding) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-	read, _ := reflect.TypeAssert[client.Object](reflect.New(reflect.TypeOf(obj).Elem()))
-
-	err := d.Reader.Get(ctx, key, read, opts...)
-	content, encodeErr := json.Marshal(read)
-
-	return errors.Join(err, encodeErr, json.Unmarshal(content, obj))
-}
-
-func newLagging(t *testing.T, objects ...client.Object) *lagging {
-	t.Helper()
-
-	server := fake.NewClientBuilder().WithScheme(newScheme(t)).
-		WithStatusSubresource(&v1alpha1.Bucket{}, &v1alpha1.ProviderConfig{}).WithObjects(objects...).Build()
-
-	l := &lagging{live: decoding{server}}
-	l.Client = interceptor.NewClient(server, interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-			if b, ok := obj.(*v1alpha1.Bucket); ok && l.seen != nil {
-				l.seen.DeepCopyInto(b)
-				return nil
-			}
-
-			return c.Get(ctx, key, obj, opts...)
-		},
-		Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
-			l.writes++
-			return c.Update(ctx, obj, opts...)
-		},
-		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, obj client.Object, opts ...client.SubResourceUpdateOption) error {
-			l.statusWrites++
-			return errors.Join(c.SubResource(sub).Update(ctx, obj, opts...), l.writeErr)
-		},
-	})
-
-	return l
-}
 
 func TestQuietStatus(t *testing.T) {
 	ctx := context.Background()
-	key := client.ObjectKeyFromObject(newBucket("ClusterProviderConfig"))
+	key := client.ObjectKeyFromObject(providertest.NewBucket("ClusterProviderConfig"))
 
-	get := func(c client.Client) *v1alpha1.Bucket {
-		b := &v1alpha1.Bucket{}
+	get := func(c client.Client) *miniov1alpha1.Bucket {
+		b := &miniov1alpha1.Bucket{}
 		if err := c.Get(ctx, key, b); err != nil {
 			t.Fatal(err)
 		}
 
 		return b
 	}
-	write := func(c client.Client, b *v1alpha1.Bucket) {
+	write := func(c client.Client, b *miniov1alpha1.Bucket) {
 		if err := c.Status().Update(ctx, b); err != nil {
 			t.Fatalf("Status().Update(...): %v", err)
 		}
@@ -97,16 +37,16 @@ func TestQuietStatus(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		// do is done with a Bucket that is available and stored.
-		do   func(l *lagging, quiet client.Client)
+		do   func(l *providertest.Lagging, quiet client.Client)
 		want int
 	}{
 		"Same": {
 			reason: "What is stored already is not written.",
-			do:     func(_ *lagging, quiet client.Client) { write(quiet, get(quiet)) },
+			do:     func(_ *providertest.Lagging, quiet client.Client) { write(quiet, get(quiet)) },
 		},
 		"OnlyTime": {
 			reason: "A condition that says the same since another time says the same.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				b.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Unix(0, 0))
 				write(quiet, b)
@@ -114,7 +54,7 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"OnlySpec": {
 			reason: "What the status does not say is not written with it.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				b.Labels = map[string]string{"a": "b"}
 				write(quiet, b)
@@ -122,7 +62,7 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"Condition": {
 			reason: "A condition that changes is written.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				b.SetConditions(xpv1.Unavailable())
 				write(quiet, b)
@@ -131,34 +71,34 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"Field": {
 			reason: "A field that changes is written.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
-				b.Status.AtProvider.Versioning = v1alpha1.VersioningEnabled
+				b.Status.AtProvider.Versioning = miniov1alpha1.VersioningEnabled
 				write(quiet, b)
 			},
 			want: 1,
 		},
 		"AnotherVersion": {
 			reason: "If the cache holds another version than was read, it is no proof.",
-			do: func(l *lagging, quiet client.Client) {
+			do: func(l *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
-				l.seen = b.DeepCopy()
-				l.seen.ResourceVersion = "1"
+				l.Seen = b.DeepCopy()
+				l.Seen.ResourceVersion = "1"
 				write(quiet, b)
 			},
 			want: 1,
 		},
 		"StaleAfterOwnWrite": {
 			reason: "A cache that lacks what was just written is not read, nor proof.",
-			do: func(l *lagging, quiet client.Client) {
+			do: func(l *providertest.Lagging, quiet client.Client) {
 				before := get(quiet)
 
 				b := before.DeepCopy()
 				b.SetConditions(xpv1.Unavailable())
 				write(quiet, b)
 
-				l.seen = before
-				l.seen.Annotations = map[string]string{"was": "there"}
+				l.Seen = before
+				l.Seen.Annotations = map[string]string{"was": "there"}
 
 				latest := get(quiet)
 				if len(latest.Annotations) > 0 || latest.ResourceVersion != b.ResourceVersion {
@@ -171,7 +111,7 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"JustCreated": {
 			reason: "That it is being created is not written right after the record of that was, but if that is a while ago.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				b.SetConditions(xpv1.Creating(), xpv1.ReconcileSuccess())
 
@@ -191,7 +131,7 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"NotCreated": {
 			reason: "That it could not be created is written.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				if err := quiet.Update(ctx, b); err != nil {
 					t.Fatal(err)
@@ -204,7 +144,7 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"CaughtUpAfterOwnWrite": {
 			reason: "Once the cache has what was written, it is proof again.",
-			do: func(_ *lagging, quiet client.Client) {
+			do: func(_ *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				b.SetConditions(xpv1.Unavailable())
 				write(quiet, b)
@@ -215,16 +155,16 @@ func TestQuietStatus(t *testing.T) {
 		},
 		"UnknownAfterError": {
 			reason: "A write that failed may have been carried out: the next one is made whatever the cache holds.",
-			do: func(l *lagging, quiet client.Client) {
+			do: func(l *providertest.Lagging, quiet client.Client) {
 				b := get(quiet)
 				b.SetConditions(xpv1.Unavailable())
 
-				l.writeErr = errors.New("timeout")
+				l.WriteErr = errors.New("timeout")
 				if err := quiet.Status().Update(ctx, b); err == nil {
 					t.Error("Status().Update(...): want an error")
 				}
 
-				l.writeErr = nil
+				l.WriteErr = nil
 				write(quiet, get(quiet))
 				write(quiet, get(quiet))
 			},
@@ -234,15 +174,15 @@ func TestQuietStatus(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			b := newBucket("ClusterProviderConfig")
+			b := providertest.NewBucket("ClusterProviderConfig")
 			b.SetConditions(xpv1.Available())
 
-			l := newLagging(t, b)
-			quiet := newQuietClient[*v1alpha1.Bucket](l, l.live, func(client.ObjectKey) {})
+			l := providertest.NewLagging(t, b)
+			quiet := NewChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(client.ObjectKey) {})
 			tc.do(l, quiet)
 
-			if l.statusWrites != tc.want {
-				t.Errorf("%s\nwant %d writes, got %d", tc.reason, tc.want, l.statusWrites)
+			if l.StatusWrites != tc.want {
+				t.Errorf("%s\nwant %d writes, got %d", tc.reason, tc.want, l.StatusWrites)
 			}
 
 			if len(quiet.written) > 1 {
@@ -259,12 +199,12 @@ func TestQuietUpdate(t *testing.T) {
 
 	for name, updates := range map[string]bool{"Quiet": true, "NotQuiet": false} {
 		t.Run(name, func(t *testing.T) {
-			l := newLagging(t, newConfig(newSpec("")))
-			quiet := newQuietClient[*v1alpha1.ProviderConfig](l, l.live, func(client.ObjectKey) {})
-			quiet.updates = updates
+			l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")))
+			quiet := NewChangeOnlyClient[*miniov1alpha1.ProviderConfig](l, l.Live, func(client.ObjectKey) {})
+			quiet.Updates = updates
 
-			pc := &v1alpha1.ProviderConfig{}
-			if err := quiet.Get(ctx, client.ObjectKeyFromObject(newConfig(newSpec(""))), pc); err != nil {
+			pc := &miniov1alpha1.ProviderConfig{}
+			if err := quiet.Get(ctx, client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec(""))), pc); err != nil {
 				t.Fatal(err)
 			}
 
@@ -273,13 +213,13 @@ func TestQuietUpdate(t *testing.T) {
 				want = 0
 			}
 
-			if err := quiet.Update(ctx, pc); err != nil || l.writes != want {
-				t.Errorf("Update(...) of nothing: want %d writes, got %d, %v", want, l.writes, err)
+			if err := quiet.Update(ctx, pc); err != nil || l.Writes != want {
+				t.Errorf("Update(...) of nothing: want %d writes, got %d, %v", want, l.Writes, err)
 			}
 
 			pc.Finalizers = append(pc.Finalizers, "cistern.dev/test")
-			if err := quiet.Update(ctx, pc); err != nil || l.writes != want+1 {
-				t.Errorf("Update(...) of a finalizer: want %d writes, got %d, %v", want+1, l.writes, err)
+			if err := quiet.Update(ctx, pc); err != nil || l.Writes != want+1 {
+				t.Errorf("Update(...) of a finalizer: want %d writes, got %d, %v", want+1, l.Writes, err)
 			}
 		})
 	}
@@ -289,12 +229,12 @@ func TestQuietUpdate(t *testing.T) {
 // other types to be written as they are.
 func TestQuietForgets(t *testing.T) {
 	ctx := context.Background()
-	b := newBucket("ClusterProviderConfig")
-	l := newLagging(t, b, newCredentials("minio"))
+	b := providertest.NewBucket("ClusterProviderConfig")
+	l := providertest.NewLagging(t, b, providertest.NewCredentials("minio"))
 
 	var gone []client.ObjectKey
 
-	quiet := newQuietClient[*v1alpha1.Bucket](l, l.live, func(k client.ObjectKey) { gone = append(gone, k) })
+	quiet := NewChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(k client.ObjectKey) { gone = append(gone, k) })
 
 	if err := errors.Join(quiet.Get(ctx, client.ObjectKeyFromObject(b), b), quiet.Update(ctx, b), quiet.Delete(ctx, b)); err != nil {
 		t.Fatal(err)
@@ -309,7 +249,7 @@ func TestQuietForgets(t *testing.T) {
 	}
 
 	s := &corev1.Secret{}
-	if err := errors.Join(quiet.Get(ctx, client.ObjectKeyFromObject(newCredentials("minio")), s), quiet.Update(ctx, s)); err != nil || len(quiet.written) != 0 {
+	if err := errors.Join(quiet.Get(ctx, client.ObjectKeyFromObject(providertest.NewCredentials("minio")), s), quiet.Update(ctx, s)); err != nil || len(quiet.written) != 0 {
 		t.Errorf("want nothing to be remembered of a Secret, got %v, %v", quiet.written, err)
 	}
 }

@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -18,8 +18,9 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 const (
@@ -27,17 +28,17 @@ const (
 	// checkAgain how often one that cannot: as often as a resource that waits
 	// for it is tried.
 	checkInterval = time.Minute
-	checkAgain    = lastRetry
+	checkAgain    = reconciler.LastRetry
 	checkJitter   = 0.1
 )
 
 // reasons are the conditions' reasons for what is known of a server.
-var reasons = map[minio.Verdict]xpv1.ConditionReason{
-	minio.Unreachable:          v1alpha1.ReasonUnreachable,
-	minio.CertificateUntrusted: v1alpha1.ReasonCertificateUntrusted,
-	minio.CredentialsRejected:  v1alpha1.ReasonCredentialsRejected,
-	minio.NoAdminAPI:           v1alpha1.ReasonNoAdminAPI,
-	minio.TooOld:               v1alpha1.ReasonServerTooOld,
+var reasons = map[minio.Health]xpv1.ConditionReason{
+	minio.Unreachable:          miniov1alpha1.ReasonUnreachable,
+	minio.CertificateUntrusted: miniov1alpha1.ReasonCertificateUntrusted,
+	minio.CredentialsRejected:  miniov1alpha1.ReasonCredentialsRejected,
+	minio.NoAdminAPI:           miniov1alpha1.ReasonNoAdminAPI,
+	minio.TooOld:               miniov1alpha1.ReasonServerTooOld,
 }
 
 // health tells in the condition Ready of each provider configuration of a kind
@@ -110,13 +111,13 @@ func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, erro
 	}
 
 	if err != nil {
-		return notReady(v1alpha1.ReasonConfigurationInvalid, err), nil
+		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), nil
 	}
 
 	err = srv.Check(ctx)
 	if err == nil {
 		return xpv1.Condition{
-			Type: xpv1.TypeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: v1alpha1.ReasonServerUsable,
+			Type: xpv1.TypeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: miniov1alpha1.ReasonServerUsable,
 		}, nil
 	}
 
@@ -125,7 +126,7 @@ func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, erro
 		return xpv1.Condition{}, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
 	}
 
-	return notReady(reasons[known.Verdict], err), nil
+	return notReady(reasons[known.Health], err), nil
 }
 
 // isTransient says that the API server, not the configuration, is to blame.

@@ -1,11 +1,8 @@
-package kind
+package server
 
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -20,44 +17,23 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
-
-// newMinIO returns the URL of a server that says it is of a version, to those who
-// come with the credentials of newCredentials.
-func newMinIO(t *testing.T, version string) string {
-	t.Helper()
-
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.Contains(r.Header.Get("Authorization"), "Credential=root-team-a/") {
-			w.WriteHeader(http.StatusForbidden)
-			_, _ = io.WriteString(w, `{"Code":"InvalidAccessKeyId","Message":"no such key","RequestId":"1"}`)
-
-			return
-		}
-
-		_, _ = io.WriteString(w, `{"servers":[{"version":"`+version+`"}]}`)
-	}))
-	t.Cleanup(srv.Close)
-
-	return srv.URL
-}
-
-const versionOfNow = "2026-02-12T20:18:48Z"
 
 func TestHealth(t *testing.T) {
 	ctx := context.Background()
-	nn := client.ObjectKeyFromObject(newConfig(newSpec("")))
+	nn := client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))
 
-	spec := newSpec("")
-	spec.Endpoint = newMinIO(t, versionOfNow)
+	spec := providertest.NewSpec("")
+	spec.Endpoint = providertest.NewMinIO(t, providertest.Version)
 
-	l := newLagging(t, newConfig(spec), newCredentials("team-a"))
-	events := &told{}
+	l := providertest.NewLagging(t, providertest.NewConfig(spec), providertest.NewCredentials("team-a"))
+	events := &providertest.Events{}
 	h := &health{
-		kube: l, servers: NewServers(l), record: events, kind: v1alpha1.ProviderConfigKind.Kind,
-		newConfig: func() resource.ProviderConfig { return &v1alpha1.ProviderConfig{} },
+		kube: l, servers: NewServers(l), record: events, kind: miniov1alpha1.ProviderConfigKind.Kind,
+		newConfig: func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} },
 	}
 
 	// Each step changes something, and is looked at twice.
@@ -71,32 +47,32 @@ func TestHealth(t *testing.T) {
 		{
 			reason: "A server that can be used.",
 			change: func() error { return nil },
-			want:   v1alpha1.ReasonServerUsable,
+			want:   miniov1alpha1.ReasonServerUsable,
 			again:  checkInterval,
 		},
 		{
 			reason: "Credentials that the server does not know.",
 			change: func() error {
-				s := newCredentials("team-a")
+				s := providertest.NewCredentials("team-a")
 				s.Data["accessKey"] = []byte("somebody")
 
 				return l.Update(ctx, s)
 			},
-			want:  v1alpha1.ReasonCredentialsRejected,
+			want:  miniov1alpha1.ReasonCredentialsRejected,
 			text:  "no such key",
 			again: checkAgain,
 		},
 		{
 			reason: "Credentials that are missing.",
-			change: func() error { return l.Delete(ctx, newCredentials("team-a")) },
-			want:   v1alpha1.ReasonConfigurationInvalid,
+			change: func() error { return l.Delete(ctx, providertest.NewCredentials("team-a")) },
+			want:   miniov1alpha1.ReasonConfigurationInvalid,
 			text:   `cannot read "admin" in namespace "team-a"`,
 			again:  checkAgain,
 		},
 		{
 			reason: "Credentials that are good again.",
-			change: func() error { return l.Create(ctx, newCredentials("team-a")) },
-			want:   v1alpha1.ReasonServerUsable,
+			change: func() error { return l.Create(ctx, providertest.NewCredentials("team-a")) },
+			want:   miniov1alpha1.ReasonServerUsable,
 			again:  checkInterval,
 		},
 	}
@@ -117,7 +93,7 @@ func TestHealth(t *testing.T) {
 			}
 		}
 
-		pc := &v1alpha1.ProviderConfig{}
+		pc := &miniov1alpha1.ProviderConfig{}
 		if err := l.Get(ctx, nn, pc); err != nil {
 			t.Fatal(err)
 		}
@@ -131,25 +107,25 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s\nthe message shows a credential: %s", s.reason, c.Message)
 		}
 
-		if l.statusWrites != i+1 || len(events.messages) != i+1 {
-			t.Errorf("%s\nwant one write and one event for each change, %d in all, got %d and %d", s.reason, i+1, l.statusWrites, len(events.messages))
+		if l.StatusWrites != i+1 || len(events.Messages) != i+1 {
+			t.Errorf("%s\nwant one write and one event for each change, %d in all, got %d and %d", s.reason, i+1, l.StatusWrites, len(events.Messages))
 		}
 	}
 }
 
 // TestHealthAndUsesMeet lets somebody else write the status first.
 func TestHealthAndUsesMeet(t *testing.T) {
-	l := newLagging(t, newConfig(newSpec("")), newCredentials("team-a"))
-	l.writeErr = kerrors.NewConflict(schema.GroupResource{Resource: "providerconfigs"}, "default", errors.New("somebody was first"))
-	events := &told{}
+	l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"))
+	l.WriteErr = kerrors.NewConflict(schema.GroupResource{Resource: "providerconfigs"}, "default", errors.New("somebody was first"))
+	events := &providertest.Events{}
 	h := &health{
-		kube: l, servers: NewServers(l), record: events, kind: v1alpha1.ProviderConfigKind.Kind,
-		newConfig: func() resource.ProviderConfig { return &v1alpha1.ProviderConfig{} },
+		kube: l, servers: NewServers(l), record: events, kind: miniov1alpha1.ProviderConfigKind.Kind,
+		newConfig: func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} },
 	}
 
-	r, err := h.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(newConfig(newSpec("")))})
-	if err != nil || r.IsZero() || len(events.messages) != 0 {
-		t.Errorf("Reconcile(...): want to look again without an error or an event, got %v, %v, %q", r, err, events.messages)
+	r, err := h.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))})
+	if err != nil || r.IsZero() || len(events.Messages) != 0 {
+		t.Errorf("Reconcile(...): want to look again without an error or an event, got %v, %v, %q", r, err, events.Messages)
 	}
 }
 
@@ -157,24 +133,24 @@ func TestHealthAndUsesMeet(t *testing.T) {
 // it to be deleted, and no longer.
 func TestHealthOfWhatIsGone(t *testing.T) {
 	ctx := context.Background()
-	req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(newConfig(newSpec("")))}
+	req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))}
 
-	l := newLagging(t, newConfig(newSpec("")), newCredentials("team-a"))
+	l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"))
 	servers := NewServers(l)
 	now := time.Unix(0, 0)
 	servers.now = func() time.Time { return now }
 
 	h := &health{
-		kube: l, servers: servers, record: &told{}, kind: v1alpha1.ProviderConfigKind.Kind,
-		newConfig: func() resource.ProviderConfig { return &v1alpha1.ProviderConfig{} },
+		kube: l, servers: servers, record: &providertest.Events{}, kind: miniov1alpha1.ProviderConfigKind.Kind,
+		newConfig: func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} },
 	}
 
-	b := newBucket(h.kind)
+	b := providertest.NewBucket(h.kind)
 	if _, err := servers.For(ctx, b); err != nil {
 		t.Fatal(err)
 	}
 
-	if err := l.Delete(ctx, newConfig(newSpec(""))); err != nil {
+	if err := l.Delete(ctx, providertest.NewConfig(providertest.NewSpec(""))); err != nil {
 		t.Fatal(err)
 	}
 
@@ -204,8 +180,8 @@ func TestHealthOfWhatIsGone(t *testing.T) {
 
 // TestReasonsOfVerdicts wants a reason for each verdict that something is wrong.
 func TestReasonsOfVerdicts(t *testing.T) {
-	for _, v := range []minio.Verdict{minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.NoAdminAPI, minio.TooOld} {
-		if c := notReady(reasons[v], &minio.Error{Verdict: v}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
+	for _, v := range []minio.Health{minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.NoAdminAPI, minio.TooOld} {
+		if c := notReady(reasons[v], &minio.Error{Health: v}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
 			t.Errorf("verdict %q: want a condition that says what is wrong, got %v", v, c)
 		}
 	}

@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -10,23 +10,23 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 // config reads a provider configuration, and says which version of it that is.
-func (s *Servers) config(ctx context.Context, key configKey) (spec v1alpha1.ProviderConfigSpec, version string, err error) {
+func (s *Servers) config(ctx context.Context, key configKey) (spec miniov1alpha1.ProviderConfigSpec, version string, err error) {
 	var (
 		pc client.Object
-		in *v1alpha1.ProviderConfigSpec
+		in *miniov1alpha1.ProviderConfigSpec
 	)
 
 	switch key.kind {
-	case v1alpha1.ProviderConfigKind.Kind:
-		o := &v1alpha1.ProviderConfig{}
+	case miniov1alpha1.ProviderConfigKind.Kind:
+		o := &miniov1alpha1.ProviderConfig{}
 		pc, in = o, &o.Spec
-	case v1alpha1.ClusterProviderConfigKind.Kind:
-		o := &v1alpha1.ClusterProviderConfig{}
+	case miniov1alpha1.ClusterProviderConfigKind.Kind:
+		o := &miniov1alpha1.ClusterProviderConfig{}
 		pc, in = o, &o.Spec
 	default:
 		return spec, "", errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
@@ -41,7 +41,7 @@ func (s *Servers) config(ctx context.Context, key configKey) (spec v1alpha1.Prov
 
 // resolve reads everything that a configuration references. A namespace that is
 // not empty is the only one that may be read from.
-func (s *Servers) resolve(ctx context.Context, spec v1alpha1.ProviderConfigSpec, namespace string) (minio.Config, error) {
+func (s *Servers) resolve(ctx context.Context, spec miniov1alpha1.ProviderConfigSpec, namespace string) (minio.Config, error) {
 	conf := minio.Config{
 		Endpoint:       spec.Endpoint,
 		PublicEndpoint: spec.PublicEndpoint,
@@ -58,10 +58,10 @@ func (s *Servers) resolve(ctx context.Context, spec v1alpha1.ProviderConfigSpec,
 		return conf, errors.Wrap(err, "credentials")
 	}
 
-	accessKey, secretKey := creds.Data[v1alpha1.CredentialsKeyAccessKey], creds.Data[v1alpha1.CredentialsKeySecretKey]
+	accessKey, secretKey := creds.Data[miniov1alpha1.CredentialsKeyAccessKey], creds.Data[miniov1alpha1.CredentialsKeySecretKey]
 	if len(accessKey) == 0 || len(secretKey) == 0 {
 		return conf, errors.Errorf("credentials: Secret %q needs the keys %s and %s",
-			spec.Credentials.SecretRef.Name, v1alpha1.CredentialsKeyAccessKey, v1alpha1.CredentialsKeySecretKey)
+			spec.Credentials.SecretRef.Name, miniov1alpha1.CredentialsKeyAccessKey, miniov1alpha1.CredentialsKeySecretKey)
 	}
 
 	conf.AccessKey, conf.SecretKey = string(accessKey), minio.Secret(secretKey)
@@ -72,7 +72,7 @@ func (s *Servers) resolve(ctx context.Context, spec v1alpha1.ProviderConfigSpec,
 	return conf, errors.Wrap(err, "CA bundle")
 }
 
-func (s *Servers) caBundle(ctx context.Context, ca *v1alpha1.CABundle, namespace string) (string, error) {
+func (s *Servers) caBundle(ctx context.Context, ca *miniov1alpha1.CABundle, namespace string) (string, error) {
 	switch {
 	case ca == nil:
 		return "", nil
@@ -107,7 +107,7 @@ func (s *Servers) caBundle(ctx context.Context, ca *v1alpha1.CABundle, namespace
 
 // bound bounds the calls to a server. The defaults also stand in the CRDs, which
 // apply them to configurations that have the section only.
-func bound(conf *minio.Config, o *v1alpha1.ClientOptions) {
+func bound(conf *minio.Config, o *miniov1alpha1.ClientOptions) {
 	conf.Timeout, conf.MaxCallsInFlight = minio.DefaultTimeout, minio.DefaultMaxCallsInFlight
 
 	if o != nil && o.Timeout != nil {
@@ -121,7 +121,7 @@ func bound(conf *minio.Config, o *v1alpha1.ClientOptions) {
 
 // fetch reads a referenced object. The namespace rule also stands in the CRDs;
 // here it holds for configurations that were stored before the CRDs said so.
-func (s *Servers) fetch(ctx context.Context, ref v1alpha1.ObjectReference, namespace string, into client.Object) error {
+func (s *Servers) fetch(ctx context.Context, ref miniov1alpha1.ObjectReference, namespace string, into client.Object) error {
 	nn := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
 
 	if namespace != "" {

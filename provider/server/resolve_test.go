@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -9,8 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
 // TestServersRefuse wants a server that is too old, or no MinIO, to be left
@@ -23,18 +24,18 @@ func TestServersRefuse(t *testing.T) {
 		endpoint string
 		want     string
 	}{
-		"Now":   {reason: "A server that can be used is.", endpoint: newMinIO(t, versionOfNow)},
-		"Old":   {reason: "One that is too old is not, from the first call on.", endpoint: newMinIO(t, "2025-01-01T00:00:00Z"), want: "too old"},
-		"Other": {reason: "Neither is one that is no MinIO.", endpoint: newMinIO(t, `" <html>`), want: "administration API"},
+		"Now":   {reason: "A server that can be used is.", endpoint: providertest.NewMinIO(t, providertest.Version)},
+		"Old":   {reason: "One that is too old is not, from the first call on.", endpoint: providertest.NewMinIO(t, "2025-01-01T00:00:00Z"), want: "too old"},
+		"Other": {reason: "Neither is one that is no MinIO.", endpoint: providertest.NewMinIO(t, `" <html>`), want: "administration API"},
 		"Away":  {reason: "One that does not answer is for its caller to find out.", endpoint: "http://127.0.0.1:1"},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			spec := newSpec("")
+			spec := providertest.NewSpec("")
 			spec.Endpoint = tc.endpoint
-			s := NewServers(newLagging(t, newConfig(spec), newCredentials("team-a")))
-			b := newBucket("ProviderConfig")
+			s := NewServers(providertest.NewLagging(t, providertest.NewConfig(spec), providertest.NewCredentials("team-a")))
+			b := providertest.NewBucket("ProviderConfig")
 
 			_, err := s.For(ctx, b)
 			if (err != nil) != (tc.want != "") || (err != nil && !strings.Contains(err.Error(), tc.want)) {
@@ -53,7 +54,7 @@ func TestServersRefuse(t *testing.T) {
 func TestBound(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		client *v1alpha1.ClientOptions
+		client *miniov1alpha1.ClientOptions
 		want   minio.Config
 	}{
 		"Nothing": {
@@ -62,12 +63,12 @@ func TestBound(t *testing.T) {
 		},
 		"Empty": {
 			reason: "So do those that were stored before there was a default.",
-			client: &v1alpha1.ClientOptions{},
+			client: &miniov1alpha1.ClientOptions{},
 			want:   minio.Config{Timeout: 30 * time.Second, MaxCallsInFlight: 32},
 		},
 		"Both": {
 			reason: "What is set counts.",
-			client: &v1alpha1.ClientOptions{Timeout: &metav1.Duration{Duration: time.Second}, MaxCallsInFlight: new(int32(3))},
+			client: &miniov1alpha1.ClientOptions{Timeout: &metav1.Duration{Duration: time.Second}, MaxCallsInFlight: new(int32(3))},
 			want:   minio.Config{Timeout: time.Second, MaxCallsInFlight: 3},
 		},
 	}

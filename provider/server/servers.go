@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -82,7 +82,7 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 	}
 
 	key := configKey{kind: ref.Kind, name: ref.Name}
-	if ref.Kind == v1alpha1.ProviderConfigKind.Kind {
+	if ref.Kind == miniov1alpha1.ProviderConfigKind.Kind {
 		key.namespace = mg.GetNamespace()
 	}
 
@@ -109,7 +109,7 @@ func (s *knownServer) refusal(ctx context.Context, now time.Time) error {
 	s.first.Lock()
 	defer s.first.Unlock()
 
-	if s.Verdict() == minio.Unknown || (s.Refusal() != nil && now.Sub(s.checked) > refusedFor) {
+	if s.Health() == minio.Unknown || (s.Unusable() != nil && now.Sub(s.checked) > refusedFor) {
 		s.checked = now
 
 		// Whatever else is wrong, the call that the caller is about to make will
@@ -117,7 +117,7 @@ func (s *knownServer) refusal(ctx context.Context, now time.Time) error {
 		_ = s.Check(ctx)
 	}
 
-	return s.Refusal()
+	return s.Unusable()
 }
 
 // get returns the server that a configuration leads to. What the configuration

@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -12,57 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/providertest"
 )
-
-func newScheme(t *testing.T) *runtime.Scheme {
-	t.Helper()
-
-	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	return s
-}
-
-func newCredentials(namespace string) *corev1.Secret {
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "admin", Namespace: namespace},
-		Data:       map[string][]byte{"accessKey": []byte("root-" + namespace), "secretKey": []byte("do-not-show-me")},
-	}
-}
-
-func newSpec(secretNamespace string) v1alpha1.ProviderConfigSpec {
-	return v1alpha1.ProviderConfigSpec{
-		Endpoint:    "https://127.0.0.1:1",
-		Credentials: v1alpha1.Credentials{SecretRef: v1alpha1.ObjectReference{Name: "admin", Namespace: secretNamespace}},
-	}
-}
-
-func newConfig(spec v1alpha1.ProviderConfigSpec) *v1alpha1.ProviderConfig {
-	return &v1alpha1.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: "team-a", UID: "1"}, Spec: spec}
-}
-
-func newClusterConfig(spec v1alpha1.ProviderConfigSpec) *v1alpha1.ClusterProviderConfig {
-	return &v1alpha1.ClusterProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "2"}, Spec: spec}
-}
-
-func newBucket(kind string) *v1alpha1.Bucket {
-	b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
-	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: kind, Name: "default"}
-
-	return b
-}
 
 func TestServersFor(t *testing.T) {
 	type want struct {
@@ -81,19 +37,19 @@ func TestServersFor(t *testing.T) {
 		"OwnNamespace": {
 			reason:  "A ProviderConfig reads its own namespace.",
 			kind:    "ProviderConfig",
-			objects: []client.Object{newConfig(newSpec("")), newCredentials("team-a"), newCredentials("minio")},
+			objects: []client.Object{providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")},
 			want:    want{accessKey: "root-team-a", public: "https://127.0.0.1:1"},
 		},
 		"ForeignNamespace": {
 			reason:  "A ProviderConfig reads no other namespace, even if it was stored with one.",
 			kind:    "ProviderConfig",
-			objects: []client.Object{newConfig(newSpec("minio")), newCredentials("team-a"), newCredentials("minio")},
+			objects: []client.Object{providertest.NewConfig(providertest.NewSpec("minio")), providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")},
 			want:    want{err: []string{`ProviderConfig "default"`, `its own namespace only, not "minio"`}},
 		},
 		"Cluster": {
 			reason:  "A ClusterProviderConfig reads the namespace that it names.",
 			kind:    "ClusterProviderConfig",
-			objects: []client.Object{newClusterConfig(newSpec("minio")), newCredentials("team-a"), newCredentials("minio")},
+			objects: []client.Object{providertest.NewClusterConfig(providertest.NewSpec("minio")), providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")},
 			want:    want{accessKey: "root-minio", public: "https://127.0.0.1:1"},
 		},
 		"MissingConfig": {
@@ -104,14 +60,14 @@ func TestServersFor(t *testing.T) {
 		"MissingSecret": {
 			reason:  "What is missing is named.",
 			kind:    "ClusterProviderConfig",
-			objects: []client.Object{newClusterConfig(newSpec("minio"))},
+			objects: []client.Object{providertest.NewClusterConfig(providertest.NewSpec("minio"))},
 			want:    want{err: []string{`ClusterProviderConfig "default"`, `cannot read "admin" in namespace "minio"`}},
 		},
 		"EmptySecret": {
 			reason: "The keys that are missing are named.",
 			kind:   "ClusterProviderConfig",
 			objects: []client.Object{
-				newClusterConfig(newSpec("minio")),
+				providertest.NewClusterConfig(providertest.NewSpec("minio")),
 				&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "admin", Namespace: "minio"}},
 			},
 			want: want{err: []string{"accessKey", "secretKey"}},
@@ -120,13 +76,13 @@ func TestServersFor(t *testing.T) {
 			reason: "A CA bundle without a certificate is an error, not no bundle.",
 			kind:   "ClusterProviderConfig",
 			objects: []client.Object{
-				newClusterConfig(func() v1alpha1.ProviderConfigSpec {
-					s := newSpec("minio")
-					s.CABundle = &v1alpha1.CABundle{Inline: "nonsense"}
+				providertest.NewClusterConfig(func() miniov1alpha1.ProviderConfigSpec {
+					s := providertest.NewSpec("minio")
+					s.CABundle = &miniov1alpha1.CABundle{Inline: "nonsense"}
 
 					return s
 				}()),
-				newCredentials("minio"),
+				providertest.NewCredentials("minio"),
 			},
 			want: want{err: []string{"the CA bundle holds no PEM certificate"}},
 		},
@@ -139,9 +95,9 @@ func TestServersFor(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := NewServers(fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(tc.objects...).Build())
+			s := NewServers(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(tc.objects...).Build())
 
-			srv, err := s.For(context.Background(), newBucket(tc.kind))
+			srv, err := s.For(context.Background(), providertest.NewBucket(tc.kind))
 			if (err != nil) != (len(tc.want.err) > 0) {
 				t.Fatalf("%s\nFor(...): %v", tc.reason, err)
 			}
@@ -167,13 +123,13 @@ func TestServersFor(t *testing.T) {
 // another as soon as the Secret does.
 func TestServersAreUsedAgain(t *testing.T) {
 	ctx := context.Background()
-	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newClusterConfig(newSpec("minio")), newCredentials("minio")).Build()
+	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(providertest.NewClusterConfig(providertest.NewSpec("minio")), providertest.NewCredentials("minio")).Build()
 	s := NewServers(kube)
 	now := time.Now()
 	s.now = func() time.Time { return now }
 
 	get := func() *minio.Server {
-		srv, err := s.For(ctx, newBucket("ClusterProviderConfig"))
+		srv, err := s.For(ctx, providertest.NewBucket("ClusterProviderConfig"))
 		if err != nil {
 			t.Fatalf("For(...): %v", err)
 		}
@@ -186,7 +142,7 @@ func TestServersAreUsedAgain(t *testing.T) {
 		t.Error("For(...): want the same server while nothing changes")
 	}
 
-	changed := newCredentials("minio")
+	changed := providertest.NewCredentials("minio")
 	changed.Data["secretKey"] = []byte("another")
 
 	if err := kube.Update(ctx, changed); err != nil {
@@ -208,16 +164,16 @@ func TestServersAreUsedAgain(t *testing.T) {
 // being deleted can still be, any other cannot be used.
 func TestServersOutliveConfigurations(t *testing.T) {
 	ctx := context.Background()
-	kube := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newConfig(newSpec("")), newCredentials("team-a")).Build()
+	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a")).Build()
 	s := NewServers(kube)
-	b := newBucket("ProviderConfig")
+	b := providertest.NewBucket("ProviderConfig")
 
 	want, err := s.For(ctx, b)
 	if err != nil {
 		t.Fatalf("For(...): %v", err)
 	}
 
-	if err := kube.Delete(ctx, newCredentials("team-a")); err != nil {
+	if err := kube.Delete(ctx, providertest.NewCredentials("team-a")); err != nil {
 		t.Fatal(err)
 	}
 
@@ -244,10 +200,10 @@ func TestRefusedServersAreCheckedAgain(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 
-	spec := newSpec("")
+	spec := providertest.NewSpec("")
 	spec.Endpoint = srv.URL
 
-	s := NewServers(fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(newConfig(spec), newCredentials("team-a")).Build())
+	s := NewServers(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(providertest.NewConfig(spec), providertest.NewCredentials("team-a")).Build())
 	now := time.Now()
 	s.now = func() time.Time { return now }
 
@@ -258,12 +214,12 @@ func TestRefusedServersAreCheckedAgain(t *testing.T) {
 		want    bool
 	}{
 		{reason: "An old server is refused.", version: version},
-		{reason: "It is not asked by each resource.", version: versionOfNow, after: refusedFor / 2},
-		{reason: "It is asked again.", version: versionOfNow, after: refusedFor, want: true},
+		{reason: "It is not asked by each resource.", version: providertest.Version, after: refusedFor / 2},
+		{reason: "It is asked again.", version: providertest.Version, after: refusedFor, want: true},
 	} {
 		version, now = step.version, now.Add(step.after)
 
-		if _, err := s.For(t.Context(), newBucket(v1alpha1.ProviderConfigKind.Kind)); (err == nil) != step.want {
+		if _, err := s.For(t.Context(), providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)); (err == nil) != step.want {
 			t.Errorf("%s\nFor(...): want %t, got %v", step.reason, step.want, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -18,7 +18,9 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/providerconfig"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // countEvery is how often the uses of one configuration are counted at most. Each
@@ -30,13 +32,13 @@ const countEvery = time.Second
 // controller that counts its users and keeps those in use from being deleted,
 // and the one that tells whether the server can be used.
 func SetupProviderConfigs(mgr ctrl.Manager, o xpcontroller.Options, servers *Servers) error {
-	namespaced, cluster := v1alpha1.ProviderConfigKind, v1alpha1.ClusterProviderConfigKind
+	namespaced, cluster := miniov1alpha1.ProviderConfigKind, miniov1alpha1.ClusterProviderConfigKind
 
 	for _, err := range []error{
-		setupUses(mgr, o, namespaced, &v1alpha1.ProviderConfig{}),
-		setupUses(mgr, o, cluster, &v1alpha1.ClusterProviderConfig{}),
-		setupHealth(mgr, o, namespaced, servers, func() resource.ProviderConfig { return &v1alpha1.ProviderConfig{} }),
-		setupHealth(mgr, o, cluster, servers, func() resource.ProviderConfig { return &v1alpha1.ClusterProviderConfig{} }),
+		setupUses(mgr, o, namespaced, &miniov1alpha1.ProviderConfig{}),
+		setupUses(mgr, o, cluster, &miniov1alpha1.ClusterProviderConfig{}),
+		setupHealth(mgr, o, namespaced, servers, func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} }),
+		setupHealth(mgr, o, cluster, servers, func() resource.ProviderConfig { return &miniov1alpha1.ClusterProviderConfig{} }),
 	} {
 		if err != nil {
 			return err
@@ -64,7 +66,7 @@ func setupHealth(mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersi
 		WithOptions(o.ForControllerRuntime()).
 		WithEventFilter(predicate.GenerationChangedPredicate{}).
 		For(newConfig()).
-		Complete(ratelimiter.NewReconciler(name, finishing{Reconciler: h, grace: shutdownGrace}, o.GlobalRateLimiter))
+		Complete(ratelimiter.NewReconciler(name, reconciler.Drain(h), o.GlobalRateLimiter))
 
 	return errors.Wrapf(err, "cannot set up the controller that checks the servers of %s", gvk.Kind)
 }
@@ -74,17 +76,17 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 	name := providerconfig.ControllerName(gvk.GroupKind().String())
 	kinds := resource.ProviderConfigKinds{
 		Config:    gvk,
-		Usage:     v1alpha1.ProviderConfigUsageKind,
-		UsageList: v1alpha1.GroupVersion.WithKind("ProviderConfigUsageList"),
+		Usage:     miniov1alpha1.ProviderConfigUsageKind,
+		UsageList: miniov1alpha1.GroupVersion.WithKind("ProviderConfigUsageList"),
 	}
 
-	record := newChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+	record := reconciler.NewChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
 
 	// The runtime writes the configuration and its status whenever it counts.
-	quiet := newQuietClient[T](ownUses{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.forget)
-	quiet.updates = true
+	kube := reconciler.NewChangeOnlyClient[T](ownUses{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.Forget)
+	kube.Updates = true
 
-	r := providerconfig.NewReconciler(quietManager{Manager: mgr, client: quiet}, kinds,
+	r := providerconfig.NewReconciler(reconciler.WithClient(mgr, kube), kinds,
 		providerconfig.WithLogger(o.Logger.WithValues("controller", name)),
 		providerconfig.WithRecorder(record))
 
@@ -92,8 +94,8 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 		Named(name).
 		WithOptions(o.ForControllerRuntime()).
 		For(config).
-		Watches(&v1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
-		Complete(newPaced(ratelimiter.NewReconciler(name, inNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter), countEvery))
+		Watches(&miniov1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
+		Complete(reconciler.Throttle(ratelimiter.NewReconciler(name, inNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter), countEvery))
 
 	return errors.Wrapf(err, "cannot set up the controller of %s", gvk.Kind)
 }

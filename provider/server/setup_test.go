@@ -1,4 +1,4 @@
-package kind
+package server
 
 import (
 	"context"
@@ -11,18 +11,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // TestOwnUses wants the uses in a configuration's own namespace to be counted.
 func TestOwnUses(t *testing.T) {
 	s := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(s); err != nil {
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
-	use := func(namespace string) *v1alpha1.ProviderConfigUsage {
-		return &v1alpha1.ProviderConfigUsage{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "use"}}
+	use := func(namespace string) *miniov1alpha1.ProviderConfigUsage {
+		return &miniov1alpha1.ProviderConfigUsage{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "use"}}
 	}
 	c := ownUses{Client: fake.NewClientBuilder().WithScheme(s).WithObjects(use("team-a"), use("team-b")).Build()}
 
@@ -40,7 +40,7 @@ func TestOwnUses(t *testing.T) {
 			var got []string
 
 			r := inNamespace{reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-				uses := &v1alpha1.ProviderConfigUsageList{}
+				uses := &miniov1alpha1.ProviderConfigUsageList{}
 				err := c.List(ctx, uses)
 
 				for _, u := range uses.Items {

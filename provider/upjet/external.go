@@ -17,8 +17,8 @@ import (
 	"github.com/crossplane/upjet/v2/pkg/resource"
 	"github.com/crossplane/upjet/v2/pkg/terraform"
 
-	"github.com/cistern-dev/cistern/provider/kind"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // Resource is a managed resource that upjet generated.
@@ -47,7 +47,7 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 	}
 
 	// What is not ours leaves no trace in the resource.
-	owned, named := kind.Owns(mg), meta.GetExternalName(mg) != ""
+	owned, named := reconciler.Owns(mg), meta.GetExternalName(mg) != ""
 
 	seen := mg
 	if !owned {
@@ -62,7 +62,7 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 
 		return managed.ExternalObservation{}, err
 	case !owned:
-		return managed.ExternalObservation{}, kind.NotOwned(mg, e.kind.Kind, name)
+		return managed.ExternalObservation{}, reconciler.NotOwned(mg, e.kind.Kind, name)
 	}
 
 	return managed.ExternalObservation{
@@ -88,7 +88,7 @@ func (e *external) observe(ctx context.Context, mg Resource, name string) (manag
 		return managed.ExternalObservation{}, err
 	}
 
-	ctx, trouble := minio.WithTrouble(ctx)
+	ctx, trouble := minio.CaptureErrors(ctx)
 	o, err := e.client.Observe(ctx, mg)
 
 	return o, e.explain(err, trouble, "look at", name)
@@ -114,11 +114,11 @@ func (e *external) Create(ctx context.Context, mg Resource) (managed.ExternalCre
 	named := meta.GetExternalName(mg) != ""
 	meta.SetExternalName(mg, name)
 
-	ctx, trouble := minio.WithTrouble(ctx)
+	ctx, trouble := minio.CaptureErrors(ctx)
 	_, err = e.client.Create(ctx, mg)
 
 	// Credentials are no connection details. And what the server refused is not
-	// ours, see kind.Owns.
+	// ours, see reconciler.Owns.
 	if err != nil && !attempted(trouble.Err()) {
 		unname(mg, named)
 	}
@@ -131,12 +131,12 @@ func (e *external) Create(ctx context.Context, mg Resource) (managed.ExternalCre
 func attempted(err error) bool {
 	own, ok := stderrors.AsType[*ownError](err)
 
-	return err != nil && (!ok || !own.unsent) && !minio.IsRefusal(err)
+	return err != nil && (!ok || !own.unsent) && !minio.IsClientError(err)
 }
 
 // Update changes the resource.
 func (e *external) Update(ctx context.Context, mg Resource) (managed.ExternalUpdate, error) {
-	ctx, trouble := minio.WithTrouble(ctx)
+	ctx, trouble := minio.CaptureErrors(ctx)
 	_, err := e.client.Update(ctx, mg)
 
 	return managed.ExternalUpdate{}, e.explain(err, trouble, "change", meta.GetExternalName(mg))
@@ -144,7 +144,7 @@ func (e *external) Update(ctx context.Context, mg Resource) (managed.ExternalUpd
 
 // Delete removes the resource.
 func (e *external) Delete(ctx context.Context, mg Resource) (managed.ExternalDelete, error) {
-	ctx, trouble := minio.WithTrouble(ctx)
+	ctx, trouble := minio.CaptureErrors(ctx)
 	_, err := e.client.Delete(ctx, mg)
 
 	return managed.ExternalDelete{}, e.explain(err, trouble, "delete", meta.GetExternalName(mg))
@@ -155,7 +155,7 @@ func (e *external) Disconnect(context.Context) error { return nil }
 
 // explain returns what went wrong. If a call to the server or a guard did, that is
 // said in its own words, of which the Terraform provider's are but a text.
-func (e *external) explain(err error, trouble *minio.Trouble, act, name string) error {
+func (e *external) explain(err error, trouble *minio.ErrorCapture, act, name string) error {
 	if err != nil && trouble.Err() != nil {
 		err = trouble.Err()
 	}

@@ -87,7 +87,7 @@ func (g guard) readPresence(ctx context.Context, d *schema.ResourceData, meta an
 
 func (g guard) readUnlessAbsent(read operation) operation {
 	return func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
-		ctx, trouble := minio.WithTrouble(ctx)
+		ctx, trouble := minio.CaptureErrors(ctx)
 
 		diags := read(ctx, d, meta)
 
@@ -146,7 +146,7 @@ type ownError struct {
 }
 
 // failed returns a guard's error in Terraform's terms, which hold the text only.
-// Those of calls are reported as they are by the calls, see minio.Trouble.
+// Those of calls are reported as they are by the calls, see minio.ErrorCapture.
 func failed(ctx context.Context, err error) diag.Diagnostics {
 	if own, ok := stderrors.AsType[*ownError](err); ok {
 		minio.Report(ctx, own)

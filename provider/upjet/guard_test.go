@@ -19,7 +19,7 @@ func TestPanics(t *testing.T) {
 
 	for name, op := range map[string]operation{"Create": r.CreateContext, "Read": r.ReadContext, "Update": r.UpdateContext, "Delete": r.DeleteContext} {
 		t.Run(name, func(t *testing.T) {
-			ctx, trouble := minio.WithTrouble(t.Context())
+			ctx, trouble := minio.CaptureErrors(t.Context())
 
 			diags := op(ctx, nil, nil)
 			if !diags.HasError() || trouble.Err() == nil || strings.Contains(trouble.Err().Error(), "secret") {

@@ -9,8 +9,9 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	xpresource "github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/provider/kind"
+	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/server"
 )
 
 // GVK returns what Kubernetes calls the kind.
@@ -19,7 +20,7 @@ func (k *Kind) GVK() schema.GroupVersionKind {
 }
 
 // Setup adds a controller for each kind to a manager, whose scheme knows them.
-func Setup(mgr ctrl.Manager, o xpcontroller.Options, servers *kind.Servers) error {
+func Setup(mgr ctrl.Manager, o xpcontroller.Options, servers *server.Servers) error {
 	for _, k := range Kinds() {
 		object, err := mgr.GetScheme().New(k.GVK())
 		if err != nil {
@@ -31,11 +32,11 @@ func Setup(mgr ctrl.Manager, o xpcontroller.Options, servers *kind.Servers) erro
 			return errors.Wrap(err, "cannot set up a controller")
 		}
 
-		kind.Setup(mgr, o, servers, kind.Kind[Resource]{
+		controller.Setup(mgr, o, servers, controller.Kind[Resource]{
 			GVK:    k.GVK(),
 			Object: object.(Resource),             //nolint:forcetypeassert // All that is generated is.
 			List:   list.(xpresource.ManagedList), //nolint:forcetypeassert // The same.
-			Client: func(_ kind.Kube, srv *minio.Server) managed.TypedExternalClient[Resource] {
+			Client: func(_ controller.Kube, srv *minio.Server) managed.TypedExternalClient[Resource] {
 				return &external{kind: k, kube: mgr.GetClient(), server: srv}
 			},
 		})

@@ -12,13 +12,13 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // waitForBuckets returns an error while the user is the key to Bucket resources
 // that exist.
-func (e *external) waitForBuckets(ctx context.Context, u *v1alpha1.User) error {
-	if u.Spec.ForProvider.WhenBucketsRemain == v1alpha1.WhenBucketsRemainRemove {
+func (e *external) waitForBuckets(ctx context.Context, u *miniov1alpha1.User) error {
+	if u.Spec.ForProvider.WhenBucketsRemain == miniov1alpha1.WhenBucketsRemainRemove {
 		return nil
 	}
 
@@ -33,7 +33,7 @@ func (e *external) waitForBuckets(ctx context.Context, u *v1alpha1.User) error {
 
 // remainingBuckets returns the Bucket resources that u's grants are about, for
 // people, sorted.
-func (e *external) remainingBuckets(ctx context.Context, u *v1alpha1.User) ([]string, error) {
+func (e *external) remainingBuckets(ctx context.Context, u *miniov1alpha1.User) ([]string, error) {
 	granted := map[string][]string{}
 
 	for _, g := range u.Spec.ForProvider.Grants {
@@ -48,7 +48,7 @@ func (e *external) remainingBuckets(ctx context.Context, u *v1alpha1.User) ([]st
 	var remaining []string
 
 	for ns, names := range granted {
-		buckets := &v1alpha1.BucketList{}
+		buckets := &miniov1alpha1.BucketList{}
 
 		err := e.kube.List(ctx, buckets, client.InNamespace(ns))
 		if apimeta.IsNoMatchError(err) {
@@ -73,11 +73,11 @@ func (e *external) remainingBuckets(ctx context.Context, u *v1alpha1.User) ([]st
 }
 
 // sameServer says whether user and Bucket use the same provider configuration.
-func sameServer(u *v1alpha1.User, b *v1alpha1.Bucket) bool {
+func sameServer(u *miniov1alpha1.User, b *miniov1alpha1.Bucket) bool {
 	x, y := u.GetProviderConfigReference(), b.GetProviderConfigReference()
 	if x == nil || y == nil || *x != *y {
 		return false
 	}
 
-	return x.Kind == v1alpha1.ClusterProviderConfigKind.Kind || u.GetNamespace() == b.GetNamespace()
+	return x.Kind == miniov1alpha1.ClusterProviderConfigKind.Kind || u.GetNamespace() == b.GetNamespace()
 }

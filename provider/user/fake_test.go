@@ -18,8 +18,8 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -186,12 +186,12 @@ type bed struct {
 	kube   client.Client
 	proofs *proofs
 	now    time.Time
-	user   *v1alpha1.User
+	user   *miniov1alpha1.User
 }
 
-func newUser() *v1alpha1.User {
-	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "u", Namespace: "team-a", UID: uid}}
-	u.Spec.ForProvider.Grants = []v1alpha1.Grant{{BucketName: "photos", Access: v1alpha1.AccessReadWrite}}
+func newUser() *miniov1alpha1.User {
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "u", Namespace: "team-a", UID: uid}}
+	u.Spec.ForProvider.Grants = []miniov1alpha1.Grant{{BucketName: "photos", Access: miniov1alpha1.AccessReadWrite}}
 	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: "u-key"}
 	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ClusterProviderConfig", Name: "default"}
 
@@ -221,7 +221,7 @@ func newBed(t *testing.T, objects ...client.Object) *bed {
 func (b *bed) store() {
 	b.t.Helper()
 
-	ctx, stored := b.t.Context(), &v1alpha1.User{}
+	ctx, stored := b.t.Context(), &miniov1alpha1.User{}
 	if err := b.kube.Get(ctx, client.ObjectKeyFromObject(b.user), stored); err != nil {
 		b.t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func newReadyBed(t *testing.T) *bed {
 
 func (b *bed) external() *external {
 	return &external{
-		kube: kind.Kube{Reader: b.kube, Live: b.kube}, admin: b.fakeServer, locate: b.locate, proofs: b.proofs, now: func() time.Time { return b.now },
+		kube: controller.Kube{Reader: b.kube, Live: b.kube}, admin: b.fakeServer, locate: b.locate, proofs: b.proofs, now: func() time.Time { return b.now },
 		inside: "https://minio:9000", endpoint: publicEndpoint, region: "eu-1",
 	}
 }
@@ -352,7 +352,7 @@ func (b *bed) published() (accessKey, secretKey string) {
 
 	d := b.secret().Data
 
-	return string(d[v1alpha1.ConnectionKeyAccessKeyID]), string(d[v1alpha1.ConnectionKeySecretAccessKey])
+	return string(d[miniov1alpha1.ConnectionKeyAccessKeyID]), string(d[miniov1alpha1.ConnectionKeySecretAccessKey])
 }
 
 // wantWorkingKey wants the published key to be one that the server knows, and

@@ -14,7 +14,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -28,7 +28,7 @@ const (
 )
 
 // Name returns u's name on the server, which is the ID of its first access key.
-func Name(u *v1alpha1.User) string {
+func Name(u *miniov1alpha1.User) string {
 	if n := meta.GetExternalName(u); n != "" {
 		return n
 	}
@@ -38,7 +38,7 @@ func Name(u *v1alpha1.User) string {
 
 // accessKey returns the ID of u's access key of a generation. Generation 0 is the
 // user's own.
-func accessKey(u *v1alpha1.User, generation int64) string {
+func accessKey(u *miniov1alpha1.User, generation int64) string {
 	if generation == 0 {
 		return Name(u)
 	}
@@ -67,7 +67,7 @@ func newSecretKey() minio.Secret {
 
 // addUser makes the user with a new secret key, or gives it one if it exists,
 // and returns that key. It also enables the user.
-func (e *external) addUser(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
+func (e *external) addUser(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	secretKey := newSecretKey()
 	err := e.admin.AddUser(ctx, Name(u), secretKey.Reveal())
 
@@ -76,7 +76,7 @@ func (e *external) addUser(ctx context.Context, u *v1alpha1.User) (minio.Secret,
 
 // makeKey makes the access key of the current generation, or replaces its secret,
 // and returns the secret. Whatever worked under its ID no longer does.
-func (e *external) makeKey(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
+func (e *external) makeKey(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	if u.Status.AtProvider.Generation == 0 {
 		secretKey, err := e.addUser(ctx, u)
 		if err != nil {
@@ -100,7 +100,7 @@ func (e *external) makeKey(ctx context.Context, u *v1alpha1.User) (minio.Secret,
 }
 
 // retire makes keys of earlier generations useless.
-func (e *external) retire(ctx context.Context, u *v1alpha1.User, ids []string) error {
+func (e *external) retire(ctx context.Context, u *miniov1alpha1.User, ids []string) error {
 	for _, id := range ids {
 		if err := e.retireKey(ctx, u, id); err != nil {
 			return err
@@ -112,7 +112,7 @@ func (e *external) retire(ctx context.Context, u *v1alpha1.User, ids []string) e
 	return nil
 }
 
-func (e *external) retireKey(ctx context.Context, u *v1alpha1.User, id string) error {
+func (e *external) retireKey(ctx context.Context, u *miniov1alpha1.User, id string) error {
 	if id != Name(u) {
 		return e.removeKey(ctx, id)
 	}
@@ -135,7 +135,7 @@ func (e *external) removeKey(ctx context.Context, id string) error {
 // revokeTokens ends the temporary credentials that were drawn from the user's own
 // key. They outlive a change of its secret, and no policy can forbid to draw
 // them; later keys cannot draw any.
-func (e *external) revokeTokens(ctx context.Context, u *v1alpha1.User) error {
+func (e *external) revokeTokens(ctx context.Context, u *miniov1alpha1.User) error {
 	err := e.admin.RevokeTokens(ctx, madmin.RevokeTokensReq{User: Name(u), FullRevoke: true})
 
 	return errors.Wrapf(err, "cannot revoke the temporary credentials of user %q", Name(u))

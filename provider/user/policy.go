@@ -8,7 +8,7 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // policy is a policy document of the IAM policy language, as far as this
@@ -64,9 +64,9 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 const patternChars = `*?$\`
 
 // newPolicy renders grants to the one policy that allows them and nothing else.
-func newPolicy(grants []v1alpha1.Grant) (policy, error) {
+func newPolicy(grants []miniov1alpha1.Grant) (policy, error) {
 	p := policy{Version: "2012-10-17", Statement: []statement{noOwnKeys}}
-	seen := map[v1alpha1.Grant]bool{}
+	seen := map[miniov1alpha1.Grant]bool{}
 
 	for i, g := range grants {
 		if !bucketName.MatchString(g.BucketName) {
@@ -78,7 +78,7 @@ func newPolicy(grants []v1alpha1.Grant) (policy, error) {
 		}
 
 		// The server drops a statement that it has already.
-		key := v1alpha1.Grant{BucketName: g.BucketName, Prefix: g.Prefix, Access: g.Access}
+		key := miniov1alpha1.Grant{BucketName: g.BucketName, Prefix: g.Prefix, Access: g.Access}
 		if !seen[key] {
 			p.Statement = append(p.Statement, allow(g)...)
 		}
@@ -90,17 +90,17 @@ func newPolicy(grants []v1alpha1.Grant) (policy, error) {
 }
 
 // allow returns the statements of one grant.
-func allow(g v1alpha1.Grant) []statement {
+func allow(g miniov1alpha1.Grant) []statement {
 	var onObjects []string
 
 	listed := listActions
 
 	switch g.Access {
-	case v1alpha1.AccessReadOnly:
+	case miniov1alpha1.AccessReadOnly:
 		onObjects = readActions
-	case v1alpha1.AccessWriteOnly:
+	case miniov1alpha1.AccessWriteOnly:
 		listed, onObjects = nil, writeActions
-	case v1alpha1.AccessReadWrite:
+	case miniov1alpha1.AccessReadWrite:
 		onObjects = slices.Concat(readActions, writeActions, deleteActions)
 
 		if g.Prefix == "" {

@@ -12,13 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 var update = flag.Bool("update", false, "write the policies to testdata/*.json")
 
-func mustPolicy(t testing.TB, grants ...v1alpha1.Grant) policy {
+func mustPolicy(t testing.TB, grants ...miniov1alpha1.Grant) policy {
 	t.Helper()
 
 	p, err := newPolicy(grants)
@@ -29,7 +29,7 @@ func mustPolicy(t testing.TB, grants ...v1alpha1.Grant) policy {
 	return p
 }
 
-func mustDocument(t testing.TB, grants ...v1alpha1.Grant) []byte {
+func mustDocument(t testing.TB, grants ...miniov1alpha1.Grant) []byte {
 	t.Helper()
 
 	b, err := mustPolicy(t, grants...).document()
@@ -45,27 +45,27 @@ func mustDocument(t testing.TB, grants ...v1alpha1.Grant) []byte {
 //
 //	go test -tags fips ./provider/user -run TestPolicyDocument -update
 func TestPolicyDocument(t *testing.T) {
-	grant := func(bucket string, a v1alpha1.Access) v1alpha1.Grant {
-		return v1alpha1.Grant{BucketName: bucket, Access: a}
+	grant := func(bucket string, a miniov1alpha1.Access) miniov1alpha1.Grant {
+		return miniov1alpha1.Grant{BucketName: bucket, Access: a}
 	}
 
 	cases := map[string]struct {
 		reason string
-		grants []v1alpha1.Grant
+		grants []miniov1alpha1.Grant
 	}{
 		"nothing":    {reason: "Without grants nothing is allowed."},
-		"read-write": {reason: "Objects may be listed, read, written and deleted.", grants: []v1alpha1.Grant{grant("photos", v1alpha1.AccessReadWrite)}},
-		"read-only":  {reason: "Objects may be listed and read.", grants: []v1alpha1.Grant{grant("photos", v1alpha1.AccessReadOnly)}},
-		"write-only": {reason: "Objects may be written.", grants: []v1alpha1.Grant{grant("photos", v1alpha1.AccessWriteOnly)}},
-		"unknown":    {reason: "Access that this version does not know allows nothing.", grants: []v1alpha1.Grant{grant("photos", "Everything")}},
-		"prefix": {reason: "Objects may be listed, read, written and deleted below a prefix.", grants: []v1alpha1.Grant{
-			{BucketName: "photos", Prefix: "2026/", Access: v1alpha1.AccessReadWrite},
+		"read-write": {reason: "Objects may be listed, read, written and deleted.", grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessReadWrite)}},
+		"read-only":  {reason: "Objects may be listed and read.", grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessReadOnly)}},
+		"write-only": {reason: "Objects may be written.", grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessWriteOnly)}},
+		"unknown":    {reason: "Access that this version does not know allows nothing.", grants: []miniov1alpha1.Grant{grant("photos", "Everything")}},
+		"prefix": {reason: "Objects may be listed, read, written and deleted below a prefix.", grants: []miniov1alpha1.Grant{
+			{BucketName: "photos", Prefix: "2026/", Access: miniov1alpha1.AccessReadWrite},
 		}},
-		"prefix-write-only": {reason: "Objects may be written below a prefix.", grants: []v1alpha1.Grant{
-			{BucketName: "photos", Prefix: "in/", Access: v1alpha1.AccessWriteOnly},
+		"prefix-write-only": {reason: "Objects may be written below a prefix.", grants: []miniov1alpha1.Grant{
+			{BucketName: "photos", Prefix: "in/", Access: miniov1alpha1.AccessWriteOnly},
 		}},
-		"several": {reason: "Each grant counts once.", grants: []v1alpha1.Grant{
-			grant("photos", v1alpha1.AccessReadOnly), grant("videos", v1alpha1.AccessWriteOnly), grant("photos", v1alpha1.AccessReadOnly),
+		"several": {reason: "Each grant counts once.", grants: []miniov1alpha1.Grant{
+			grant("photos", miniov1alpha1.AccessReadOnly), grant("videos", miniov1alpha1.AccessWriteOnly), grant("photos", miniov1alpha1.AccessReadOnly),
 		}},
 	}
 
@@ -97,7 +97,7 @@ func TestPolicyDocument(t *testing.T) {
 
 func TestPolicyRefusesNames(t *testing.T) {
 	for _, name := range []string{"", "*", "photos*", "pho?os", "${aws:username}", "../photos", "photos/x", `x","y`, "Photos"} {
-		if _, err := newPolicy([]v1alpha1.Grant{{BucketName: name, Access: v1alpha1.AccessReadOnly}}); err == nil {
+		if _, err := newPolicy([]miniov1alpha1.Grant{{BucketName: name, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
 			t.Errorf("newPolicy(%q): want an error", name)
 		}
 	}
@@ -105,15 +105,15 @@ func TestPolicyRefusesNames(t *testing.T) {
 
 func TestPolicyRefusesPrefixes(t *testing.T) {
 	for _, prefix := range []string{"*", "a/*", "a?", "${aws:username}/", `a\b`} {
-		if _, err := newPolicy([]v1alpha1.Grant{{BucketName: "photos", Prefix: prefix, Access: v1alpha1.AccessReadOnly}}); err == nil {
+		if _, err := newPolicy([]miniov1alpha1.Grant{{BucketName: "photos", Prefix: prefix, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
 			t.Errorf("newPolicy(%q): want an error", prefix)
 		}
 	}
 }
 
 func TestPolicyMeans(t *testing.T) {
-	p := mustPolicy(t, v1alpha1.Grant{BucketName: "photos", Access: v1alpha1.AccessWriteOnly})
-	own := mustDocument(t, v1alpha1.Grant{BucketName: "photos", Access: v1alpha1.AccessWriteOnly})
+	p := mustPolicy(t, miniov1alpha1.Grant{BucketName: "photos", Access: miniov1alpha1.AccessWriteOnly})
+	own := mustDocument(t, miniov1alpha1.Grant{BucketName: "photos", Access: miniov1alpha1.AccessWriteOnly})
 
 	cases := map[string]struct {
 		reason   string
@@ -173,7 +173,7 @@ func FuzzPolicy(f *testing.F) {
 	f.Add("\xff", "\xff", "")
 
 	f.Fuzz(func(t *testing.T, bucket, prefix, access string) {
-		p, err := newPolicy([]v1alpha1.Grant{{BucketName: bucket, Prefix: prefix, Access: v1alpha1.Access(access)}})
+		p, err := newPolicy([]miniov1alpha1.Grant{{BucketName: bucket, Prefix: prefix, Access: miniov1alpha1.Access(access)}})
 		if err != nil {
 			return
 		}

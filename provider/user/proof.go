@@ -14,13 +14,13 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 // prove has the server show that a key does what it should and nothing else, as
 // the user's own clients would see it. It costs two plain calls.
-func (e *external) prove(ctx context.Context, u *v1alpha1.User, secretKey minio.Secret) error {
+func (e *external) prove(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
 	err := e.proveAllowed(ctx, u, secretKey)
 	if err == nil {
 		err = e.proveForbidden(ctx, u, secretKey)
@@ -28,7 +28,7 @@ func (e *external) prove(ctx context.Context, u *v1alpha1.User, secretKey minio.
 
 	if err != nil {
 		c := xpv1.Unavailable().WithMessage("the published key is not proven")
-		c.Reason = v1alpha1.ReasonUnproven
+		c.Reason = miniov1alpha1.ReasonUnproven
 		u.SetConditions(c)
 
 		return err
@@ -42,7 +42,7 @@ func (e *external) prove(ctx context.Context, u *v1alpha1.User, secretKey minio.
 // proveAllowed asks for the location of the first bucket that is granted, which
 // every kind of access allows. Whether that bucket exists yet does not matter.
 // Where none is granted it is enough that the server knows the key.
-func (e *external) proveAllowed(ctx context.Context, u *v1alpha1.User, secretKey minio.Secret) error {
+func (e *external) proveAllowed(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
 	grants := u.Spec.ForProvider.Grants
 	bucket := notGranted(u)
 
@@ -61,7 +61,7 @@ func (e *external) proveAllowed(ctx context.Context, u *v1alpha1.User, secretKey
 // proveForbidden asks for a bucket that no grant is about. What policies beside
 // the grants allow is for whoever wrote them to say: where there are some, the
 // server may also answer.
-func (e *external) proveForbidden(ctx context.Context, u *v1alpha1.User, secretKey minio.Secret) error {
+func (e *external) proveForbidden(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
 	err := e.ask(ctx, u, e.endpoint, secretKey, notGranted(u))
 
 	switch {
@@ -79,7 +79,7 @@ func (e *external) proveForbidden(ctx context.Context, u *v1alpha1.User, secretK
 // keyIsDead says whether a key that is not known where it should work does not
 // work at all, or whether the endpoint leads elsewhere: then a new key would fare
 // no better, and the error says so.
-func (e *external) keyIsDead(ctx context.Context, u *v1alpha1.User, secretKey minio.Secret, refusal error) (bool, error) {
+func (e *external) keyIsDead(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret, refusal error) (bool, error) {
 	if e.inside == e.endpoint || minio.IsBadKey(e.ask(ctx, u, e.inside, secretKey, notGranted(u))) {
 		return true, nil
 	}
@@ -87,13 +87,15 @@ func (e *external) keyIsDead(ctx context.Context, u *v1alpha1.User, secretKey mi
 	return false, errors.Wrapf(refusal, "endpoint %s does not lead to the server at %s: correct publicEndpoint of the provider configuration", e.endpoint, e.inside)
 }
 
-func (e *external) ask(ctx context.Context, u *v1alpha1.User, endpoint string, secretKey minio.Secret, bucket string) error {
+func (e *external) ask(ctx context.Context, u *miniov1alpha1.User, endpoint string, secretKey minio.Secret, bucket string) error {
 	return e.locate(ctx, endpoint, accessKey(u, u.Status.AtProvider.Generation), secretKey, bucket)
 }
 
 // notGranted returns the name of a bucket that u was not granted, and that nobody
 // would give a bucket.
-func notGranted(u *v1alpha1.User) string { return "not-granted-to-" + strings.ToLower(policyName(u)) }
+func notGranted(u *miniov1alpha1.User) string {
+	return "not-granted-to-" + strings.ToLower(policyName(u))
+}
 
 // proofs remembers what was proven, in memory only: after a restart each key is
 // proven once more. It is safe for concurrent use.
@@ -123,7 +125,7 @@ type look struct{ policy, key bool }
 
 // turn returns what to look at this time. While nothing changes policy and key
 // take turns, so that a poll costs two calls.
-func (p *proofs) turn(u *v1alpha1.User) look {
+func (p *proofs) turn(u *miniov1alpha1.User) look {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -142,7 +144,7 @@ func (p *proofs) turn(u *v1alpha1.User) look {
 }
 
 // lacking says that nothing is proven of these details.
-func (p *proofs) lacking(u *v1alpha1.User, hash string) bool {
+func (p *proofs) lacking(u *miniov1alpha1.User, hash string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -153,7 +155,7 @@ func (p *proofs) lacking(u *v1alpha1.User, hash string) bool {
 }
 
 // add remembers that details were proven.
-func (p *proofs) add(u *v1alpha1.User, hash string) {
+func (p *proofs) add(u *miniov1alpha1.User, hash string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -167,7 +169,7 @@ func (p *proofs) add(u *v1alpha1.User, hash string) {
 
 // samePolicy says whether the policy of a user means what it should. It compares what
 // it has not compared before: to parse two documents costs as much as a call.
-func (p *proofs) samePolicy(u *v1alpha1.User, want, got []byte) bool {
+func (p *proofs) samePolicy(u *miniov1alpha1.User, want, got []byte) bool {
 	sum := sha256.Sum256(slices.Concat(want, []byte{0}, got))
 
 	p.mu.Lock()
@@ -190,7 +192,7 @@ func (p *proofs) samePolicy(u *v1alpha1.User, want, got []byte) bool {
 }
 
 // forget forgets a user that is gone.
-func (p *proofs) forget(u *v1alpha1.User) {
+func (p *proofs) forget(u *miniov1alpha1.User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 

@@ -3,7 +3,7 @@ package user
 import (
 	"testing"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // TestSamePolicy compares documents one after the other.
@@ -14,7 +14,7 @@ func TestSamePolicy(t *testing.T) {
 		write  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::photos/*"]}]}`
 	)
 
-	u := &v1alpha1.User{}
+	u := &miniov1alpha1.User{}
 	u.UID = "1"
 
 	p := newProofs()

@@ -16,7 +16,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -25,11 +25,11 @@ const maxGenerations = 1 << 12
 
 // publishes says whether the user's key is published. If it is not, nobody knows
 // it.
-func publishes(u *v1alpha1.User) bool { return u.GetWriteConnectionSecretToReference() != nil }
+func publishes(u *miniov1alpha1.User) bool { return u.GetWriteConnectionSecretToReference() != nil }
 
 // published returns the secret key that is published for the user's current
 // access key, or nothing if there is none.
-func (e *external) published(ctx context.Context, u *v1alpha1.User) (minio.Secret, error) {
+func (e *external) published(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	if !publishes(u) {
 		return "", nil
 	}
@@ -41,20 +41,20 @@ func (e *external) published(ctx context.Context, u *v1alpha1.User) (minio.Secre
 
 	e.found.published = s.Data
 
-	id := string(s.Data[v1alpha1.ConnectionKeyAccessKeyID])
+	id := string(s.Data[miniov1alpha1.ConnectionKeyAccessKeyID])
 	e.recallGeneration(u, id)
 
 	if id != accessKey(u, u.Status.AtProvider.Generation) {
 		return "", nil
 	}
 
-	return minio.Secret(s.Data[v1alpha1.ConnectionKeySecretAccessKey]), nil
+	return minio.Secret(s.Data[miniov1alpha1.ConnectionKeySecretAccessKey]), nil
 }
 
 // recallGeneration finds out the generation of a user whose status was lost, as
 // it is when it is restored from a backup, from the key that is published. The
 // key before may still be there and gets its overlap once more.
-func (e *external) recallGeneration(u *v1alpha1.User, id string) {
+func (e *external) recallGeneration(u *miniov1alpha1.User, id string) {
 	s := &u.Status.AtProvider
 	if s.AccessKeyID != "" || s.Generation > 0 || id == "" || id == accessKey(u, 0) {
 		return
@@ -71,7 +71,7 @@ func (e *external) recallGeneration(u *v1alpha1.User, id string) {
 }
 
 // recordKey records which key is published, and when the next one is due.
-func (e *external) recordKey(u *v1alpha1.User, published managed.ConnectionDetails) {
+func (e *external) recordKey(u *miniov1alpha1.User, published managed.ConnectionDetails) {
 	s, r := &u.Status.AtProvider, u.Spec.ForProvider.Rotation
 
 	if s.AccessKeyID == "" && s.RotationTrigger == "" && r != nil {
@@ -91,8 +91,8 @@ func (e *external) recordKey(u *v1alpha1.User, published managed.ConnectionDetai
 	s.NextRotationAt = scheduled(u)
 }
 
-func (e *external) details(u *v1alpha1.User, secretKey minio.Secret) managed.ConnectionDetails {
-	c := v1alpha1.Connection{
+func (e *external) details(u *miniov1alpha1.User, secretKey minio.Secret) managed.ConnectionDetails {
+	c := miniov1alpha1.Connection{
 		Endpoint:        e.endpoint,
 		Region:          e.region,
 		AccessKeyID:     accessKey(u, u.Status.AtProvider.Generation),

@@ -6,7 +6,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // defaultOverlap is the CRD's, for resources that were stored before.
@@ -23,7 +23,7 @@ const defaultOverlap = 24 * time.Hour
 //  3. The time of the key before is over: it is removed.
 
 // due says whether the next key is due.
-func due(u *v1alpha1.User, now time.Time) bool {
+func due(u *miniov1alpha1.User, now time.Time) bool {
 	r, s := u.Spec.ForProvider.Rotation, u.Status.AtProvider
 	if r == nil || s.AccessKeyID == "" || !publishes(u) {
 		return false
@@ -39,7 +39,7 @@ func due(u *v1alpha1.User, now time.Time) bool {
 }
 
 // scheduled returns when the interval asks for the next key; nil for never.
-func scheduled(u *v1alpha1.User) *metav1.Time {
+func scheduled(u *miniov1alpha1.User) *metav1.Time {
 	r, s := u.Spec.ForProvider.Rotation, u.Status.AtProvider
 	if r == nil || r.Interval == nil || s.RotatedAt == nil {
 		return nil
@@ -50,7 +50,7 @@ func scheduled(u *v1alpha1.User) *metav1.Time {
 
 // rotate begins the next generation, and lets the current key work until the
 // overlap ends.
-func rotate(u *v1alpha1.User, now time.Time) {
+func rotate(u *miniov1alpha1.User, now time.Time) {
 	s, overlap := &u.Status.AtProvider, defaultOverlap
 
 	if r := u.Spec.ForProvider.Rotation; r != nil {
@@ -61,7 +61,7 @@ func rotate(u *v1alpha1.User, now time.Time) {
 		}
 	}
 
-	s.RetiringKeys = append(s.RetiringKeys, v1alpha1.RetiringKey{
+	s.RetiringKeys = append(s.RetiringKeys, miniov1alpha1.RetiringKey{
 		AccessKeyID: accessKey(u, s.Generation),
 		Until:       metav1.NewTime(now.Add(overlap)),
 	})
@@ -72,7 +72,7 @@ func rotate(u *v1alpha1.User, now time.Time) {
 
 // expired returns the keys whose time is over. None is while the key after it is
 // not published.
-func expired(u *v1alpha1.User, now time.Time) []string {
+func expired(u *miniov1alpha1.User, now time.Time) []string {
 	s := u.Status.AtProvider
 	if s.AccessKeyID != accessKey(u, s.Generation) {
 		return nil
@@ -90,15 +90,15 @@ func expired(u *v1alpha1.User, now time.Time) []string {
 }
 
 // forgetKeys takes keys that are no longer there out of the status.
-func forgetKeys(u *v1alpha1.User, ids []string) {
+func forgetKeys(u *miniov1alpha1.User, ids []string) {
 	s := &u.Status.AtProvider
-	s.RetiringKeys = slices.DeleteFunc(s.RetiringKeys, func(k v1alpha1.RetiringKey) bool {
+	s.RetiringKeys = slices.DeleteFunc(s.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool {
 		return slices.Contains(ids, k.AccessKeyID)
 	})
 }
 
 // next returns when something is due: a key to make, to replace or to remove.
-func next(u *v1alpha1.User) time.Time {
+func next(u *miniov1alpha1.User) time.Time {
 	s := u.Status.AtProvider
 	if !enabled(u) || s.AccessKeyID == "" {
 		return time.Time{}

@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-func rotating(interval, overlap time.Duration) *v1alpha1.Rotation {
-	return &v1alpha1.Rotation{Interval: &metav1.Duration{Duration: interval}, Overlap: &metav1.Duration{Duration: overlap}}
+func rotating(interval, overlap time.Duration) *miniov1alpha1.Rotation {
+	return &miniov1alpha1.Rotation{Interval: &metav1.Duration{Duration: interval}, Overlap: &metav1.Duration{Duration: overlap}}
 }
 
 // wantKeys wants just these keys to work on the server.
@@ -88,7 +88,7 @@ func TestRotation(t *testing.T) {
 // reason.
 func TestRotationNow(t *testing.T) {
 	b := newBed(t)
-	b.user.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "made with this"}
+	b.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "made with this"}
 	b.settle()
 
 	if g := b.user.Status.AtProvider.Generation; g != 0 {
@@ -176,7 +176,7 @@ func TestRotationSurvivesLostStatus(t *testing.T) {
 	b.settle()
 
 	before, _ := b.published()
-	b.user.Status = v1alpha1.UserStatus{}
+	b.user.Status = miniov1alpha1.UserStatus{}
 	b.calls = nil
 	b.settle()
 
@@ -193,7 +193,7 @@ func TestRotationSurvivesLostStatus(t *testing.T) {
 // call than its own look, whichever turn it is, and a key that is gone to be
 // found.
 func TestPolicyAndKeyTakeTurns(t *testing.T) {
-	for name, rotation := range map[string]*v1alpha1.Rotation{"Own": nil, "Later": {Trigger: "now"}} {
+	for name, rotation := range map[string]*miniov1alpha1.Rotation{"Own": nil, "Later": {Trigger: "now"}} {
 		t.Run(name, func(t *testing.T) {
 			b := newReadyBed(t)
 			b.user.Spec.ForProvider.Rotation = rotation

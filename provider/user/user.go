@@ -20,23 +20,24 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/provider/kind"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
 	canned "github.com/cistern-dev/cistern/provider/policy"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // Kind of User.
-func Kind() kind.Kind[*v1alpha1.User] {
+func Kind() controller.Kind[*miniov1alpha1.User] {
 	proofs := newProofs()
 
-	return kind.Kind[*v1alpha1.User]{
-		GVK:    v1alpha1.UserKind,
-		Object: &v1alpha1.User{},
-		List:   &v1alpha1.UserList{},
+	return controller.Kind[*miniov1alpha1.User]{
+		GVK:    miniov1alpha1.UserKind,
+		Object: &miniov1alpha1.User{},
+		List:   &miniov1alpha1.UserList{},
 
 		PublishesSecret: true,
-		Client: func(kube kind.Kube, srv *minio.Server) managed.TypedExternalClient[*v1alpha1.User] {
+		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.User] {
 			return &external{
 				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,
 				own: srv.AccessKey, inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
@@ -44,7 +45,7 @@ func Kind() kind.Kind[*v1alpha1.User] {
 		},
 		Next: next,
 		// Policy and key take turns.
-		PollWithin: 1.0 / 2,
+		PollInterval: func(drift time.Duration) time.Duration { return drift / 2 },
 	}
 }
 
@@ -78,7 +79,7 @@ type policyAdmin interface {
 
 // external drives one server's users.
 type external struct {
-	kube   kind.Kube
+	kube   controller.Kube
 	admin  admin
 	locate func(ctx context.Context, endpoint, accessKey string, secretKey minio.Secret, bucket string) error
 	proofs *proofs
@@ -127,7 +128,7 @@ func (f findings) inOrder() bool {
 
 // Observe costs two plain calls while nothing changes: one for the user, and one
 // that is for its policy and for its key in turns.
-func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.ExternalObservation, error) {
+func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalObservation, error) {
 	name := Name(u)
 
 	if name == e.own {
@@ -169,7 +170,7 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 	o := managed.ExternalObservation{
 		ResourceExists:          true,
 		ResourceUpToDate:        e.found.inOrder(),
-		ResourceLateInitialized: kind.RecordName(u, name),
+		ResourceLateInitialized: reconciler.RecordName(u, name),
 	}
 
 	details := e.working(u)
@@ -191,7 +192,7 @@ func (e *external) Observe(ctx context.Context, u *v1alpha1.User) (managed.Exter
 
 // working returns the connection details of a published key that works; nothing if
 // none does.
-func (e *external) working(u *v1alpha1.User) managed.ConnectionDetails {
+func (e *external) working(u *miniov1alpha1.User) managed.ConnectionDetails {
 	if e.found.secretKey == "" || e.found.key {
 		return nil
 	}
@@ -202,7 +203,7 @@ func (e *external) working(u *v1alpha1.User) managed.ConnectionDetails {
 // notAdoptable is the observation's error for the user that the provider itself is:
 // another key and other policies would lock it out. It is nil if u is being
 // deleted, to whom it is as if it did not exist.
-func notAdoptable(u *v1alpha1.User) error {
+func notAdoptable(u *miniov1alpha1.User) error {
 	if meta.WasDeleted(u) {
 		return nil
 	}
@@ -212,7 +213,7 @@ func notAdoptable(u *v1alpha1.User) error {
 }
 
 // examine finds out what is amiss with a user that exists.
-func (e *external) examine(ctx context.Context, u *v1alpha1.User) error {
+func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) error {
 	f := &e.found
 	f.status = enabled(u) != (f.info.Status == madmin.AccountEnabled)
 
@@ -263,14 +264,14 @@ func (e *external) examine(ctx context.Context, u *v1alpha1.User) error {
 // isCurrent returns a conflict if u is not the latest that Kubernetes knows. A
 // key that seems lost may only be later than a cache: replacing it would end one
 // that works.
-func (e *external) isCurrent(ctx context.Context, u *v1alpha1.User) error {
-	live := &v1alpha1.User{}
+func (e *external) isCurrent(ctx context.Context, u *miniov1alpha1.User) error {
+	live := &miniov1alpha1.User{}
 	if err := e.kube.Live.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
 		return errors.Wrapf(err, "cannot read User %q", u.GetName())
 	}
 
 	if live.GetResourceVersion() != u.GetResourceVersion() {
-		return kerrors.NewConflict(schema.GroupResource{Group: v1alpha1.Group, Resource: "users"}, u.GetName(), errors.New("it has changed since"))
+		return kerrors.NewConflict(schema.GroupResource{Group: miniov1alpha1.Group, Resource: "users"}, u.GetName(), errors.New("it has changed since"))
 	}
 
 	return nil
@@ -279,7 +280,7 @@ func (e *external) isCurrent(ctx context.Context, u *v1alpha1.User) error {
 // Create writes the policy, makes the user, which may do nothing yet, and gives
 // it the policy. Each step may be repeated, so it does not matter where an
 // earlier try ended.
-func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.ExternalCreation, error) {
+func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
 	if err := e.writePolicy(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err
 	}
@@ -311,10 +312,10 @@ func (e *external) Create(ctx context.Context, u *v1alpha1.User) (managed.Extern
 
 // Update mends what Observe found amiss, and nothing else. The next look may be
 // a poll away, so Update says itself that the user is in order again.
-func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.ExternalUpdate, error) {
+func (e *external) Update(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalUpdate, error) {
 	f := &e.found
 	if !f.exists {
-		return managed.ExternalUpdate{}, kind.NotCreatable("user", Name(u))
+		return managed.ExternalUpdate{}, reconciler.NotCreatable("user", Name(u))
 	}
 
 	if f.document {
@@ -350,7 +351,7 @@ func (e *external) Update(ctx context.Context, u *v1alpha1.User) (managed.Extern
 // mend puts a user that should be enabled in order. The user is enabled before it
 // gets its policies: the server denies that a disabled one exists. A key is
 // proven before it is handed out.
-func (e *external) mend(ctx context.Context, u *v1alpha1.User) error {
+func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) error {
 	f := &e.found
 
 	if f.status {
@@ -386,7 +387,7 @@ func (e *external) mend(ctx context.Context, u *v1alpha1.User) error {
 }
 
 // disable keeps a user out.
-func (e *external) disable(ctx context.Context, u *v1alpha1.User) error {
+func (e *external) disable(ctx context.Context, u *miniov1alpha1.User) error {
 	if e.found.status {
 		if err := e.setStatus(ctx, u, madmin.AccountDisabled); err != nil {
 			return err
@@ -400,7 +401,7 @@ func (e *external) disable(ctx context.Context, u *v1alpha1.User) error {
 
 // Delete removes the user with all its keys, and then its policy, which the
 // server keeps as long as somebody holds it.
-func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.ExternalDelete, error) {
+func (e *external) Delete(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalDelete, error) {
 	u.SetConditions(xpv1.Deleting())
 
 	if err := e.waitForBuckets(ctx, u); err != nil {
@@ -417,7 +418,7 @@ func (e *external) Delete(ctx context.Context, u *v1alpha1.User) (managed.Extern
 
 	err := e.admin.RemoveCannedPolicy(ctx, name)
 	if minio.IsPolicyInUse(err) {
-		return managed.ExternalDelete{}, errors.Errorf("policy %q, which is this user's own, is held by %s: take it from them, and it goes too", name, canned.Holders(ctx, e.kube, e.admin, name))
+		return managed.ExternalDelete{}, errors.Errorf("policy %q, which is this user's own, is held by %s: take it from them, and it goes too", name, canned.AttachedTo(ctx, e.kube, e.admin, name))
 	}
 
 	return managed.ExternalDelete{}, errors.Wrapf(resource.Ignore(minio.IsNotFound, err), "cannot remove policy %q", name)
@@ -428,10 +429,10 @@ func (e *external) Disconnect(context.Context) error { return nil }
 
 // setAvailable says that the user is there and in order, and which details of
 // it are published.
-func (e *external) setAvailable(u *v1alpha1.User, published managed.ConnectionDetails) {
+func (e *external) setAvailable(u *miniov1alpha1.User, published managed.ConnectionDetails) {
 	if !enabled(u) {
 		c := xpv1.Unavailable().WithMessage("the user is disabled, as spec.forProvider.enabled asks")
-		c.Reason = v1alpha1.ReasonDisabled
+		c.Reason = miniov1alpha1.ReasonDisabled
 		u.SetConditions(c)
 
 		return
@@ -442,18 +443,18 @@ func (e *external) setAvailable(u *v1alpha1.User, published managed.ConnectionDe
 }
 
 // enabled says whether the user should be let in.
-func enabled(u *v1alpha1.User) bool {
+func enabled(u *miniov1alpha1.User) bool {
 	return u.Spec.ForProvider.Enabled == nil || *u.Spec.ForProvider.Enabled
 }
 
-func (e *external) setStatus(ctx context.Context, u *v1alpha1.User, status madmin.AccountStatus) error {
+func (e *external) setStatus(ctx context.Context, u *miniov1alpha1.User, status madmin.AccountStatus) error {
 	err := e.admin.SetUserStatus(ctx, Name(u), status)
 
 	return errors.Wrapf(err, "cannot set user %q %s", Name(u), status)
 }
 
 // attachments returns the names of the policies that the user should hold.
-func attachments(u *v1alpha1.User) []string {
+func attachments(u *miniov1alpha1.User) []string {
 	names := []string{policyName(u)}
 	for _, p := range u.Spec.ForProvider.Policies {
 		if !slices.Contains(names, p.PolicyName) {
@@ -471,7 +472,7 @@ func sameNames(names []string, list string) bool {
 }
 
 // attach gives the user its policies, and takes every other.
-func (e *external) attach(ctx context.Context, u *v1alpha1.User) error {
+func (e *external) attach(ctx context.Context, u *miniov1alpha1.User) error {
 	names := strings.Join(attachments(u), ",")
 
 	err := e.admin.SetPolicy(ctx, names, Name(u), false)
@@ -492,7 +493,7 @@ func (e *external) attach(ctx context.Context, u *v1alpha1.User) error {
 
 // missing returns the names of the policies beside the user's own that it should
 // hold and that do not exist.
-func (e *external) missing(ctx context.Context, u *v1alpha1.User) ([]string, error) {
+func (e *external) missing(ctx context.Context, u *miniov1alpha1.User) ([]string, error) {
 	var names []string
 
 	for _, name := range attachments(u)[1:] {
@@ -512,10 +513,10 @@ func (e *external) missing(ctx context.Context, u *v1alpha1.User) ([]string, err
 // policyName returns the name of u's own policy. It follows from the UID even
 // where the user's own name was set by hand: a policy of such a name may be
 // somebody else's.
-func policyName(u *v1alpha1.User) string { return accessKeyFor(u.GetUID(), 0) }
+func policyName(u *miniov1alpha1.User) string { return accessKeyFor(u.GetUID(), 0) }
 
 // writePolicy writes the user's own policy.
-func (e *external) writePolicy(ctx context.Context, u *v1alpha1.User) error {
+func (e *external) writePolicy(ctx context.Context, u *miniov1alpha1.User) error {
 	p, err := newPolicy(u.Spec.ForProvider.Grants)
 	if err != nil {
 		return err
@@ -531,7 +532,7 @@ func (e *external) writePolicy(ctx context.Context, u *v1alpha1.User) error {
 
 // documentDiffers says whether the user's own policy is missing or says something
 // else than the grants say.
-func (e *external) documentDiffers(ctx context.Context, u *v1alpha1.User) (bool, error) {
+func (e *external) documentDiffers(ctx context.Context, u *miniov1alpha1.User) (bool, error) {
 	p, err := newPolicy(u.Spec.ForProvider.Grants)
 	if err != nil {
 		return false, err

@@ -17,7 +17,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 
-	"github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
@@ -25,7 +25,7 @@ func newScheme(t *testing.T) *runtime.Scheme {
 	t.Helper()
 
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, miniov1alpha1.AddToScheme} {
 		if err := add(s); err != nil {
 			t.Fatal(err)
 		}
@@ -77,14 +77,14 @@ func TestHeals(t *testing.T) {
 		"SecretOfAnotherKey": {
 			reason: "A Secret that holds another access key does not help.",
 			damage: func(b *bed) {
-				b.publish(v1alpha1.Connection{AccessKeyID: "SOMEBODY", SecretAccessKey: kept}.Details())
+				b.publish(miniov1alpha1.Connection{AccessKeyID: "SOMEBODY", SecretAccessKey: kept}.Details())
 			},
 			calls: []string{"AddUser", "RevokeTokens"},
 		},
 		"SecretEdited": {
 			reason: "A key that does not work is replaced.",
 			damage: func(b *bed) {
-				b.publish(v1alpha1.Connection{AccessKeyID: key, SecretAccessKey: kept}.Details())
+				b.publish(miniov1alpha1.Connection{AccessKeyID: key, SecretAccessKey: kept}.Details())
 			},
 			calls: []string{"AddUser", "RevokeTokens"},
 		},
@@ -165,8 +165,8 @@ func TestEndpointElsewhere(t *testing.T) {
 		t.Errorf("reconcile: want no change, got %v", b.calls)
 	}
 
-	if c := b.user.GetCondition(xpv1.TypeReady); c.Reason != v1alpha1.ReasonUnproven {
-		t.Errorf("want reason %s, got %s", v1alpha1.ReasonUnproven, c.Reason)
+	if c := b.user.GetCondition(xpv1.TypeReady); c.Reason != miniov1alpha1.ReasonUnproven {
+		t.Errorf("want reason %s, got %s", miniov1alpha1.ReasonUnproven, c.Reason)
 	}
 }
 
@@ -176,7 +176,7 @@ func TestStaleCache(t *testing.T) {
 	b := newReadyBed(t)
 	stale := b.user.DeepCopy()
 
-	b.user.Spec.ForProvider.Rotation = &v1alpha1.Rotation{Trigger: "now"}
+	b.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"}
 	b.settle()
 	b.calls = nil
 
@@ -201,7 +201,7 @@ func TestProofTellsTooMuch(t *testing.T) {
 func TestPolicies(t *testing.T) {
 	b := newReadyBed(t)
 
-	b.user.Spec.ForProvider.Policies = []v1alpha1.PolicyAttachment{{PolicyName: "readonly"}, {PolicyName: "diagnostics"}, {PolicyName: "readonly"}}
+	b.user.Spec.ForProvider.Policies = []miniov1alpha1.PolicyAttachment{{PolicyName: "readonly"}, {PolicyName: "diagnostics"}, {PolicyName: "readonly"}}
 	b.settle()
 
 	if want := key + ",readonly,diagnostics"; b.fakeServer.user.PolicyName != want {
@@ -232,7 +232,7 @@ func TestDisabled(t *testing.T) {
 	b.user.Spec.ForProvider.Enabled = new(false)
 	b.settle()
 
-	if c := b.user.GetCondition(xpv1.TypeReady); b.fakeServer.user.Status != madmin.AccountDisabled || c.Reason != v1alpha1.ReasonDisabled {
+	if c := b.user.GetCondition(xpv1.TypeReady); b.fakeServer.user.Status != madmin.AccountDisabled || c.Reason != miniov1alpha1.ReasonDisabled {
 		t.Errorf("want a disabled user that says so, got %s, %s", b.fakeServer.user.Status, c.Reason)
 	}
 
@@ -280,9 +280,9 @@ func TestPublishesWhatDiffers(t *testing.T) {
 		want   bool
 	}{
 		"Same":   {reason: "There is nothing to write.", change: func(map[string][]byte) {}},
-		"Less":   {reason: "What was taken away is put back.", change: func(d map[string][]byte) { delete(d, v1alpha1.ConnectionKeyRegion) }, want: true},
+		"Less":   {reason: "What was taken away is put back.", change: func(d map[string][]byte) { delete(d, miniov1alpha1.ConnectionKeyRegion) }, want: true},
 		"More":   {reason: "What was added is taken away.", change: func(d map[string][]byte) { d["note"] = []byte("mine") }, want: true},
-		"Edited": {reason: "What was edited is put back.", change: func(d map[string][]byte) { d[v1alpha1.ConnectionKeyRegion] = []byte("elsewhere") }, want: true},
+		"Edited": {reason: "What was edited is put back.", change: func(d map[string][]byte) { d[miniov1alpha1.ConnectionKeyRegion] = []byte("elsewhere") }, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newReadyBed(t)
@@ -376,7 +376,7 @@ func TestDeleteHealsAfterCrash(t *testing.T) {
 func TestMissingPolicies(t *testing.T) {
 	b := newReadyBed(t)
 	for _, name := range []string{"readonly", noSuch + "a", noSuch + "b"} {
-		b.user.Spec.ForProvider.Policies = append(b.user.Spec.ForProvider.Policies, v1alpha1.PolicyAttachment{PolicyName: name})
+		b.user.Spec.ForProvider.Policies = append(b.user.Spec.ForProvider.Policies, miniov1alpha1.PolicyAttachment{PolicyName: name})
 	}
 
 	const want = "the policies no-such-a, no-such-b, which do not exist: make them, or take them out of spec.forProvider.policies"
@@ -419,8 +419,8 @@ func TestOwnAdministrator(t *testing.T) {
 // TestDeleteWaitsForBuckets keeps a user as long as a Bucket is there that it is
 // the key to.
 func TestDeleteWaitsForBuckets(t *testing.T) {
-	bucket := func(namespace, name, config string) *v1alpha1.Bucket {
-		b := &v1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	bucket := func(namespace, name, config string) *miniov1alpha1.Bucket {
+		b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 		b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: "ClusterProviderConfig", Name: config}
 		meta.SetExternalName(b, "photos")
 
@@ -429,14 +429,14 @@ func TestDeleteWaitsForBuckets(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		bucket *v1alpha1.Bucket
-		remain v1alpha1.WhenBucketsRemain
+		bucket *miniov1alpha1.Bucket
+		remain miniov1alpha1.WhenBucketsRemain
 		waits  bool
 	}{
 		"Granted":        {reason: "The key to data that exists stays.", bucket: bucket("team-a", "photos", "default"), waits: true},
 		"OtherServer":    {reason: "A bucket of the same name on another server is another bucket.", bucket: bucket("team-a", "photos", "other")},
 		"OtherNamespace": {reason: "A grant by name is about the user's own namespace.", bucket: bucket("team-b", "photos", "default")},
-		"Remove":         {reason: "Whoever says so gets rid of the user at once.", bucket: bucket("team-a", "photos", "default"), remain: v1alpha1.WhenBucketsRemainRemove},
+		"Remove":         {reason: "Whoever says so gets rid of the user at once.", bucket: bucket("team-a", "photos", "default"), remain: miniov1alpha1.WhenBucketsRemainRemove},
 	}
 
 	for name, tc := range cases {
@@ -458,15 +458,15 @@ func TestDeleteWaitsForBuckets(t *testing.T) {
 }
 
 func TestAccessKeys(t *testing.T) {
-	u := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{UID: "9c1de0c2-51f8-4a52-9b0e-2f3b5c7d8bbb"}}
-	other := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{UID: "4e2ff3b1-3a57-4bd3-8c6e-d0c8b2f0a111"}}
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{UID: "9c1de0c2-51f8-4a52-9b0e-2f3b5c7d8bbb"}}
+	other := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{UID: "4e2ff3b1-3a57-4bd3-8c6e-d0c8b2f0a111"}}
 
 	if got := Name(u); len(got) != accessKeyLength || got != Name(u) {
 		t.Errorf("Name(...): want the same %d characters each time, got %q", accessKeyLength, got)
 	}
 
 	seen := map[string]bool{}
-	for _, u := range []*v1alpha1.User{u, other} {
+	for _, u := range []*miniov1alpha1.User{u, other} {
 		for g := range int64(100) {
 			seen[accessKey(u, g)] = true
 		}

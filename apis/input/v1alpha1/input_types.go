@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	minio "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenant "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // InputKind is the kind of the function's input.
@@ -66,12 +66,12 @@ type Defaults struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
-	Lifecycle []tenant.LifecycleRule `json:"lifecycle,omitempty"`
+	Lifecycle []tenantv1alpha1.LifecycleRule `json:"lifecycle,omitempty"`
 
 	// Rotation of the access keys. A claim that has a rotation without an
 	// interval, such as one that replaces its key now, gets the interval.
 	// +optional
-	Rotation *tenant.Rotation `json:"rotation,omitempty"`
+	Rotation *tenantv1alpha1.Rotation `json:"rotation,omitempty"`
 }
 
 // Pool is a place that buckets can be taken from.
@@ -89,7 +89,7 @@ type Pool struct {
 	// Retention is how long objects are kept in buckets with locking. A pool
 	// without it has no locking.
 	// +optional
-	Retention *minio.Retention `json:"retention,omitempty"`
+	Retention *miniov1alpha1.Retention `json:"retention,omitempty"`
 
 	// Fields of a claim's spec that tenants may use. A claim that says nothing
 	// else than the default of a field does not use it. The default is all but
