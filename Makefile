@@ -23,14 +23,14 @@ BENCH    ?=
 # madmin encrypts with PBKDF2 under this tag, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
 E2E       := go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
-GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml
+GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml ':(glob)docs/reference/*.cistern.dev.md' docs/reference/apps.cozystack.io.md
 
 .PHONY: help
 help: ## Print every target with what it does.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 .PHONY: generate
-generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs and the XRD.
+generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs, the XRD and docs/reference.
 	@rm -f apis/*/v1alpha1/zz_generated.deepcopy.go
 	@go tool controller-gen object paths="{./apis/input/...,./apis/minio/...,./apis/tenant/...}"
 	@$(MAKE) --no-print-directory dev # Needs the deep copies of new kinds.
@@ -44,6 +44,9 @@ generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs and t
 	@go tool controller-gen crd:allowDangerousTypes=true paths=./apis/extras/... output:crd:artifacts:config=package/extras/crds
 	@go tool controller-gen crd paths=./apis/input/... output:crd:artifacts:config=package/function/crds
 	@go tool controller-gen crd paths=./apis/tenant/v1alpha1 output:stdout | go run ./apis/tenant/xrd > package/configuration/definition.yaml
+	@rm -f docs/reference/*.cistern.dev.md docs/reference/apps.cozystack.io.md
+	@"$$($(DEV) tool crd-ref-docs)" --config=docs/reference/config.yaml --templates-dir=docs/reference/templates --source-path=apis \
+		--renderer=markdown --output-mode=group --output-path=docs/reference --log-level=ERROR
 
 .PHONY: build
 build: ## Compile everything.

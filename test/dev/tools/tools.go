@@ -45,6 +45,10 @@ var all = map[string]tool{
 		module: "github.com/crossplane/crossplane-tools",
 	},
 	"coredns": {pkg: ".", module: "github.com/coredns/coredns", label: "CoreDNS"},
+	"crd-ref-docs": {
+		pkg:    "github.com/elastic/crd-ref-docs",
+		module: "github.com/elastic/crd-ref-docs",
+	},
 	"crossplane": {
 		pkg:    "github.com/crossplane/crossplane/v2/cmd/crossplane",
 		module: "github.com/crossplane/crossplane/v2",
