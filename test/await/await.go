@@ -14,19 +14,19 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// Patience is how long anything may take that must happen at all. How fast it is,
+// Timeout is how long anything may take that must happen at all. How fast it is,
 // the benchmarks tell.
-const Patience = 3 * time.Minute
+const Timeout = 3 * time.Minute
 
 // pause between two tries.
 const pause = 20 * time.Millisecond
 
 // For tries until try returns no error, and fails the test with the last one when
-// Patience ends.
+// Timeout ends.
 func For(tb testing.TB, what string, try func() error) {
 	tb.Helper()
 
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 
 	if err := Until(ctx, what, try); err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// newPurgedBucket makes a Bucket that is emptied when it is deleted.
-func newPurgedBucket(t *testing.T, name string, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
+// newBucketToPurge makes a Bucket that is emptied when it is deleted.
+func newBucketToPurge(t *testing.T, name string, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
 	t.Helper()
 
 	b := newBucket(newNamespace(t), name)
@@ -38,7 +38,7 @@ func TestBucketPurge(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		// objects is how many there are beside the leftovers.
+		// objects is how many there are beside the bucketContents.
 		objects int
 	}{
 		"Leftovers": {reason: "An object, its versions, what marks it as deleted, and an upload go."},
@@ -50,11 +50,11 @@ func TestBucketPurge(t *testing.T) {
 			t.Parallel()
 
 			ctx := t.Context()
-			b := newPurgedBucket(t, strings.ToLower(name), func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) })
+			b := newBucketToPurge(t, strings.ToLower(name), func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) })
 
 			for _, l := range []string{"Versions", "Object", "Upload"} {
-				if err := leftovers[l].leave(ctx, admin.S3, b.Name); err != nil {
-					t.Fatalf("%s\ncannot leave it: %v", leftovers[l].reason, err)
+				if err := bucketContents[l].create(ctx, admin.S3, b.Name); err != nil {
+					t.Fatalf("%s\ncannot leave it: %v", bucketContents[l].reason, err)
 				}
 			}
 
@@ -80,7 +80,7 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 	t.Parallel()
 
 	ctx := t.Context()
-	b := newPurgedBucket(t, "locked", func(p *miniov1alpha1.BucketParameters) {
+	b := newBucketToPurge(t, "locked", func(p *miniov1alpha1.BucketParameters) {
 		p.ObjectLocking = true
 		p.Retention = &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionGovernance, Days: new(int32(1))}
 	})
@@ -105,7 +105,7 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 
 		return errors.New(string(purging.Reason) + ": " + purging.Message + "; " + synced.Message)
 	})
-	wantPrecious(t, b.Name)
+	wantObjectIntact(t, b.Name)
 
 	// The provider tries again by itself.
 	overrideLocks(t, b.Name)

@@ -32,24 +32,24 @@ type bucketSetting struct {
 	// get returns what the server has, as a text.
 	get func(ctx context.Context, bucket string) (string, error)
 
-	isSet, isChanged, hasDrifted, isRemoved string
+	wantSet, wantChanged, wantDrifted, wantRemoved string
 }
 
 // bucketSettings are all fields of a Bucket that can be set, changed and taken
 // back.
 var bucketSettings = map[string]bucketSetting{
 	"Versioning": {
-		reason:     "Versioning cannot be taken back, only suspended.",
-		field:      "versioning",
-		set:        func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningSuspended) },
-		change:     func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) },
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.Versioning = nil },
-		get:        getVersioning,
-		drift:      func(ctx context.Context, bucket string) error { return admin.S3.SuspendVersioning(ctx, bucket) },
-		isSet:      "Suspended",
-		isChanged:  "Enabled",
-		hasDrifted: "Suspended",
-		isRemoved:  "Suspended",
+		reason:      "Versioning cannot be taken back, only suspended.",
+		field:       "versioning",
+		set:         func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningSuspended) },
+		change:      func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) },
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Versioning = nil },
+		get:         getVersioning,
+		drift:       func(ctx context.Context, bucket string) error { return admin.S3.SuspendVersioning(ctx, bucket) },
+		wantSet:     "Suspended",
+		wantChanged: "Enabled",
+		wantDrifted: "Suspended",
+		wantRemoved: "Suspended",
 	},
 	"Quota": {
 		reason: "A quota is whole bytes, however it is written.",
@@ -61,10 +61,10 @@ var bucketSettings = map[string]bucketSetting{
 		drift: func(ctx context.Context, bucket string) error {
 			return admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Quota: 1 << 20, Size: 1 << 20, Type: madmin.HardQuota})
 		},
-		isSet:      "10737418240",
-		isChanged:  "536870912",
-		hasDrifted: "1048576",
-		isRemoved:  "0",
+		wantSet:     "10737418240",
+		wantChanged: "536870912",
+		wantDrifted: "1048576",
+		wantRemoved: "0",
 	},
 	"Lifecycle": {
 		reason: "Rules are kept in their order; giving up uploads is not the server's business.",
@@ -79,12 +79,12 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.Lifecycle = []miniov1alpha1.LifecycleRule{{Prefix: "a & b/", ExpireAfterDays: new(int32(1)), ExpireNoncurrentAfterDays: new(int32(2))}}
 		},
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.Lifecycle = nil },
-		get:        getLifecycle,
-		drift:      expireAfterAWeek,
-		isSet:      `"incoming/": 30, 0; "": 0, 90`,
-		isChanged:  `"a & b/": 1, 2`,
-		hasDrifted: `"": 7, 0`,
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Lifecycle = nil },
+		get:         getLifecycle,
+		drift:       expireAfterAWeek,
+		wantSet:     `"incoming/": 30, 0; "": 0, 90`,
+		wantChanged: `"a & b/": 1, 2`,
+		wantDrifted: `"": 7, 0`,
 	},
 	"Tags": {
 		reason: "Tags that were set elsewhere are removed.",
@@ -101,9 +101,9 @@ var bucketSettings = map[string]bucketSetting{
 
 			return admin.S3.SetBucketTagging(ctx, bucket, ts)
 		},
-		isSet:      "map[empty: team:gallery]",
-		isChanged:  "map[team:archive + more]",
-		hasDrifted: "map[by:hand team:archive + more]",
+		wantSet:     "map[empty: team:gallery]",
+		wantChanged: "map[team:archive + more]",
+		wantDrifted: "map[by:hand team:archive + more]",
 	},
 	"EncryptionWithKMS": {
 		reason: "Encryption goes from the server's default key to one by name.",
@@ -114,12 +114,12 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
 		},
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
-		get:        getEncryption,
-		drift:      encryptByDefault,
-		isSet:      "AES256 ",
-		isChanged:  "aws:kms " + platform.MinIOKMSKey,
-		hasDrifted: "AES256 ",
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
+		get:         getEncryption,
+		drift:       encryptByDefault,
+		wantSet:     "AES256 ",
+		wantChanged: "aws:kms " + platform.MinIOKMSKey,
+		wantDrifted: "AES256 ",
 	},
 	"EncryptionByDefaultKey": {
 		reason: "Encryption goes from a key by name to the server's default, and nobody switches it off.",
@@ -130,11 +130,11 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSES3}
 		},
-		remove:    func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
-		get:       getEncryption,
-		drift:     func(ctx context.Context, bucket string) error { return admin.S3.RemoveBucketEncryption(ctx, bucket) },
-		isSet:     "aws:kms " + platform.MinIOKMSKey,
-		isChanged: "AES256 ",
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
+		get:         getEncryption,
+		drift:       func(ctx context.Context, bucket string) error { return admin.S3.RemoveBucketEncryption(ctx, bucket) },
+		wantSet:     "aws:kms " + platform.MinIOKMSKey,
+		wantChanged: "AES256 ",
 	},
 	"AnonymousDownload": {
 		reason: "Objects can be read, not listed, until that is taken back.",
@@ -143,13 +143,13 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
 		},
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
-		get:        getAnonymousAccess,
-		drift:      listAnonymously,
-		isSet:      "read: AccessDenied, list: AccessDenied",
-		isChanged:  "read: OK, list: AccessDenied",
-		hasDrifted: "read: AccessDenied, list: OK",
-		isRemoved:  "read: AccessDenied, list: AccessDenied",
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
+		get:         getAnonymousAccess,
+		drift:       listAnonymously,
+		wantSet:     "read: AccessDenied, list: AccessDenied",
+		wantChanged: "read: OK, list: AccessDenied",
+		wantDrifted: "read: AccessDenied, list: OK",
+		wantRemoved: "read: AccessDenied, list: AccessDenied",
 	},
 	"AnonymousNone": {
 		reason: "None is kept: nobody opens the bucket by hand.",
@@ -157,14 +157,14 @@ var bucketSettings = map[string]bucketSetting{
 		set: func(p *miniov1alpha1.BucketParameters) {
 			p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
 		},
-		change:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
-		get:        getAnonymousAccess,
-		drift:      listAnonymously,
-		isSet:      "read: OK, list: AccessDenied",
-		isChanged:  "read: AccessDenied, list: AccessDenied",
-		hasDrifted: "read: AccessDenied, list: OK",
-		isRemoved:  "read: AccessDenied, list: AccessDenied",
+		change:      func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
+		get:         getAnonymousAccess,
+		drift:       listAnonymously,
+		wantSet:     "read: OK, list: AccessDenied",
+		wantChanged: "read: AccessDenied, list: AccessDenied",
+		wantDrifted: "read: AccessDenied, list: OK",
+		wantRemoved: "read: AccessDenied, list: AccessDenied",
 	},
 	"Retention": {
 		reason:  "Without a retention, the objects of a bucket with locking are not locked.",
@@ -181,9 +181,9 @@ var bucketSettings = map[string]bucketSetting{
 		drift: func(ctx context.Context, bucket string) error {
 			return admin.S3.SetObjectLockConfig(ctx, bucket, new(miniogo.Governance), new(uint(3)), new(miniogo.Days))
 		},
-		isSet:      "GOVERNANCE 1 DAYS",
-		isChanged:  "COMPLIANCE 2 YEARS",
-		hasDrifted: "GOVERNANCE 3 DAYS",
+		wantSet:     "GOVERNANCE 1 DAYS",
+		wantChanged: "COMPLIANCE 2 YEARS",
+		wantDrifted: "GOVERNANCE 3 DAYS",
 	},
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// want waits until the server has a text for a setting.
-func (s bucketSetting) want(t *testing.T, bucket, text string) {
+// waitFor waits until the server has a text for a setting.
+func (s bucketSetting) waitFor(t *testing.T, bucket, text string) {
 	t.Helper()
 
 	await.For(t, fmt.Sprintf("%s of bucket %q to be %q", s.field, bucket, text), func() error {
@@ -46,10 +46,10 @@ func newSettingBucket(t *testing.T, s bucketSetting, f func(*miniov1alpha1.Bucke
 	return b
 }
 
-// waitLooked waits until the provider has looked at a Bucket as it is now, and
+// waitReconciled waits until the provider has looked at a Bucket as it is now, and
 // found nothing wrong. The change that makes it look changes nothing on the
 // server.
-func waitLooked(t *testing.T, b *miniov1alpha1.Bucket) {
+func waitReconciled(t *testing.T, b *miniov1alpha1.Bucket) {
 	t.Helper()
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
@@ -84,29 +84,29 @@ func TestBucketSettings(t *testing.T) {
 			t.Parallel()
 
 			b := newSettingBucket(t, s, s.set)
-			s.want(t, b.Name, s.isSet)
+			s.waitFor(t, b.Name, s.wantSet)
 
-			waitLooked(t, b)
+			waitReconciled(t, b)
 
 			if got := b.Status.AtProvider.ManagedSettings; !slices.Contains(got, s.field) {
 				t.Errorf("%s\nmanagedSettings: want %s in them, got %v", s.reason, s.field, got)
 			}
 
 			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.change(&b.Spec.ForProvider) })
-			s.want(t, b.Name, s.isChanged)
-			waitLooked(t, b)
+			s.waitFor(t, b.Name, s.wantChanged)
+			waitReconciled(t, b)
 
 			if err := s.drift(t.Context(), b.Name); err != nil {
 				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
 			}
 
 			// A look that is under way may have mended it already.
-			look(t, b)
-			s.want(t, b.Name, s.isChanged)
+			reconcileNow(t, b)
+			s.waitFor(t, b.Name, s.wantChanged)
 
 			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.remove(&b.Spec.ForProvider) })
-			s.want(t, b.Name, s.isRemoved)
-			waitLooked(t, b)
+			s.waitFor(t, b.Name, s.wantRemoved)
+			waitReconciled(t, b)
 
 			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
 				t.Errorf("%s\nmanagedSettings: want %s no longer in them, got %v", s.reason, s.field, got)
@@ -117,15 +117,15 @@ func TestBucketSettings(t *testing.T) {
 				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
 			}
 
-			waitLooked(t, b)
-			s.want(t, b.Name, s.hasDrifted)
+			waitReconciled(t, b)
+			s.waitFor(t, b.Name, s.wantDrifted)
 		})
 	}
 }
 
-// TestBucketSettingsAreLeftAlone lets an administrator set what the resource
+// TestBucketKeepsUnmanagedSettings lets an administrator set what the resource
 // never did: it stays.
-func TestBucketSettingsAreLeftAlone(t *testing.T) {
+func TestBucketKeepsUnmanagedSettings(t *testing.T) {
 	t.Parallel()
 
 	for name, s := range bucketSettings {
@@ -138,11 +138,11 @@ func TestBucketSettingsAreLeftAlone(t *testing.T) {
 				t.Fatalf("%s\ncannot set it on the server: %v", s.reason, err)
 			}
 
-			waitLooked(t, b)
+			waitReconciled(t, b)
 
 			got, err := s.get(t.Context(), b.Name)
-			if err != nil || got != s.hasDrifted {
-				t.Errorf("%s\nwant %s to stay %q, got %q, %v", s.reason, s.field, s.hasDrifted, got, err)
+			if err != nil || got != s.wantDrifted {
+				t.Errorf("%s\nwant %s to stay %q, got %q, %v", s.reason, s.field, s.wantDrifted, got, err)
 			}
 
 			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
@@ -152,21 +152,21 @@ func TestBucketSettingsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestBucketUploadIsNotGivenUp begins an upload in a bucket that gives up old
+// TestBucketKeepsRecentUpload begins an upload in a bucket that gives up old
 // ones: a young one stays.
-func TestBucketUploadIsNotGivenUp(t *testing.T) {
+func TestBucketKeepsRecentUpload(t *testing.T) {
 	t.Parallel()
 
 	b := newSettingBucket(t, bucketSettings["Lifecycle"], func(p *miniov1alpha1.BucketParameters) {
 		p.Lifecycle = []miniov1alpha1.LifecycleRule{{AbortIncompleteUploadsAfterDays: new(int32(1))}}
 	})
-	bucketSettings["Lifecycle"].want(t, b.Name, "")
+	bucketSettings["Lifecycle"].waitFor(t, b.Name, "")
 
-	if err := leftovers["Upload"].leave(t.Context(), admin.S3, b.Name); err != nil {
+	if err := bucketContents["Upload"].create(t.Context(), admin.S3, b.Name); err != nil {
 		t.Fatal(err)
 	}
 
-	waitLooked(t, b)
+	waitReconciled(t, b)
 
 	uploads := 0
 
@@ -183,15 +183,15 @@ func TestBucketUploadIsNotGivenUp(t *testing.T) {
 	}
 }
 
-// TestBucketIsNotTaken lets a bucket exist: it is left alone until somebody asks
+// TestExistingBucketIsNotTakenOver lets a bucket exist: it is left alone until somebody asks
 // to adopt it.
-func TestBucketIsNotTaken(t *testing.T) {
+func TestExistingBucketIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 	b := newBucket(ns, "taken")
 
-	if err := admin.S3.MakeBucket(t.Context(), b.Name, minioMake); err != nil {
+	if err := admin.S3.MakeBucket(t.Context(), b.Name, makeOptions); err != nil {
 		t.Fatal(err)
 	}
 

@@ -34,8 +34,8 @@ func deleteClaim(t *testing.T, ns, name string) string {
 	return string(out)
 }
 
-// wantKeyDead waits until a key is refused.
-func wantKeyDead(t *testing.T, info tenantv1alpha1.BucketInfo) {
+// waitKeyRejected waits until a key is refused.
+func waitKeyRejected(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	t.Helper()
 
 	s3 := tenantClient(t, info)
@@ -48,8 +48,8 @@ func wantKeyDead(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	})
 }
 
-// discard removes a bucket that a test leaves on the server, with what is in it.
-func discard(t *testing.T, bucket string) {
+// removeAfterTest removes a bucket that a test leaves on the server, with what is in it.
+func removeAfterTest(t *testing.T, bucket string) {
 	t.Helper()
 	t.Cleanup(func() {
 		err := admin.S3.RemoveBucketWithOptions(context.Background(), bucket, miniogo.RemoveBucketOptions{ForceDelete: true})
@@ -71,7 +71,7 @@ func TestClaimRetain(t *testing.T) {
 	before := waitReady(t, ns, "kept")
 	bucket := before.Spec.BucketName
 
-	discard(t, bucket)
+	removeAfterTest(t, bucket)
 
 	if err := put(t.Context(), tenantClient(t, before), bucket, "precious"); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestClaimRetain(t *testing.T) {
 		t.Errorf("want a warning that names the bucket that stays, got %s", out)
 	}
 
-	wantKeyDead(t, before)
+	waitKeyRejected(t, before)
 
 	if keys, err := list(t.Context(), admin.S3, bucket); err != nil || !slices.Equal(keys, []string{"precious"}) {
 		t.Fatalf("want the object to be kept, got %q, %v", keys, err)
@@ -95,7 +95,7 @@ func TestClaimRetain(t *testing.T) {
 		t.Fatal("a claim of the same name got the bucket of the one before it")
 	}
 
-	discard(t, again.Spec.BucketName)
+	removeAfterTest(t, again.Spec.BucketName)
 
 	own := "buckets.minio.cistern.dev/" + again.Spec.BucketName
 	adopt := "crossplane.io/external-name=" + bucket
@@ -155,14 +155,14 @@ func wantForbidden(t *testing.T, ns string, args ...string) {
 	}
 
 	args = append(args, "--namespace", ns, "--as=tenant", "--as-group=tenants:"+ns)
-	wantRefused(t, "", args, "forbidden")
+	wantKubectlError(t, "", args, "forbidden")
 }
 
 // TestClaimDelete deletes a claim whose bucket goes with all that is in it.
 func TestClaimDelete(t *testing.T) {
 	t.Parallel()
 
-	for name, tc := range leftovers {
+	for name, tc := range bucketContents {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
@@ -170,19 +170,19 @@ func TestClaimDelete(t *testing.T) {
 			applyClaim(t, ns, "full", "{deletionPolicy: Delete}")
 
 			info := waitReady(t, ns, "full")
-			if err := tc.leave(t.Context(), tenantClient(t, info), info.Spec.BucketName); err != nil {
+			if err := tc.create(t.Context(), tenantClient(t, info), info.Spec.BucketName); err != nil {
 				t.Fatalf("%s\n%v", tc.reason, err)
 			}
 
 			deleteClaim(t, ns, "full")
-			wantNothingLeft(t, ns, info)
+			waitNothingLeft(t, ns, info)
 		})
 	}
 }
 
-// TestClaimDeleteNoMore takes Delete back and deletes the claim right after: what
+// TestClaimDeleteTakenBack takes Delete back and deletes the claim right after: what
 // is in the bucket is not lost, whichever comes first.
-func TestClaimDeleteNoMore(t *testing.T) {
+func TestClaimDeleteTakenBack(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -197,7 +197,7 @@ func TestClaimDeleteNoMore(t *testing.T) {
 
 	for range 2 {
 		mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/careful", "--type=merge", `--patch={"spec":{"deletionPolicy":"DeleteIfEmpty"}}`)
-		wantRefused(t, "", []string{"delete", "--namespace", ns, "--wait=false", "bucket.apps.cozystack.io/careful"}, "nothing was deleted")
+		wantKubectlError(t, "", []string{"delete", "--namespace", ns, "--wait=false", "bucket.apps.cozystack.io/careful"}, "nothing was deleted")
 		mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/careful", "--type=merge", `--patch={"spec":{"deletionPolicy":"Delete"}}`)
 		waitReady(t, ns, "careful")
 	}
@@ -210,9 +210,9 @@ func TestClaimDeleteNoMore(t *testing.T) {
 // lockedFor is how long an object is locked in tests.
 const lockedFor = 20 * time.Second
 
-// TestClaimLocking wants a bucket with locking to be kept with its objects,
+// TestClaimLockedBucketIsRetained wants a bucket with locking to be kept with its objects,
 // whatever the claim says of deletion.
-func TestClaimLocking(t *testing.T) {
+func TestClaimLockedBucketIsRetained(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -226,7 +226,7 @@ func TestClaimLocking(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 365 DAYS")
+	bucketSettings["Retention"].waitFor(t, bucket, "COMPLIANCE 365 DAYS")
 
 	// Locked for a moment, so that nothing stays on the server for a year.
 	locked, err := admin.S3.PutObject(t.Context(), bucket, "precious", strings.NewReader("some text"), 9, miniogo.PutObjectOptions{
@@ -246,7 +246,7 @@ func TestClaimLocking(t *testing.T) {
 	}
 
 	await.Gone(t, kube, b)
-	wantKeyDead(t, info)
+	waitKeyRejected(t, info)
 
 	if _, err := admin.S3.StatObject(t.Context(), bucket, "precious", miniogo.StatObjectOptions{}); err != nil {
 		t.Errorf("want the object to be kept, got %v", err)

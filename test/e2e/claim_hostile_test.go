@@ -121,15 +121,15 @@ func newVictim(t *testing.T) tenantv1alpha1.BucketInfo {
 		t.Fatal(err)
 	}
 
-	t.Cleanup(func() { wantPrecious(t, info.Spec.BucketName) })
+	t.Cleanup(func() { wantObjectIntact(t, info.Spec.BucketName) })
 
 	return info
 }
 
-// TestHostileTexts puts texts that mean something to a policy, a shell, a path or
+// TestClaimHostileTexts puts texts that mean something to a policy, a shell, a path or
 // a file format in all fields of a claim that take any: no user gets beyond its
 // bucket.
-func TestHostileTexts(t *testing.T) {
+func TestClaimHostileTexts(t *testing.T) {
 	t.Parallel()
 
 	victim := newVictim(t).Spec.BucketName
@@ -193,11 +193,11 @@ func TestHostileTexts(t *testing.T) {
 				t.Errorf("the claim has bucket %q, which is not its own", info.Spec.BucketName)
 			}
 
-			bucketSettings["Lifecycle"].want(t, info.Spec.BucketName, fmt.Sprintf("%q: 1, 0", tc.text))
+			bucketSettings["Lifecycle"].waitFor(t, info.Spec.BucketName, fmt.Sprintf("%q: 1, 0", tc.text))
 			wantCredentials(t, ns, "hostile", "", "reader", "writer")
 
 			for _, user := range []string{"", "reader", "writer"} {
-				wantOwnBucketOnly(t, infoOf(t, ns, "hostile", user), victim)
+				wantOwnBucketOnly(t, getBucketInfo(t, ns, "hostile", user), victim)
 			}
 		})
 	}
@@ -217,7 +217,7 @@ func TestTenantForgesSecrets(t *testing.T) {
 			"Credentials": func(*testing.T, string) string { return tenantv1alpha1.CredentialsSecretNameFor("forged", user) },
 			"Connection": func(t *testing.T, ns string) string {
 				t.Helper()
-				_, s := connectionOf(t, ns, "forged", user)
+				_, s := connectionNames(t, ns, "forged", user)
 
 				return s
 			},
@@ -239,11 +239,11 @@ func TestTenantForgesSecrets(t *testing.T) {
 				}
 
 				f.asTenant(t, "patch", "secret", secret(t, f.ns), "--type=merge", "--patch="+string(patch))
-				f.wantHealed(t)
+				f.waitRestored(t)
 			})
 
 			if kind == "Connection" {
-				// The key goes with it: TestKeyIsReplaced.
+				// The key goes with it: TestClaimKeyReplaced.
 				continue
 			}
 
@@ -252,7 +252,7 @@ func TestTenantForgesSecrets(t *testing.T) {
 
 				f := newForgery(t, victim)
 				f.asTenant(t, "delete", "secret", secret(t, f.ns))
-				f.wantHealed(t)
+				f.waitRestored(t)
 			})
 		}
 	}
@@ -284,7 +284,7 @@ func TestTenantForgesReferences(t *testing.T) {
 	})
 
 	for _, user := range []string{"", "reader"} {
-		wantOwnBucketOnly(t, infoOf(t, f.ns, "forged", user), f.victim)
+		wantOwnBucketOnly(t, getBucketInfo(t, f.ns, "forged", user), f.victim)
 	}
 
 	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json", `--patch=[{"op": "replace", "path": "`+field+`", "value": `+refs+`}]`)
@@ -295,7 +295,7 @@ func TestTenantForgesReferences(t *testing.T) {
 
 		return nil
 	})
-	f.wantHealed(t)
+	f.waitRestored(t)
 }
 
 // A forgery is a claim whose tenant would like to have another's bucket.
@@ -313,9 +313,9 @@ func newForgery(t *testing.T, victim string) forgery {
 	waitReady(t, f.ns, "forged")
 
 	for _, user := range []string{"", "reader"} {
-		_, connection := connectionOf(t, f.ns, "forged", user)
+		_, connection := connectionNames(t, f.ns, "forged", user)
 		for _, name := range []string{connection, tenantv1alpha1.SecretNameFor("forged", user), tenantv1alpha1.CredentialsSecretNameFor("forged", user)} {
-			f.before = append(f.before, secretOf(t, f.ns, name))
+			f.before = append(f.before, getSecret(t, f.ns, name))
 		}
 	}
 
@@ -327,7 +327,7 @@ func newForgery(t *testing.T, victim string) forgery {
 func (f forgery) lies(t *testing.T, user string) (document []byte, shapes map[string][]byte) {
 	t.Helper()
 
-	info := infoOf(t, f.ns, "forged", user)
+	info := getBucketInfo(t, f.ns, "forged", user)
 	info.Spec.BucketName, info.Spec.SecretS3.Endpoint, info.Spec.SecretS3.Region = f.victim, "https://evil.example.org", "evil"
 
 	document, err := info.Document()
@@ -352,9 +352,9 @@ func (f forgery) asTenant(t *testing.T, args ...string) {
 	})
 }
 
-// wantHealed waits until the Secrets are as they were, and stay so, and wants
+// waitRestored waits until the Secrets are as they were, and stay so, and wants
 // nobody to have got more than there was.
-func (f forgery) wantHealed(t *testing.T) {
+func (f forgery) waitRestored(t *testing.T) {
 	t.Helper()
 
 	users := []string{"", "reader"}
@@ -362,8 +362,8 @@ func (f forgery) wantHealed(t *testing.T) {
 	await.For(t, "the Secrets to be as they were", func() error {
 		// The provider looks at a connection Secret when it looks at its User.
 		for _, user := range users {
-			resource, _ := connectionOf(t, f.ns, "forged", user)
-			look(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: resource}})
+			resource, _ := connectionNames(t, f.ns, "forged", user)
+			reconcileNow(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: resource}})
 		}
 
 		// What was read of a lie is written a moment later.
@@ -386,13 +386,13 @@ func (f forgery) wantHealed(t *testing.T) {
 	wantCredentials(t, f.ns, "forged", users...)
 
 	for _, user := range users {
-		wantOwnBucketOnly(t, infoOf(t, f.ns, "forged", user), f.victim)
+		wantOwnBucketOnly(t, getBucketInfo(t, f.ns, "forged", user), f.victim)
 	}
 }
 
-// TestClaimsWithClashingNames claims buckets whose Secrets would have the same
+// TestClaimSecretNameConflict claims buckets whose Secrets would have the same
 // names: who comes second says so, and the first is untouched.
-func TestClaimsWithClashingNames(t *testing.T) {
+func TestClaimSecretNameConflict(t *testing.T) {
 	t.Parallel()
 
 	type claimOf struct{ name, spec, user string }
@@ -433,7 +433,7 @@ func TestClaimsWithClashingNames(t *testing.T) {
 			waitProvisioned(t, ns, tc.second.name, tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+tc.clash+";")
 
 			for _, s := range before.Items {
-				after := secretOf(t, ns, s.Name)
+				after := getSecret(t, ns, s.Name)
 				if s.ResourceVersion != after.ResourceVersion || !maps.EqualFunc(s.Data, after.Data, bytes.Equal) {
 					t.Errorf("Secret %s was touched", s.Name)
 				}

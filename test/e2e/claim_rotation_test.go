@@ -69,7 +69,7 @@ func TestClaimRotation(t *testing.T) {
 		done    sync.WaitGroup
 	)
 
-	done.Go(func() { written, failed = writeOn(ctx, ns, "busy") })
+	done.Go(func() { written, failed = writeUntilDone(ctx, ns, "busy") })
 
 	for i := range 3 {
 		next := rotate(t, ns, "busy", fmt.Sprintf("round %d", i), overlap.String(), keys[len(keys)-1])
@@ -110,9 +110,9 @@ func TestClaimRotation(t *testing.T) {
 	}
 }
 
-// writeOn writes objects until the context ends, or a write fails, and returns
+// writeUntilDone writes objects until the context ends, or a write fails, and returns
 // how many there are. It looks for a new key now and then.
-func writeOn(ctx context.Context, ns, claim string) (int, error) {
+func writeUntilDone(ctx context.Context, ns, claim string) (int, error) {
 	ctx, work := context.WithoutCancel(ctx), ctx
 
 	var (
@@ -147,10 +147,10 @@ func writeOn(ctx context.Context, ns, claim string) (int, error) {
 	}
 }
 
-// TestClaimRotationShows wants the claim to tell of its keys, both Secrets to hold
+// TestClaimRotationStatus wants the claim to tell of its keys, both Secrets to hold
 // the same one, and everything to stand still once it is ready, however quantities
 // and durations are spelt.
-func TestClaimRotationShows(t *testing.T) {
+func TestClaimRotationStatus(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -197,7 +197,7 @@ func TestClaimRotationShows(t *testing.T) {
 		}
 	}
 
-	waitQuiet(t, ns, 5*time.Second)
+	waitNoWrites(t, ns, 5*time.Second)
 }
 
 // TestClaimRotationBySchedule wants the Secret to hold the next key soon after it
@@ -220,7 +220,7 @@ func TestClaimRotationBySchedule(t *testing.T) {
 	var after tenantv1alpha1.BucketInfo
 
 	await.For(t, "the Secret to hold the next key", func() error {
-		after = infoOf(t, ns, "scheduled", "")
+		after = getBucketInfo(t, ns, "scheduled", "")
 		if after.Spec.SecretS3.AccessKeyID == before.Spec.SecretS3.AccessKeyID {
 			return errors.New("it holds the same")
 		}

@@ -85,7 +85,7 @@ func TestClaimSettings(t *testing.T) {
 
 			for _, step := range tc.steps {
 				applyClaim(t, ns, "settings", step.spec)
-				s.want(t, waitReady(t, ns, "settings").Spec.BucketName, step.want)
+				s.waitFor(t, waitReady(t, ns, "settings").Spec.BucketName, step.want)
 			}
 		})
 	}
@@ -102,14 +102,14 @@ func TestClaimLockedVersions(t *testing.T) {
 	info := waitReady(t, ns, "locked")
 	bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
 
-	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 365 DAYS")
-	bucketSettings["Versioning"].want(t, bucket, "Enabled")
+	bucketSettings["Retention"].waitFor(t, bucket, "COMPLIANCE 365 DAYS")
+	bucketSettings["Versioning"].waitFor(t, bucket, "Enabled")
 
 	if err := put(ctx, s3, bucket, "precious"); err != nil {
 		t.Fatal(err)
 	}
 
-	o, err := s3.StatObject(ctx, bucket, "precious", minioStat)
+	o, err := s3.StatObject(ctx, bucket, "precious", statOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,37 +214,37 @@ func columns(t *testing.T, out string) map[string]string {
 	return m
 }
 
-// TestClaimSettingsByHand changes on the resource what a claim asks for: that is
+// TestClaimOverridesManualEdits changes on the resource what a claim asks for: that is
 // the claim's to say.
-func TestClaimSettingsByHand(t *testing.T) {
+func TestClaimOverridesManualEdits(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 	applyClaim(t, ns, "by-hand", "{quota: 1Gi}")
 	info := waitReady(t, ns, "by-hand")
 
-	await.Change(t, kube, bucketOf(t, ns, "by-hand"), func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
+	await.Change(t, kube, getBucket(t, ns, "by-hand"), func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
 	await.For(t, "the quota to be the claim's again", func() error {
-		if got := bucketOf(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
+		if got := getBucket(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
 			return fmt.Errorf("it is %s", got)
 		}
 
 		return nil
 	})
-	bucketSettings["Quota"].want(t, info.Spec.BucketName, "1073741824")
+	bucketSettings["Quota"].waitFor(t, info.Spec.BucketName, "1073741824")
 }
 
-// TestClaimHastyChanges changes a claim over and over again, which is more than
+// TestClaimRapidChanges changes a claim over and over again, which is more than
 // Crossplane listens to: each change is in force all the same.
-func TestClaimHastyChanges(t *testing.T) {
+func TestClaimRapidChanges(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
-	claim(t, ns, "hasty")
+	applyMinimalClaim(t, ns, "hasty")
 	bucket := waitReady(t, ns, "hasty").Spec.BucketName
 
 	for mebibytes := range 10 {
 		applyClaim(t, ns, "hasty", fmt.Sprintf("{quota: %dMi}", mebibytes+1))
-		bucketSettings["Quota"].want(t, bucket, strconv.Itoa((mebibytes+1)<<20))
+		bucketSettings["Quota"].waitFor(t, bucket, strconv.Itoa((mebibytes+1)<<20))
 	}
 }

@@ -81,7 +81,7 @@ func TestClaim(t *testing.T) {
 			}},
 		}
 
-		if diff := cmp.Diff(want, statusOf(c)); diff != "" {
+		if diff := cmp.Diff(want, comparableStatus(c)); diff != "" {
 			t.Errorf("-want, +got:\n%s", diff)
 		}
 	})
@@ -91,7 +91,7 @@ func TestClaim(t *testing.T) {
 	t.Run("Forbidden", func(t *testing.T) { testForbidden(t, info) })
 
 	mustKubectl(t, "", "delete", "--namespace", ns, "bucket.apps.cozystack.io/backup-prod")
-	wantNothingLeft(t, ns, info)
+	waitNothingLeft(t, ns, info)
 }
 
 // testCommands runs the commands that tenants know, as they stand.
@@ -141,7 +141,7 @@ func testAllowed(t *testing.T, info tenantv1alpha1.BucketInfo) {
 		t.Errorf("list: got %q, %v", keys, err)
 	}
 
-	if _, err := s3.StatObject(ctx, bucket, "a/b.txt", minioStat); err != nil {
+	if _, err := s3.StatObject(ctx, bucket, "a/b.txt", statOptions); err != nil {
 		t.Errorf("read: %v", err)
 	}
 
@@ -157,7 +157,7 @@ func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[]}`))
 	wantDenied(t, "switch versioning on", s3.EnableVersioning(ctx, bucket))
 	wantDenied(t, "remove the bucket", s3.RemoveBucket(ctx, bucket))
-	wantDenied(t, "make another bucket", s3.MakeBucket(ctx, "stolen-"+bucket[7:40], minioMake))
+	wantDenied(t, "make another bucket", s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions))
 
 	keys := info.Spec.SecretS3
 
@@ -172,8 +172,8 @@ func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	}
 }
 
-// wantNothingLeft wants everything that a claim brought to be gone.
-func wantNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
+// waitNothingLeft wants everything that a claim brought to be gone.
+func waitNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
 	t.Helper()
 
 	ctx, user := t.Context(), info.Spec.SecretS3.AccessKeyID
@@ -201,16 +201,16 @@ func wantNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
 	})
 }
 
-// TestTenantsAreSeparate lets two tenants claim the same name: each gets a
+// TestTenantsAreIsolated lets two tenants claim the same name: each gets a
 // bucket of its own, and its key is of no use on the other's.
-func TestTenantsAreSeparate(t *testing.T) {
+func TestTenantsAreIsolated(t *testing.T) {
 	t.Parallel()
 
 	ctx := t.Context()
 	first, second := newNamespace(t), newNamespace(t)
 
-	claim(t, first, "shared-name")
-	claim(t, second, "shared-name")
+	applyMinimalClaim(t, first, "shared-name")
+	applyMinimalClaim(t, second, "shared-name")
 
 	a, b := waitReady(t, first, "shared-name"), waitReady(t, second, "shared-name")
 	if a.Spec.BucketName == b.Spec.BucketName || a.Spec.SecretS3.AccessKeyID == b.Spec.SecretS3.AccessKeyID {
@@ -231,7 +231,7 @@ func TestTenantsAreSeparate(t *testing.T) {
 			wantDenied(t, "write to the other's bucket", put(ctx, s3, tc.others.Spec.BucketName, "y"))
 			_, err := list(ctx, s3, tc.others.Spec.BucketName)
 			wantDenied(t, "list the other's bucket", err)
-			_, err = s3.StatObject(ctx, tc.others.Spec.BucketName, "x", minioStat)
+			_, err = s3.StatObject(ctx, tc.others.Spec.BucketName, "x", statOptions)
 			wantDenied(t, "read from the other's bucket", err)
 
 			if err := remove(ctx, s3, tc.mine.Spec.BucketName, "x"); err != nil {
@@ -241,9 +241,9 @@ func TestTenantsAreSeparate(t *testing.T) {
 	}
 }
 
-// TestForeignSecret lets Secrets exist that have the names of the tenant's: they
+// TestClaimForeignSecret lets Secrets exist that have the names of the tenant's: they
 // stay untouched, the claim names them and waits, and goes on once they are gone.
-func TestForeignSecret(t *testing.T) {
+func TestClaimForeignSecret(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
@@ -276,7 +276,7 @@ func TestForeignSecret(t *testing.T) {
 		}
 
 		for _, s := range foreign {
-			if diff := cmp.Diff(s, secretOf(t, ns, s.Name)); diff != "" {
+			if diff := cmp.Diff(s, getSecret(t, ns, s.Name)); diff != "" {
 				t.Errorf("the Secret was touched: -before, +after:\n%s", diff)
 			}
 		}
@@ -292,17 +292,17 @@ func TestForeignSecret(t *testing.T) {
 	wantCredentials(t, ns, "mine", "", "reader")
 }
 
-// TestRecreate deletes a claim and makes it again at once.
-func TestRecreate(t *testing.T) {
+// TestClaimRecreated deletes a claim and makes it again at once.
+func TestClaimRecreated(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 
-	claim(t, ns, "again")
+	applyMinimalClaim(t, ns, "again")
 	before := waitReady(t, ns, "again")
 
 	mustKubectl(t, "", "delete", "--namespace", ns, "bucket.apps.cozystack.io/again")
-	claim(t, ns, "again")
+	applyMinimalClaim(t, ns, "again")
 
 	// The Secret of before may still be there for a moment.
 	await.For(t, "a Secret of the new claim", func() error {
@@ -324,13 +324,13 @@ func TestRecreate(t *testing.T) {
 	}
 }
 
-// TestSecretIsRestored deletes the tenant's Secret: it comes back as it was.
-func TestSecretIsRestored(t *testing.T) {
+// TestClaimSecretRestored deletes the tenant's Secret: it comes back as it was.
+func TestClaimSecretRestored(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
 
-	claim(t, ns, "careless")
+	applyMinimalClaim(t, ns, "careless")
 	before := waitReady(t, ns, "careless")
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
@@ -344,19 +344,19 @@ func TestSecretIsRestored(t *testing.T) {
 	})
 }
 
-// TestKeyIsReplaced loses a claim's key: the claim's Secret follows to the new
+// TestClaimKeyReplaced loses a claim's key: the claim's Secret follows to the new
 // one, which works.
-func TestKeyIsReplaced(t *testing.T) {
+func TestClaimKeyReplaced(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
 
-	claim(t, ns, "lost")
+	applyMinimalClaim(t, ns, "lost")
 	before := waitReady(t, ns, "lost")
 	uid := string(getClaim(t, ns, "lost").GetUID())
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "user-"+uid)
-	look(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
+	reconcileNow(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
 
 	await.For(t, "the claim's Secret to hold the new key", func() error {
 		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")
@@ -373,8 +373,8 @@ func TestKeyIsReplaced(t *testing.T) {
 	}
 }
 
-// TestEmptySpec claims with a spec that has nothing under it.
-func TestEmptySpec(t *testing.T) {
+// TestClaimEmptySpec claims with a spec that has nothing under it.
+func TestClaimEmptySpec(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)

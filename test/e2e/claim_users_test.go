@@ -31,8 +31,8 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// secretOf returns a Secret as it is.
-func secretOf(t testing.TB, namespace, name string) *corev1.Secret {
+// getSecret returns a Secret as it is.
+func getSecret(t testing.TB, namespace, name string) *corev1.Secret {
 	t.Helper()
 
 	s := &corev1.Secret{}
@@ -43,8 +43,8 @@ func secretOf(t testing.TB, namespace, name string) *corev1.Secret {
 	return s
 }
 
-// infoOf returns what the Secret of a claim's user says.
-func infoOf(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketInfo {
+// getBucketInfo returns what the Secret of a claim's user says.
+func getBucketInfo(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
 	info, err := clients.BucketInfo(t.Context(), kube, namespace, claim, user)
@@ -55,9 +55,9 @@ func infoOf(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketIn
 	return info
 }
 
-// statusOf returns a claim's status without its conditions, and without when
+// comparableStatus returns a claim's status without its conditions, and without when
 // its keys were made.
-func statusOf(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
+func comparableStatus(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
 	s := c.DeepCopy().Status
 	s.ConditionedStatus = xpv1.ConditionedStatus{}
 
@@ -68,9 +68,9 @@ func statusOf(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
 	return s
 }
 
-// connectionOf returns the name of the User of a claim's user, and that of the
+// connectionNames returns the name of the User of a claim's user, and that of the
 // Secret in which it publishes its key.
-func connectionOf(t testing.TB, namespace, claim, user string) (resource, secret string) {
+func connectionNames(t testing.TB, namespace, claim, user string) (resource, secret string) {
 	t.Helper()
 
 	suffix := string(getClaim(t, namespace, claim).GetUID())
@@ -89,25 +89,25 @@ func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 	for _, user := range users {
 		name := tenantv1alpha1.SecretNameFor(claim, user)
 
-		s := secretOf(t, namespace, name)
+		s := getSecret(t, namespace, name)
 		if s.Type != corev1.SecretTypeOpaque || len(s.Data) != 1 {
 			t.Errorf("Secret %s: want type Opaque and the key BucketInfo alone, got %s and %d keys", name, s.Type, len(s.Data))
 		}
 
-		info := infoOf(t, namespace, claim, user)
+		info := getBucketInfo(t, namespace, claim, user)
 		if info.Spec.BucketName != getClaim(t, namespace, claim).Status.BucketName {
 			t.Errorf("Secret %s: bucket %q is not the claim's", name, info.Spec.BucketName)
 		}
 
-		_, connection := connectionOf(t, namespace, claim, user)
+		_, connection := connectionNames(t, namespace, claim, user)
 		s3 := info.Spec.SecretS3
 
 		for of, want := range map[string]map[string][]byte{
 			"BucketInfo":            miniov1alpha1.Connection{Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey, BucketName: info.Spec.BucketName}.Details(),
-			"the connection Secret": secretOf(t, namespace, connection).Data,
+			"the connection Secret": getSecret(t, namespace, connection).Data,
 		} {
 			// What they hold is not for the eyes of who reads the tests' output.
-			got := secretOf(t, namespace, tenantv1alpha1.CredentialsSecretNameFor(claim, user)).Data
+			got := getSecret(t, namespace, tenantv1alpha1.CredentialsSecretNameFor(claim, user)).Data
 			if !maps.EqualFunc(want, got, bytes.Equal) {
 				t.Errorf("Secret %s-credentials says something else than %s: it has the keys %v", name, of, slices.Sorted(maps.Keys(got)))
 			}
@@ -162,7 +162,7 @@ func TestClaimUsers(t *testing.T) {
 			access = tenantv1alpha1.AccessReadWrite
 		}
 
-		id := infoOf(t, ns, "shared", u).Spec.SecretS3.AccessKeyID
+		id := getBucketInfo(t, ns, "shared", u).Spec.SecretS3.AccessKeyID
 		if seen[id] {
 			t.Errorf("user %q has another's key", u)
 		}
@@ -175,13 +175,13 @@ func TestClaimUsers(t *testing.T) {
 		})
 	}
 
-	if diff := cmp.Diff(want, statusOf(getClaim(t, ns, "shared")).Credentials); diff != "" {
+	if diff := cmp.Diff(want, comparableStatus(getClaim(t, ns, "shared")).Credentials); diff != "" {
 		t.Errorf("status.credentials: -want, +got:\n%s", diff)
 	}
 
 	t.Run("Claim", func(t *testing.T) { testAllowed(t, own); testForbidden(t, own) })
 	t.Run("Writer", func(t *testing.T) {
-		info := infoOf(t, ns, "shared", "writer")
+		info := getBucketInfo(t, ns, "shared", "writer")
 		testAllowed(t, info)
 		testForbidden(t, info)
 	})
@@ -190,8 +190,8 @@ func TestClaimUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	t.Run("Reader", func(t *testing.T) { testReadonly(t, infoOf(t, ns, "shared", "reader")) })
-	wantPrecious(t, own.Spec.BucketName)
+	t.Run("Reader", func(t *testing.T) { testReadonly(t, getBucketInfo(t, ns, "shared", "reader")) })
+	wantObjectIntact(t, own.Spec.BucketName)
 }
 
 // testReadonly tries all that somebody might with a key that is there to read.
@@ -255,7 +255,7 @@ func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 		"purge the bucket": func() error {
 			return s3.RemoveBucketWithOptions(ctx, bucket, miniogo.RemoveBucketOptions{ForceDelete: true})
 		},
-		"make a bucket": func() error { return s3.MakeBucket(ctx, "stolen-"+bucket[7:40], minioMake) },
+		"make a bucket": func() error { return s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions) },
 	}
 
 	for act, try := range forbidden {
@@ -287,15 +287,15 @@ func TestClaimUserChanges(t *testing.T) {
 	bucket := own.Spec.BucketName
 
 	others := []*corev1.Secret{
-		secretOf(t, ns, "bucket-team"), secretOf(t, ns, "bucket-team-credentials"),
-		secretOf(t, ns, "bucket-team-alice"), secretOf(t, ns, "bucket-team-alice-credentials"),
+		getSecret(t, ns, "bucket-team"), getSecret(t, ns, "bucket-team-credentials"),
+		getSecret(t, ns, "bucket-team-alice"), getSecret(t, ns, "bucket-team-alice-credentials"),
 	}
 
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}, bob: {}}}")
 	waitUsers(t, ns, "team", "", "alice", "bob")
 	wantCredentials(t, ns, "team", "", "alice", "bob")
 
-	bob := infoOf(t, ns, "team", "bob")
+	bob := getBucketInfo(t, ns, "team", "bob")
 	s3 := tenantClient(t, bob)
 
 	if err := put(ctx, s3, bucket, "precious"); err != nil {
@@ -324,9 +324,9 @@ func TestClaimUserChanges(t *testing.T) {
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}, bob: {}}}")
 	await.For(t, "bob's key to write again", func() error { return put(ctx, s3, bucket, "another") })
 
-	resource, connection := connectionOf(t, ns, "team", "bob")
+	resource, connection := connectionNames(t, ns, "team", "bob")
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}}}")
-	await.For(t, "bob's key to be gone", func() error { _, err := list(ctx, s3, bucket); return wantRejected("list", err) })
+	await.For(t, "bob's key to be gone", func() error { _, err := list(ctx, s3, bucket); return checkKeyRejected("list", err) })
 	await.Gone(t, kube, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
 
 	for _, name := range []string{"bucket-team-bob", "bucket-team-bob-credentials", connection} {
@@ -340,22 +340,22 @@ func TestClaimUserChanges(t *testing.T) {
 	waitUsers(t, ns, "team", "", "alice")
 
 	for _, before := range others {
-		after := secretOf(t, ns, before.Name)
+		after := getSecret(t, ns, before.Name)
 		if before.ResourceVersion != after.ResourceVersion || !maps.EqualFunc(before.Data, after.Data, bytes.Equal) {
 			t.Errorf("Secret %s was written, though nothing of it changed", before.Name)
 		}
 	}
 }
 
-// TestClaimUserWaits adds a user that cannot be made: the claim says which, and
+// TestClaimUserNotReady adds a user that cannot be made: the claim says which, and
 // everybody else goes on.
-func TestClaimUserWaits(t *testing.T) {
+func TestClaimUserNotReady(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
-	claim(t, ns, "waits")
+	applyMinimalClaim(t, ns, "waits")
 	own := waitReady(t, ns, "waits")
-	resource, connection := connectionOf(t, ns, "waits", "late")
+	resource, connection := connectionNames(t, ns, "waits", "late")
 
 	// The Secret in which its key would be published is somebody else's.
 	taken := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: connection}}
@@ -381,7 +381,7 @@ func TestClaimUserWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	look(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
+	reconcileNow(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: resource}})
 	waitReady(t, ns, "waits")
 	wantCredentials(t, ns, "waits", "", "late")
 }
@@ -397,7 +397,7 @@ func TestClaimManyUsers(t *testing.T) {
 			t.Parallel()
 
 			ns := newNamespace(t)
-			names := manyUsers(n)
+			names := userNames(n)
 			apply := func(names []string) {
 				applyClaim(t, ns, "many", "{users: {"+strings.Join(names, ": {}, ")+": {}}}")
 			}
@@ -410,7 +410,7 @@ func TestClaimManyUsers(t *testing.T) {
 			bucket := getClaim(t, ns, "many").Status.BucketName
 
 			for _, u := range names {
-				clients[u] = tenantClient(t, infoOf(t, ns, "many", u))
+				clients[u] = tenantClient(t, getBucketInfo(t, ns, "many", u))
 				if _, err := list(t.Context(), clients[u], bucket); err != nil {
 					t.Errorf("the key of %s does not work: %v", u, err)
 				}
@@ -419,7 +419,7 @@ func TestClaimManyUsers(t *testing.T) {
 			apply(names[1:])
 			await.For(t, "the key of "+names[0]+" to be gone", func() error {
 				_, err := list(t.Context(), clients[names[0]], bucket)
-				return wantRejected("list", err)
+				return checkKeyRejected("list", err)
 			})
 
 			for _, u := range names[1:] {

@@ -183,7 +183,7 @@ func TestProviderConfigCredentials(t *testing.T) {
 	pc := newConfig(t, ns)
 
 	somebody := "somebody-" + ns
-	if err := errors.Join(admin.AddUser(ctx, somebody, "nothing-to-worry-about"), attach(ctx, "readwrite", somebody)); err != nil {
+	if err := errors.Join(admin.AddUser(ctx, somebody, "nothing-to-worry-about"), attachPolicy(ctx, "readwrite", somebody)); err != nil {
 		t.Fatal(err)
 	}
 

@@ -15,16 +15,16 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestNamespaceIsHeld deletes a namespace in which a bucket is not empty: the
+// TestNamespaceDeletionBlocked deletes a namespace in which a bucket is not empty: the
 // namespace says why it stays, and goes by itself once the bucket is empty. Its
 // credentials and provider configuration go long before.
-func TestNamespaceIsHeld(t *testing.T) {
+func TestNamespaceDeletionBlocked(t *testing.T) {
 	t.Parallel()
 
 	for name, bring := range map[string]func(t *testing.T, ns string) string{
 		"Claim": func(t *testing.T, ns string) string {
 			t.Helper()
-			claim(t, ns, "held")
+			applyMinimalClaim(t, ns, "held")
 
 			return waitReady(t, ns, "held").Spec.BucketName
 		},
@@ -80,8 +80,8 @@ func TestNamespaceIsHeld(t *testing.T) {
 				t.Fatalf("want all credentials of the namespace to be gone, got %d, %v", len(secrets.Items), err)
 			}
 
-			wantKept(t, ns.Name, "buckets.minio.cistern.dev/"+bucket, "still holds 1 object")
-			wantPrecious(t, bucket)
+			wantDeletionDenied(t, ns.Name, "buckets.minio.cistern.dev/"+bucket, "still holds 1 object")
+			wantObjectIntact(t, bucket)
 
 			emptied := time.Now()
 

@@ -28,7 +28,7 @@ import (
 func TestDeletionWhileMinIODown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
-	claim(t, ns, "unknown")
+	applyMinimalClaim(t, ns, "unknown")
 	info := waitReady(t, ns, "unknown")
 
 	b := newBucket(ns, "given-up")
@@ -52,9 +52,9 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 		empty(t, admin.S3, info.Spec.BucketName)
 	})
 
-	wantKept(t, ns, "buckets.apps.cozystack.io/unknown",
+	wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/unknown",
 		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "set spec.deletionPolicy of the claim to Retain")
-	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
+	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
@@ -66,9 +66,9 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 
 	back = true
 
-	wantPrecious(t, info.Spec.BucketName)
-	wantPrecious(t, b.Name)
-	waitKept(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
+	wantObjectIntact(t, info.Spec.BucketName)
+	wantObjectIntact(t, b.Name)
+	waitDeletionDenied(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
 }
 
 // TestDeletionWhileProviderDown deletes while nobody serves the webhook: the API
@@ -76,7 +76,7 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 func TestDeletionWhileProviderDown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
-	claim(t, ns, "waiting")
+	applyMinimalClaim(t, ns, "waiting")
 	info := waitReady(t, ns, "waiting")
 
 	if err := put(ctx, admin.S3, info.Spec.BucketName, "precious"); err != nil {
@@ -95,8 +95,8 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	t.Cleanup(func() { empty(t, admin.S3, info.Spec.BucketName) })
 	scaleProvider(t, "0")
 
-	wantKept(t, ns, "buckets.apps.cozystack.io/waiting", `failed calling webhook "deletion.buckets.apps.cozystack.io"`)
-	wantKept(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
+	wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/waiting", `failed calling webhook "deletion.buckets.apps.cozystack.io"`)
+	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
 
 	for _, b := range []*miniov1alpha1.Bucket{purge, orphan} {
 		for range 2 { // The second time it is being deleted already.
@@ -108,14 +108,14 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	scaleProvider(t, "2")
 	await.Gone(t, kube, purge)
 	await.Gone(t, kube, orphan)
-	wantPrecious(t, info.Spec.BucketName)
-	waitKept(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
-	wantJudges(t, ns, "waiting", 2)
+	wantObjectIntact(t, info.Spec.BucketName)
+	waitDeletionDenied(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
+	wantDeniedByEachPod(t, ns, "waiting", 2)
 }
 
-// waitKept wants a deletion to be refused, and waits until that is with a text,
+// waitDeletionDenied wants a deletion to be refused, and waits until that is with a text,
 // which who refuses may not know at once after an outage.
-func waitKept(t *testing.T, ns, resource, text string) {
+func waitDeletionDenied(t *testing.T, ns, resource, text string) {
 	t.Helper()
 
 	await.For(t, "a refusal that says "+text, func() error {
@@ -130,11 +130,11 @@ func waitKept(t *testing.T, ns, resource, text string) {
 
 		return nil
 	})
-	wantKept(t, ns, resource, text)
+	wantDeletionDenied(t, ns, resource, text)
 }
 
-// wantJudges wants each of the provider's pods to refuse to delete a claim.
-func wantJudges(t *testing.T, ns, claim string, pods int) {
+// wantDeniedByEachPod wants each of the provider's pods to refuse to delete a claim.
+func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 	t.Helper()
 
 	cfg, err := clientcmd.BuildConfigFromFlags("", plat.Kubeconfig)

@@ -18,30 +18,30 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// leftovers are what keeps a bucket from being deleted, each on its own, and how
+// bucketContents are what keeps a bucket from being deleted, each on its own, and how
 // the refusal calls it.
-var leftovers = map[string]struct {
+var bucketContents = map[string]struct {
 	reason string
-	leave  func(ctx context.Context, s3 *miniogo.Client, bucket string) error
+	create func(ctx context.Context, s3 *miniogo.Client, bucket string) error
 	text   string
 }{
 	"Object": {
 		reason: "An object is what a bucket is for.",
-		leave: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
+		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			return put(ctx, s3, bucket, "precious")
 		},
 		text: "1 object",
 	},
 	"Versions": {
 		reason: "A deleted object whose versions are kept can be had back.",
-		leave: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
+		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			return errors.Join(admin.S3.EnableVersioning(ctx, bucket), put(ctx, s3, bucket, "precious"), remove(ctx, s3, bucket, "precious"))
 		},
 		text: "version",
 	},
 	"Upload": {
 		reason: "An upload that is under way has data on the server already.",
-		leave: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
+		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			core := miniogo.Core{Client: s3}
 
 			id, err := core.NewMultipartUpload(ctx, bucket, "precious", miniogo.PutObjectOptions{})
@@ -57,7 +57,7 @@ var leftovers = map[string]struct {
 	},
 }
 
-// empty deletes all that leftovers leave.
+// empty deletes all that bucketContents leave.
 func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 	t.Helper()
 
@@ -78,13 +78,13 @@ func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 	}
 }
 
-// wantKept wants a deletion to be refused, also as a dry run, and nothing to
+// wantDeletionDenied wants a deletion to be refused, also as a dry run, and nothing to
 // have become of the resource.
-func wantKept(t testing.TB, ns, resource string, texts ...string) {
+func wantDeletionDenied(t testing.TB, ns, resource string, texts ...string) {
 	t.Helper()
 
 	for _, dryRun := range []string{"server", "none"} {
-		wantRefused(t, "", []string{"delete", "--namespace", ns, "--wait=false", "--dry-run=" + dryRun, resource}, texts...)
+		wantKubectlError(t, "", []string{"delete", "--namespace", ns, "--wait=false", "--dry-run=" + dryRun, resource}, texts...)
 	}
 
 	if got := mustKubectl(t, "", "get", "--namespace", ns, resource, "--output=jsonpath={.metadata.deletionTimestamp}"); got != "" {
@@ -92,27 +92,27 @@ func wantKept(t testing.TB, ns, resource string, texts ...string) {
 	}
 }
 
-// TestDeletionIsRefused leaves something in a claim's bucket: neither the claim
+// TestDeletionDenied leaves something in a claim's bucket: neither the claim
 // nor its Bucket can be deleted, until the tenant has emptied the bucket.
-func TestDeletionIsRefused(t *testing.T) {
+func TestDeletionDenied(t *testing.T) {
 	t.Parallel()
 
-	for name, tc := range leftovers {
+	for name, tc := range bucketContents {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			ns := newNamespace(t)
-			claim(t, ns, "full")
+			applyMinimalClaim(t, ns, "full")
 			info := waitReady(t, ns, "full")
 			bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
 
-			if err := tc.leave(t.Context(), s3, bucket); err != nil {
+			if err := tc.create(t.Context(), s3, bucket); err != nil {
 				t.Fatalf("%s\ncannot leave it: %v", tc.reason, err)
 			}
 
-			wantKept(t, ns, "buckets.apps.cozystack.io/full",
+			wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/full",
 				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "delete its objects with all their versions", "set spec.deletionPolicy of the claim to Delete", "to Retain, which leaves the bucket on the server")
-			wantKept(t, ns, "buckets.minio.cistern.dev/"+bucket,
+			wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+bucket,
 				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "spec.forProvider.whenNotEmpty to Purge")
 
 			// All of it is as before, and the tenant's keys do what they were told.
@@ -122,14 +122,14 @@ func TestDeletionIsRefused(t *testing.T) {
 
 			empty(t, s3, bucket)
 			mustKubectl(t, "", "delete", "--namespace", ns, "buckets.apps.cozystack.io/full")
-			wantNothingLeft(t, ns, info)
+			waitNothingLeft(t, ns, info)
 		})
 	}
 }
 
-// TestDeletionIsNotRefused deletes Buckets that hold an object and need not be
+// TestDeletionAllowed deletes Buckets that hold an object and need not be
 // kept for it.
-func TestDeletionIsNotRefused(t *testing.T) {
+func TestDeletionAllowed(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
@@ -164,7 +164,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, "1 object")
+			wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+b.Name, "1 object")
 			await.Change(t, kube, b, tc.change)
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 			await.Gone(t, kube, b)
@@ -175,7 +175,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 			}
 
 			if tc.stays {
-				wantPrecious(t, b.Name)
+				wantObjectIntact(t, b.Name)
 			}
 		})
 	}
@@ -186,7 +186,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		ctx, ns := t.Context(), newNamespace(t)
 		b := newBucket(ns, "foreign")
 
-		if err := errors.Join(admin.S3.MakeBucket(ctx, b.Name, minioMake), put(ctx, admin.S3, b.Name, "precious")); err != nil {
+		if err := errors.Join(admin.S3.MakeBucket(ctx, b.Name, makeOptions), put(ctx, admin.S3, b.Name, "precious")); err != nil {
 			t.Fatal(err)
 		}
 
@@ -194,7 +194,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
 		mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 		await.Gone(t, kube, b)
-		wantPrecious(t, b.Name)
+		wantObjectIntact(t, b.Name)
 	})
 
 	t.Run("Missing", func(t *testing.T) {
@@ -214,8 +214,8 @@ func TestDeletionIsNotRefused(t *testing.T) {
 	})
 }
 
-// wantPrecious wants an object to be as it was left.
-func wantPrecious(t testing.TB, bucket string) {
+// wantObjectIntact wants an object to be as it was left.
+func wantObjectIntact(t testing.TB, bucket string) {
 	t.Helper()
 
 	o, err := admin.S3.GetObject(context.Background(), bucket, "precious", miniogo.GetObjectOptions{})

@@ -48,7 +48,7 @@ func TestPublicEndpoint(t *testing.T) {
 	await.Change(t, kube, pc, func(pc *miniov1alpha1.ProviderConfig) { pc.Spec.PublicEndpoint = anotherEndpoint })
 	waitAvailable(t, u)
 
-	if got := string(publishedBy(t, u).Data[miniov1alpha1.ConnectionKeyEndpoint]); got != anotherEndpoint {
+	if got := string(connectionSecret(t, u).Data[miniov1alpha1.ConnectionKeyEndpoint]); got != anotherEndpoint {
 		t.Errorf("want the endpoint to be published that is for users, %s, got %s", anotherEndpoint, got)
 	}
 }

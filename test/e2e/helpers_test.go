@@ -29,8 +29,8 @@ import (
 
 // Options that say nothing.
 var (
-	minioStat miniogo.StatObjectOptions
-	minioMake miniogo.MakeBucketOptions
+	statOptions miniogo.StatObjectOptions
+	makeOptions miniogo.MakeBucketOptions
 )
 
 // newNamespace makes a namespace for a test, and wants it to go again after the
@@ -56,7 +56,7 @@ func newNamespace(t *testing.T) string {
 }
 
 // versions returns the versions of what claims, or tests, brought to a namespace.
-func versions(t testing.TB, ns string) string {
+func resourceVersions(t testing.TB, ns string) string {
 	t.Helper()
 
 	var text strings.Builder
@@ -84,18 +84,18 @@ func versions(t testing.TB, ns string) string {
 	return text.String()
 }
 
-// waitQuiet waits until nothing of it is written for a while.
-func waitQuiet(t testing.TB, ns string, while time.Duration) {
+// waitNoWrites waits until nothing of it is written for a while.
+func waitNoWrites(t testing.TB, ns string, while time.Duration) {
 	t.Helper()
 
-	is := versions(t, ns)
+	is := resourceVersions(t, ns)
 
 	await.For(t, fmt.Sprintf("nothing to be written for %s", while), func() error {
 		was := is
 
 		time.Sleep(while)
 
-		if is = versions(t, ns); is != was {
+		if is = resourceVersions(t, ns); is != was {
 			return fmt.Errorf("something writes although nothing changes:\nbefore %s\nafter  %s", was, is)
 		}
 
@@ -104,7 +104,7 @@ func waitQuiet(t testing.TB, ns string, while time.Duration) {
 }
 
 // claim applies the smallest claim there is.
-func claim(t testing.TB, namespace, name string) {
+func applyMinimalClaim(t testing.TB, namespace, name string) {
 	t.Helper()
 	mustKubectl(t, "apiVersion: apps.cozystack.io/v1alpha1\nkind: Bucket\nmetadata:\n  name: "+name+"\n",
 		"apply", "--namespace", namespace, "-f", "-")
@@ -171,9 +171,9 @@ func mustKubectl(t testing.TB, stdin string, args ...string) string {
 	return out
 }
 
-// wantRefused runs kubectl and wants it to fail with an error that contains all
+// wantKubectlError runs kubectl and wants it to fail with an error that contains all
 // texts.
-func wantRefused(t testing.TB, manifest string, args []string, texts ...string) {
+func wantKubectlError(t testing.TB, manifest string, args []string, texts ...string) {
 	t.Helper()
 
 	out, err := plat.Kubectl(context.Background(), manifest, args...)

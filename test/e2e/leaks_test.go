@@ -68,8 +68,8 @@ type leakDetector struct {
 	public map[string]*bytes.Buffer
 }
 
-// detectLeaks begins to watch.
-func detectLeaks(p *platform.Platform) (*leakDetector, error) {
+// startLeakDetector begins to watch.
+func startLeakDetector(p *platform.Platform) (*leakDetector, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
 	if err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ func detectLeaks(p *platform.Platform) (*leakDetector, error) {
 	informers := dynamicinformer.NewDynamicSharedInformerFactory(dyn, 0)
 
 	handlers := map[schema.GroupVersionResource]func(runtime.Object){
-		secretsResource: d.learn,
-		podsResource:    func(o runtime.Object) { d.follow(ctx, o) },
+		secretsResource: d.collectKeys,
+		podsResource:    func(o runtime.Object) { d.recordLogs(ctx, o) },
 	}
 	for _, r := range publicResources {
 		handlers[r] = func(o runtime.Object) { d.recordObject(r.Resource, o) }
@@ -117,8 +117,8 @@ func detectLeaks(p *platform.Platform) (*leakDetector, error) {
 	return d, nil
 }
 
-// learn takes the secret keys out of a Secret, in whatever shape it holds them.
-func (d *leakDetector) learn(o runtime.Object) {
+// collectKeys takes the secret keys out of a Secret, in whatever shape it holds them.
+func (d *leakDetector) collectKeys(o runtime.Object) {
 	s := &corev1.Secret{}
 	if err := convert(o, s); err != nil {
 		return
@@ -156,8 +156,8 @@ func (d *leakDetector) record(source string, b []byte) {
 	d.public[source].Write(b)
 }
 
-// follow records the logs of a pod of Crossplane's, its packages' among them.
-func (d *leakDetector) follow(ctx context.Context, o runtime.Object) {
+// recordLogs records the logs of a pod of Crossplane's, its packages' among them.
+func (d *leakDetector) recordLogs(ctx context.Context, o runtime.Object) {
 	p := &corev1.Pod{}
 	if err := convert(o, p); err != nil || p.Namespace != crossplaneNamespace || p.Status.Phase != corev1.PodRunning {
 		return
@@ -197,9 +197,9 @@ func (d *leakDetector) follow(ctx context.Context, o runtime.Object) {
 	})
 }
 
-// metrics records the metrics of all pods of Crossplane's packages that serve
+// recordMetrics records the metrics of all pods of Crossplane's packages that serve
 // them.
-func (d *leakDetector) metrics(ctx context.Context) error {
+func (d *leakDetector) recordMetrics(ctx context.Context) error {
 	pods, err := d.kube.CoreV1().Pods(crossplaneNamespace).List(ctx, metav1.ListOptions{LabelSelector: "pkg.crossplane.io/provider"})
 	if err != nil {
 		return err
@@ -221,10 +221,10 @@ func (d *leakDetector) metrics(ctx context.Context) error {
 // report ends the watch and writes what was searched to out. It returns an error
 // if a key was found in anything public, or if too little was seen to tell.
 func (d *leakDetector) report(out io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
 
-	if err := d.metrics(ctx); err != nil {
+	if err := d.recordMetrics(ctx); err != nil {
 		return err
 	}
 

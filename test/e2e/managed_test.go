@@ -57,11 +57,11 @@ func waitAvailable(t *testing.T, mg resource.Managed) {
 	waitCondition(t, mg, xpv1.TypeReady, corev1.ConditionTrue, "")
 }
 
-// look makes the provider look at a resource now, not at its next poll.
-func look(t *testing.T, mg resource.Managed) {
+// reconcileNow makes the provider reconcile a resource now, not at its next poll.
+func reconcileNow(t *testing.T, mg resource.Managed) {
 	t.Helper()
 	await.Change(t, kube, mg, func(mg resource.Managed) {
-		meta.AddAnnotations(mg, map[string]string{"e2e/look": time.Now().String()})
+		meta.AddAnnotations(mg, map[string]string{"e2e/reconcile": time.Now().String()})
 	})
 }
 
@@ -98,9 +98,9 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s3 := keysOf(t, u)
+	s3 := userClient(t, u)
 
-	if _, err := s3.StatObject(ctx, b.Name, "photo", minioStat); err != nil {
+	if _, err := s3.StatObject(ctx, b.Name, "photo", statOptions); err != nil {
 		t.Errorf("read: %v", err)
 	}
 

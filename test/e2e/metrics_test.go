@@ -14,8 +14,8 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// metricsOf returns what the provider says at /metrics.
-func metricsOf(t *testing.T) string {
+// providerMetrics returns what the provider says at /metrics.
+func providerMetrics(t *testing.T) string {
 	t.Helper()
 
 	return mustKubectl(t, "", "get", "--raw",
@@ -64,7 +64,7 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 
-	text := metricsOf(t)
+	text := providerMetrics(t)
 	for _, operation := range []string{"admin:add-user", "admin:user-info", "admin:info", "s3:CreateBucket", "admin:export-bucket-metadata"} {
 		for _, name := range []string{"cistern_minio_requests_total", "cistern_minio_request_duration_seconds_count"} {
 			if n, found := metric(t, text, name+`\{operation="`+operation+`",outcome="ok"\}`); !found || n < 1 {
@@ -80,7 +80,7 @@ func TestMetrics(t *testing.T) {
 	// Two rounds: the server's scanner counts, and the provider asks.
 	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
 	seen := func() (bytes, objects float64, found bool) {
-		text := metricsOf(t)
+		text := providerMetrics(t)
 		bytes, found = metric(t, text, `cistern_bucket_size_bytes`+labels)
 		objects, _ = metric(t, text, `cistern_bucket_objects`+labels)
 
@@ -97,9 +97,9 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestDriftIsNoticed removes a bucket behind the provider's back: the next
+// TestRemovedBucketIsRecreated removes a bucket behind the provider's back: the next
 // question for sizes tells, long before the next poll.
-func TestDriftIsNoticed(t *testing.T) {
+func TestRemovedBucketIsRecreated(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -123,7 +123,7 @@ func TestDriftIsNoticed(t *testing.T) {
 	}
 
 	until("the bucket to be known", func() bool {
-		_, found := metric(t, metricsOf(t), `cistern_bucket_size_bytes`+labels)
+		_, found := metric(t, providerMetrics(t), `cistern_bucket_size_bytes`+labels)
 		return found
 	})
 

@@ -18,9 +18,9 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// quietFor is how long nothing must happen: longer than the 15 seconds after
+// idleTime is how long nothing must happen: longer than the 15 seconds after
 // which a resource that waits is tried again.
-const quietFor = 18 * time.Second
+const idleTime = 18 * time.Second
 
 // TestSteadyState wants resources in order to be looked at without a trace.
 func TestSteadyState(t *testing.T) {
@@ -40,17 +40,17 @@ func TestSteadyState(t *testing.T) {
 	waitAvailable(t, u)
 	waitReason(t, pc, miniov1alpha1.ReasonServerUsable)
 
-	waitQuiet(t, ns, time.Second)
+	waitNoWrites(t, ns, time.Second)
 
 	// An annotation makes the provider look; that look must write nothing.
-	look(t, b)
-	look(t, u)
+	reconcileNow(t, b)
+	reconcileNow(t, u)
 
-	before := versions(t, ns)
+	before := resourceVersions(t, ns)
 
 	time.Sleep(2 * time.Second)
 
-	if after := versions(t, ns); before != after {
+	if after := resourceVersions(t, ns); before != after {
 		t.Errorf("want nothing to be written\nbefore %s\nafter  %s", before, after)
 	}
 }
@@ -67,7 +67,7 @@ func TestEventsAreNotRepeated(t *testing.T) {
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "missing")
 
 	// The first retries follow each other within milliseconds.
-	time.Sleep(quietFor)
+	time.Sleep(idleTime)
 
 	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestEventsAreNotRepeated(t *testing.T) {
 
 	version := b.ResourceVersion
 
-	time.Sleep(quietFor)
+	time.Sleep(idleTime)
 
 	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 		t.Fatal(err)
@@ -132,15 +132,15 @@ func TestSecretIsWatched(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			touch()
 			await.For(t, "the key to work again", func() error {
-				_, err := list(t.Context(), keysOf(t, u), b.Name)
+				_, err := list(t.Context(), userClient(t, u), b.Name)
 				return err
 			})
 		})
 	}
 }
 
-// TestPaused wants a resource that is paused to be left alone.
-func TestPaused(t *testing.T) {
+// TestPausedResource wants a resource that is paused to be left alone.
+func TestPausedResource(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -153,13 +153,13 @@ func TestPaused(t *testing.T) {
 		t.Errorf("want it to say that it is paused, got %s", b.GetCondition(xpv1.TypeSynced).Reason)
 	}
 
-	wantBucket(t, b.Name, false)
+	wantBucketExists(t, b.Name, false)
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Annotations[meta.AnnotationKeyReconciliationPaused] = "false"
 	})
 	waitAvailable(t, b)
-	wantBucket(t, b.Name, true)
+	wantBucketExists(t, b.Name, true)
 }
 
 // TestManagementPolicies wants a resource that may only look to change nothing,
@@ -175,9 +175,9 @@ func TestManagementPolicies(t *testing.T) {
 		meta.SetExternalName(b, b.Name)
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
-		wantBucket(t, b.Name, false)
+		wantBucketExists(t, b.Name, false)
 
-		if err := admin.S3.MakeBucket(ctx, b.Name, minioMake); err != nil {
+		if err := admin.S3.MakeBucket(ctx, b.Name, makeOptions); err != nil {
 			t.Fatal(err)
 		}
 
@@ -189,7 +189,7 @@ func TestManagementPolicies(t *testing.T) {
 		}
 
 		deleteAndWait(t, b)
-		wantBucket(t, b.Name, true)
+		wantBucketExists(t, b.Name, true)
 		removeBucket(t, b.Name)
 	})
 
@@ -201,7 +201,7 @@ func TestManagementPolicies(t *testing.T) {
 		create(t, b)
 		waitAvailable(t, b)
 		deleteAndWait(t, b)
-		wantBucket(t, b.Name, true)
+		wantBucketExists(t, b.Name, true)
 		removeBucket(t, b.Name)
 	})
 }
@@ -216,7 +216,7 @@ func deleteAndWait(t *testing.T, mg resource.Managed) {
 	await.Gone(t, kube, mg)
 }
 
-func wantBucket(t *testing.T, name string, want bool) {
+func wantBucketExists(t *testing.T, name string, want bool) {
 	t.Helper()
 
 	if there, err := admin.S3.BucketExists(t.Context(), name); err != nil || there != want {
@@ -233,8 +233,8 @@ func removeBucket(t *testing.T, name string) {
 	}
 }
 
-// TestShutdown stops the provider: it must end in order, and another go on.
-func TestShutdown(t *testing.T) {
+// TestProviderShutdown stops the provider: it must end in order, and another go on.
+func TestProviderShutdown(t *testing.T) {
 	before := pod(t, "provider", "provider-minio")
 	began := time.Now()
 

@@ -10,12 +10,12 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestMinIODown claims a bucket while MinIO is away: the claim says so, and is
+// TestMinIOOutage claims a bucket while MinIO is away: the claim says so, and is
 // ready by itself once MinIO is back. What was there before is there again.
-func TestMinIODown(t *testing.T) {
+func TestMinIOOutage(t *testing.T) {
 	ns := newNamespace(t)
 
-	claim(t, ns, "before")
+	applyMinimalClaim(t, ns, "before")
 	before := waitReady(t, ns, "before")
 
 	scaleMinIO(t, "0")
@@ -27,7 +27,7 @@ func TestMinIODown(t *testing.T) {
 		}
 	})
 
-	claim(t, ns, "during")
+	applyMinimalClaim(t, ns, "during")
 	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot look at bucket")
 
 	scaleMinIO(t, "1")

@@ -66,11 +66,11 @@ func TestPackages(t *testing.T) {
 		}
 	}
 
-	checkLinks(t, output)
+	wantModules(t, output)
 }
 
-// checkLinks looks at what each program is built from.
-func checkLinks(t *testing.T, output string) {
+// wantModules looks at what each program is built from.
+func wantModules(t *testing.T, output string) {
 	t.Helper()
 
 	for name, tc := range map[string]struct{ fips, minio, terraform bool }{
@@ -97,20 +97,20 @@ func checkLinks(t *testing.T, output string) {
 			t.Errorf("%s: want it built with the tag fips: %t", name, tc.fips)
 		}
 
-		if got := links(info, "github.com/minio/"); got != tc.minio {
+		if got := linksModule(info, "github.com/minio/"); got != tc.minio {
 			t.Errorf("%s: want it to link MinIO's SDKs: %t", name, tc.minio)
 		}
 
 		for _, module := range []string{"github.com/hashicorp/", "github.com/crossplane/upjet", "github.com/aminueza/"} {
-			if got := links(info, module); got != tc.terraform {
+			if got := linksModule(info, module); got != tc.terraform {
 				t.Errorf("%s: want it to link modules of %s: %t, got %t", name, module, tc.terraform, got)
 			}
 		}
 	}
 }
 
-// links says whether a program links a module whose path begins so.
-func links(info *debug.BuildInfo, prefix string) bool {
+// linksModule says whether a program links a module whose path begins so.
+func linksModule(info *debug.BuildInfo, prefix string) bool {
 	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return strings.HasPrefix(m.Path, prefix) })
 }
 
@@ -147,9 +147,9 @@ func TestPodsAreUnprivileged(t *testing.T) {
 	}
 }
 
-// TestEndpoints asks the provider's pod for health, readiness and metrics, and
+// TestPodEndpoints asks the provider's pod for health, readiness and metrics, and
 // the function's for metrics.
-func TestEndpoints(t *testing.T) {
+func TestPodEndpoints(t *testing.T) {
 	t.Parallel()
 
 	for name, tc := range map[string]struct{ kind, pkg, port, path, text string }{

@@ -53,8 +53,8 @@ func applyClaim(t *testing.T, namespace, name, spec string) {
 		"apply", "--namespace", namespace, "-f", "-")
 }
 
-// bucketOf returns the Bucket that a claim brought.
-func bucketOf(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
+// getBucket returns the Bucket that a claim brought.
+func getBucket(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
 	t.Helper()
 
 	b := &miniov1alpha1.Bucket{}
@@ -67,8 +67,8 @@ func bucketOf(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
 	return b
 }
 
-// wantNothingMade wants a claim that was refused to have brought nothing.
-func wantNothingMade(t *testing.T, namespace, claim string) {
+// wantNotComposed wants a claim that was refused to have brought nothing.
+func wantNotComposed(t *testing.T, namespace, claim string) {
 	t.Helper()
 
 	buckets := &miniov1alpha1.BucketList{}
@@ -94,12 +94,12 @@ func TestCompositionOnePool(t *testing.T) {
 	applyClaim(t, ns, "plain", "{}")
 	plain := waitReady(t, ns, "plain")
 
-	p := bucketOf(t, ns, "plain").Spec.ForProvider
+	p := getBucket(t, ns, "plain").Spec.ForProvider
 	if p.Quota.String() != "10Gi" || len(p.Lifecycle) != 1 || *p.Lifecycle[0].AbortIncompleteUploadsAfterDays != 2 {
 		t.Errorf("want the pool's defaults, got quota %s and lifecycle %+v", p.Quota, p.Lifecycle)
 	}
 
-	bucketSettings["Quota"].want(t, getClaim(t, ns, "plain").Status.BucketName, "10737418240")
+	bucketSettings["Quota"].waitFor(t, getClaim(t, ns, "plain").Status.BucketName, "10737418240")
 
 	if c := getClaim(t, ns, "plain").Status.Credentials; len(c) != 1 || c[0].NextRotationAt == nil {
 		t.Errorf("want a rotation to be due, got %+v", c)
@@ -114,7 +114,7 @@ func TestCompositionOnePool(t *testing.T) {
 	} {
 		applyClaim(t, ns, name, tc.spec)
 		waitProvisioned(t, ns, name, tc.reason, tc.message)
-		wantNothingMade(t, ns, name)
+		wantNotComposed(t, ns, name)
 	}
 
 	// A claim that was refused and is mended goes on.
@@ -125,7 +125,7 @@ func TestCompositionOnePool(t *testing.T) {
 	applyClaim(t, ns, "plain", "{deletionPolicy: Delete, quota: 50Gi, users: {alice: {}}}")
 	waitProvisioned(t, ns, "plain", tenantv1alpha1.ReasonRuleBroken, "not applied: deletionPolicy, quota, users.alice")
 
-	if got := bucketOf(t, ns, "plain").Spec.ForProvider.Quota.String(); got != "10Gi" {
+	if got := getBucket(t, ns, "plain").Spec.ForProvider.Quota.String(); got != "10Gi" {
 		t.Errorf("a rule is broken: want the quota to stay 10Gi, got %s", got)
 	}
 
@@ -145,25 +145,25 @@ func TestCompositionGoldSilver(t *testing.T) {
 
 	applyClaim(t, ns, "silver", "{}")
 	waitReady(t, ns, "silver")
-	bucketSettings["Quota"].want(t, getClaim(t, ns, "silver").Status.BucketName, "10737418240")
+	bucketSettings["Quota"].waitFor(t, getClaim(t, ns, "silver").Status.BucketName, "10737418240")
 
 	applyClaim(t, ns, "gold", "{storagePool: gold}")
 	waitProvisioned(t, ns, "gold", tenantv1alpha1.ReasonRuleBroken, "cistern.dev/tier=gold")
-	wantNothingMade(t, ns, "gold")
+	wantNotComposed(t, ns, "gold")
 
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier=gold", "cistern.dev/quota=200Gi")
 	gold := waitReady(t, ns, "gold")
-	bucketSettings["Versioning"].want(t, getClaim(t, ns, "gold").Status.BucketName, "Enabled")
+	bucketSettings["Versioning"].waitFor(t, getClaim(t, ns, "gold").Status.BucketName, "Enabled")
 
 	applyClaim(t, ns, "large", "{storagePool: gold, quota: 201Gi}")
 	waitProvisioned(t, ns, "large", tenantv1alpha1.ReasonRuleBroken, "quota is at most 200Gi in namespace "+ns)
-	wantNothingMade(t, ns, "large")
+	wantNotComposed(t, ns, "large")
 
 	applyClaim(t, ns, "public", "{storagePool: gold, publicRead: true}")
 	waitProvisioned(t, ns, "public", tenantv1alpha1.ReasonRuleBroken, "example.org/public-since")
 	mustKubectl(t, "", "annotate", "--namespace", ns, "bucket.apps.cozystack.io/public", "example.org/public-since=2026-01-01")
 	public := waitReady(t, ns, "public")
-	bucketSettings["AnonymousDownload"].want(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
+	bucketSettings["AnonymousDownload"].waitFor(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
 	empty(t, admin.S3, public.Spec.BucketName)
 
 	// What was taken while the label stood there stays when it is gone.
@@ -187,7 +187,7 @@ func TestCompositionLockedBackups(t *testing.T) {
 	} {
 		applyClaim(t, ns, name, tc.spec)
 		waitProvisioned(t, ns, name, tenantv1alpha1.ReasonRuleBroken, tc.message)
-		wantNothingMade(t, ns, name)
+		wantNotComposed(t, ns, name)
 	}
 
 	applyClaim(t, ns, "backup-db", "{locking: true, users: {auditor: {readonly: true}}}")
@@ -201,5 +201,5 @@ func TestCompositionLockedBackups(t *testing.T) {
 		}
 	})
 
-	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 30 DAYS")
+	bucketSettings["Retention"].waitFor(t, bucket, "COMPLIANCE 30 DAYS")
 }

@@ -61,7 +61,7 @@ func TestPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	look(t, p)
+	reconcileNow(t, p)
 	wantDocument(t, p.Name, "s3:GetObject")
 
 	for name, document := range map[string]string{
@@ -85,9 +85,9 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// TestPolicyIsNotTaken lets a policy exist: it is left alone until somebody asks
+// TestExistingPolicyIsNotTakenOver lets a policy exist: it is left alone until somebody asks
 // to adopt it.
-func TestPolicyIsNotTaken(t *testing.T) {
+func TestExistingPolicyIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)

@@ -22,9 +22,9 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// adminWith makes an administrator of MinIO with the policy of examples/platform,
+// newRestrictedAdmin makes an administrator of MinIO with the policy of examples/platform,
 // and a ProviderConfig of the namespace that uses it. It returns its keys.
-func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
+func newRestrictedAdmin(t *testing.T, ns string) (accessKey, secretKey string) {
 	t.Helper()
 
 	ctx := t.Context()
@@ -40,7 +40,7 @@ func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
 		kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-ca"}, ca),
 		admin.AddCannedPolicy(ctx, accessKey, document),
 		admin.AddUser(ctx, accessKey, secretKey),
-		attach(ctx, accessKey, accessKey)); err != nil {
+		attachPolicy(ctx, accessKey, accessKey)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -63,7 +63,7 @@ func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
-	accessKey, secretKey := adminWith(t, ns)
+	accessKey, secretKey := newRestrictedAdmin(t, ns)
 	config := &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: "least"}
 
 	plain, locked := newBucket(ns, "plain"), newBucket(ns, "locked")
@@ -119,7 +119,7 @@ func TestLeastPrivilege(t *testing.T) {
 	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
 
-	if err := put(ctx, keysOf(t, u), plain.Name, "a"); err != nil {
+	if err := put(ctx, userClient(t, u), plain.Name, "a"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -129,7 +129,7 @@ func TestLeastPrivilege(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_, err = s3.StatObject(ctx, plain.Name, "a", minioStat)
+	_, err = s3.StatObject(ctx, plain.Name, "a", statOptions)
 	wantDenied(t, "read", err)
 
 	if err := errors.Join(kube.Delete(ctx, plain), kube.Delete(ctx, locked), kube.Delete(ctx, u), kube.Delete(ctx, p)); err != nil {

@@ -35,8 +35,8 @@ func newUser(ns, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User
 	return u
 }
 
-// publishedBy returns the connection Secret of a User.
-func publishedBy(t testing.TB, u *miniov1alpha1.User) *corev1.Secret {
+// connectionSecret returns the connection Secret of a User.
+func connectionSecret(t testing.TB, u *miniov1alpha1.User) *corev1.Secret {
 	t.Helper()
 
 	s := &corev1.Secret{}
@@ -47,9 +47,9 @@ func publishedBy(t testing.TB, u *miniov1alpha1.User) *corev1.Secret {
 	return s
 }
 
-// keysOf returns an S3 client with the keys that a User publishes, once they are
+// userClient returns an S3 client with the keys that a User publishes, once they are
 // all there.
-func keysOf(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
+func userClient(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 	t.Helper()
 
 	var s3 *miniogo.Client
@@ -75,9 +75,9 @@ func keysOf(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 	return s3
 }
 
-// wantRejected wants an error by which the server says that it does not know a
+// checkKeyRejected wants an error by which the server says that it does not know a
 // key.
-func wantRejected(act string, err error) error {
+func checkKeyRejected(act string, err error) error {
 	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.InvalidAccessKeyID && code != miniogo.SignatureDoesNotMatch {
 		return fmt.Errorf("%s: want the key to be rejected, got %w", act, err)
 	}
@@ -85,15 +85,15 @@ func wantRejected(act string, err error) error {
 	return nil
 }
 
-// attach lets a user hold one more policy.
-func attach(ctx context.Context, policy, user string) error {
+// attachPolicy lets a user hold one more policy.
+func attachPolicy(ctx context.Context, policy, user string) error {
 	_, err := admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{policy}, User: user})
 
 	return err
 }
 
-// TestUserHeals damages a user in MinIO and in Kubernetes.
-func TestUserHeals(t *testing.T) {
+// TestUserDriftCorrected damages a user in MinIO and in Kubernetes.
+func TestUserDriftCorrected(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
@@ -112,17 +112,17 @@ func TestUserHeals(t *testing.T) {
 		"Policy": func() error {
 			return admin.AddCannedPolicy(ctx, own, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`))
 		},
-		"PolicyOfUser": func() error { return attach(ctx, "consoleAdmin", own) },
+		"PolicyOfUser": func() error { return attachPolicy(ctx, "consoleAdmin", own) },
 		"Disabled":     func() error { return admin.SetUserStatus(ctx, own, madmin.AccountDisabled) },
 		"Secret": func() error {
 			return kube.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
 		},
 		"SecretEdited": func() error {
-			await.Change(t, kube, publishedBy(t, u), func(s *corev1.Secret) { s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand") })
+			await.Change(t, kube, connectionSecret(t, u), func(s *corev1.Secret) { s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand") })
 			return nil
 		},
 		"SecretEditedElsewhere": func() error {
-			await.Change(t, kube, publishedBy(t, u), func(s *corev1.Secret) { s.Data["rclone.conf"] = []byte("edited-by-hand") })
+			await.Change(t, kube, connectionSecret(t, u), func(s *corev1.Secret) { s.Data["rclone.conf"] = []byte("edited-by-hand") })
 			return nil
 		},
 		"KeyReplaced": func() error { return admin.AddUser(ctx, own, "another-secret-key") },
@@ -133,9 +133,9 @@ func TestUserHeals(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		look(t, u)
+		reconcileNow(t, u)
 		await.For(t, "the key to work again, and for this bucket only", func() error {
-			s3 := keysOf(t, u)
+			s3 := userClient(t, u)
 			if _, err := list(ctx, s3, b.Name); err != nil {
 				return err
 			}
@@ -144,7 +144,7 @@ func TestUserHeals(t *testing.T) {
 				return fmt.Errorf("another bucket: %w", err)
 			}
 
-			s := publishedBy(t, u)
+			s := connectionSecret(t, u)
 			if !bytes.Contains(s.Data["rclone.conf"], s.Data["AWS_SECRET_ACCESS_KEY"]) {
 				return errors.New("the shapes of the Secret are out of step")
 			}
@@ -234,7 +234,7 @@ func TestUserAccess(t *testing.T) {
 			u := newUser(ns, name, tc.grant)
 			create(t, u)
 			waitAvailable(t, u)
-			s3 := keysOf(t, u)
+			s3 := userClient(t, u)
 
 			for prefix, allowed := range map[string][]string{"in/": tc.inside, "out/": tc.beside} {
 				// Deleting comes last: it deletes what was written.
@@ -255,17 +255,17 @@ func TestUserAccess(t *testing.T) {
 		create(t, u)
 		waitAvailable(t, u)
 		await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants[0].Access = miniov1alpha1.AccessReadWrite })
-		await.For(t, "the key to write", func() error { return put(ctx, keysOf(t, u), b.Name, "in/changed") })
+		await.For(t, "the key to write", func() error { return put(ctx, userClient(t, u), b.Name, "in/changed") })
 		await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
 		await.For(t, "the key to do nothing", func() error {
-			if err := put(ctx, keysOf(t, u), b.Name, "in/changed"); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
+			if err := put(ctx, userClient(t, u), b.Name, "in/changed"); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 				return fmt.Errorf("want AccessDenied, got %w", err)
 			}
 
 			return nil
 		})
 		await.For(t, "the Secret to name no bucket", func() error {
-			if b, named := publishedBy(t, u).Data["BUCKET_NAME"]; named {
+			if b, named := connectionSecret(t, u).Data["BUCKET_NAME"]; named {
 				return fmt.Errorf("it names %q", b)
 			}
 
@@ -274,8 +274,8 @@ func TestUserAccess(t *testing.T) {
 	})
 }
 
-// TestUserShapes uses the connection Secret in a shape of another client.
-func TestUserShapes(t *testing.T) {
+// TestUserSecretFormats uses the connection Secret in a shape of another client.
+func TestUserSecretFormats(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
@@ -286,7 +286,7 @@ func TestUserShapes(t *testing.T) {
 	create(t, u)
 	waitAvailable(t, u)
 
-	d := publishedBy(t, u).Data
+	d := connectionSecret(t, u).Data
 	for shape, keys := range map[string][2]string{
 		"AWS":       {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
 		"Cozystack": {"accessKey", "secretKey"},
@@ -320,7 +320,7 @@ func waitGeneration(t *testing.T, u *miniov1alpha1.User, generation int64) {
 		s := u.Status.AtProvider
 		// Until the new key is made, the one that retires is the current one.
 		retires := slices.ContainsFunc(s.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool { return k.AccessKeyID == s.AccessKeyID })
-		if got := string(publishedBy(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID || retires {
+		if got := string(connectionSecret(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID || retires {
 			return fmt.Errorf("generation %d, key %s, published %s; %s", s.Generation, s.AccessKeyID, got, u.GetCondition(xpv1.TypeSynced).Message)
 		}
 
@@ -342,7 +342,7 @@ func TestUserRotation(t *testing.T) {
 	waitAvailable(t, b)
 	waitAvailable(t, u)
 
-	first := keysOf(t, u)
+	first := userClient(t, u)
 	rotate := func(trigger string, overlap time.Duration) {
 		await.Change(t, kube, u, func(u *miniov1alpha1.User) {
 			u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: trigger, Overlap: &metav1.Duration{Duration: overlap}}
@@ -352,14 +352,14 @@ func TestUserRotation(t *testing.T) {
 	rotate("one", 20*time.Second)
 	waitGeneration(t, u, 1)
 
-	second := keysOf(t, u)
+	second := userClient(t, u)
 	for name, s3 := range map[string]*miniogo.Client{"old": first, "new": second} {
 		if _, err := list(ctx, s3, b.Name); err != nil {
 			t.Errorf("the %s key does not work in the overlap: %v", name, err)
 		}
 	}
 
-	await.For(t, "the first key to end", func() error { _, err := list(ctx, first, b.Name); return wantRejected("list", err) })
+	await.For(t, "the first key to end", func() error { _, err := list(ctx, first, b.Name); return checkKeyRejected("list", err) })
 
 	if _, err := list(ctx, second, b.Name); err != nil {
 		t.Errorf("the second key went with the first: %v", err)
@@ -367,7 +367,7 @@ func TestUserRotation(t *testing.T) {
 
 	rotate("two", 0)
 	waitGeneration(t, u, 2)
-	await.For(t, "the second key to end at once", func() error { _, err := list(ctx, second, b.Name); return wantRejected("list", err) })
+	await.For(t, "the second key to end at once", func() error { _, err := list(ctx, second, b.Name); return checkKeyRejected("list", err) })
 	await.For(t, "the status to say so", func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(u), u); err != nil || len(u.Status.AtProvider.RetiringKeys) == 0 {
 			return err
@@ -376,7 +376,7 @@ func TestUserRotation(t *testing.T) {
 		return fmt.Errorf("it holds %v", u.Status.AtProvider.RetiringKeys)
 	})
 
-	third := keysOf(t, u)
+	third := userClient(t, u)
 
 	// RemoveUser takes the later keys with it.
 	if err := kube.Delete(ctx, b); err != nil {
@@ -387,7 +387,7 @@ func TestUserRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	await.For(t, "the third key to go with the user", func() error { _, err := list(ctx, third, b.Name); return wantRejected("list", err) })
+	await.For(t, "the third key to go with the user", func() error { _, err := list(ctx, third, b.Name); return checkKeyRejected("list", err) })
 }
 
 // TestUserRotationBySchedule lets the interval ask for new keys.
@@ -423,13 +423,13 @@ func TestUserDisabled(t *testing.T) {
 	waitAvailable(t, b)
 	waitAvailable(t, u)
 
-	s3 := keysOf(t, u)
+	s3 := userClient(t, u)
 	lists := func() error { _, err := list(ctx, s3, b.Name); return err }
 
 	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = new(false) })
 	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "is disabled")
 
-	if err := wantRejected("list", lists()); err != nil {
+	if err := checkKeyRejected("list", lists()); err != nil {
 		t.Error(err)
 	}
 
@@ -437,8 +437,8 @@ func TestUserDisabled(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	look(t, u)
-	await.For(t, "the user to be kept out again", func() error { return wantRejected("list", lists()) })
+	reconcileNow(t, u)
+	await.For(t, "the user to be kept out again", func() error { return checkKeyRejected("list", lists()) })
 
 	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
@@ -470,15 +470,15 @@ func TestUserPolicies(t *testing.T) {
 			create(t, u)
 			waitAvailable(t, u)
 
-			if _, err := list(ctx, keysOf(t, u), b.Name); err != nil {
+			if _, err := list(ctx, userClient(t, u), b.Name); err != nil {
 				t.Errorf("list: %v", err)
 			}
 
-			wantDenied(t, "write", put(ctx, keysOf(t, u), b.Name, "x"))
+			wantDenied(t, "write", put(ctx, userClient(t, u), b.Name, "x"))
 
 			await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Policies = nil })
 			await.For(t, "the key to do nothing", func() error {
-				if _, err := list(ctx, keysOf(t, u), b.Name); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
+				if _, err := list(ctx, userClient(t, u), b.Name); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 					return fmt.Errorf("want AccessDenied, got %w", err)
 				}
 
@@ -488,9 +488,9 @@ func TestUserPolicies(t *testing.T) {
 	}
 }
 
-// TestPolicyStaysWithItsHolder deletes a policy that somebody holds: it stays,
+// TestPolicyKeptWhileAttached deletes a policy that somebody holds: it stays,
 // says by whom, and goes with its holder.
-func TestPolicyStaysWithItsHolder(t *testing.T) {
+func TestPolicyKeptWhileAttached(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
@@ -516,9 +516,9 @@ func TestPolicyStaysWithItsHolder(t *testing.T) {
 	await.Gone(t, kube, p)
 }
 
-// TestUserStaysWithItsBucket deletes a user before its bucket: the key works as
+// TestUserKeptWhileBucketExists deletes a user before its bucket: the key works as
 // long as there is something to open with it.
-func TestUserStaysWithItsBucket(t *testing.T) {
+func TestUserKeptWhileBucketExists(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
@@ -535,7 +535,7 @@ func TestUserStaysWithItsBucket(t *testing.T) {
 	waitAvailable(t, u)
 	waitAvailable(t, other)
 
-	s3 := keysOf(t, u)
+	s3 := userClient(t, u)
 
 	for _, u := range []*miniov1alpha1.User{u, other} {
 		if err := kube.Delete(ctx, u.DeepCopy()); err != nil {
@@ -557,8 +557,8 @@ func TestUserStaysWithItsBucket(t *testing.T) {
 	await.Gone(t, kube, u)
 }
 
-// TestInvalidUsers hands in what must be refused.
-func TestInvalidUsers(t *testing.T) {
+// TestUserValidation hands in what must be refused.
+func TestUserValidation(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -575,7 +575,7 @@ func TestInvalidUsers(t *testing.T) {
 		"LongOverlap":     {"{rotation: {interval: 1h}}", "overlap, 24h unless it is set, cannot be longer than interval"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantRefused(t, "{apiVersion: minio.cistern.dev/v1alpha1, kind: User, metadata: {name: invalid}, spec: {forProvider: "+tc.forProvider+"}}",
+			wantKubectlError(t, "{apiVersion: minio.cistern.dev/v1alpha1, kind: User, metadata: {name: invalid}, spec: {forProvider: "+tc.forProvider+"}}",
 				[]string{"apply", "--namespace", ns, "-f", "-"}, tc.text)
 		})
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// TestBucketIsRefused asks for what no server is asked: the API server says what
+// TestBucketValidation asks for what no server is asked: the API server says what
 // to correct.
-func TestBucketIsRefused(t *testing.T) {
+func TestBucketValidation(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
@@ -121,7 +121,7 @@ func TestBucketIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			t.Log(tc.reason)
-			wantRefused(t, `{"apiVersion":"minio.cistern.dev/v1alpha1","kind":"Bucket","metadata":{"name":"refused"},"spec":{"forProvider":`+tc.forProvider+`}}`,
+			wantKubectlError(t, `{"apiVersion":"minio.cistern.dev/v1alpha1","kind":"Bucket","metadata":{"name":"refused"},"spec":{"forProvider":`+tc.forProvider+`}}`,
 				[]string{"create", "--dry-run=server", "--filename=-"}, tc.texts...)
 		})
 	}
@@ -156,24 +156,24 @@ func TestBucketObjectLocking(t *testing.T) {
 	}
 }
 
-// TestBucketIsRefusedByTheServer asks for what only the server knows to be
+// TestBucketRejectedByServer asks for what only the server knows to be
 // impossible.
-func TestBucketIsRefusedByTheServer(t *testing.T) {
+func TestBucketRejectedByServer(t *testing.T) {
 	t.Parallel()
 
 	t.Run("QuotaBelowUsage", func(t *testing.T) {
 		t.Parallel()
 
 		b := newSettingBucket(t, bucketSettings["Quota"], func(*miniov1alpha1.BucketParameters) {})
-		fill(t, b.Name, 2<<20)
+		fillBucket(t, b.Name, 2<<20)
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.quota of 1Mi")
-		bucketSettings["Quota"].want(t, b.Name, "0")
+		bucketSettings["Quota"].waitFor(t, b.Name, "0")
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
-		bucketSettings["Quota"].want(t, b.Name, "1073741824")
+		bucketSettings["Quota"].waitFor(t, b.Name, "1073741824")
 	})
 
 	t.Run("Tags", func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"} })
 		waitAvailable(t, b)
-		bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
+		bucketSettings["Tags"].waitFor(t, b.Name, "map[team:gallery]")
 	})
 
 	t.Run("UnknownKMSKey", func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
 		waitAvailable(t, b)
-		bucketSettings["EncryptionWithKMS"].want(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
+		bucketSettings["EncryptionWithKMS"].waitFor(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
 	})
 }
 
@@ -213,16 +213,16 @@ func TestBucketSettingIsUndoneAfterAnotherFailed(t *testing.T) {
 	b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
 	create(t, b)
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
-	bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
+	bucketSettings["Tags"].waitFor(t, b.Name, "map[team:gallery]")
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
 	waitAvailable(t, b)
-	bucketSettings["Tags"].want(t, b.Name, "")
+	bucketSettings["Tags"].waitFor(t, b.Name, "")
 }
 
-// fill puts an object of a size into a bucket, and waits until the server has
+// fillBucket puts an object of a size into a bucket, and waits until the server has
 // counted it.
-func fill(t *testing.T, bucket string, size int) {
+func fillBucket(t *testing.T, bucket string, size int) {
 	t.Helper()
 
 	text := strings.NewReader(strings.Repeat("x", size))
@@ -246,9 +246,9 @@ func fill(t *testing.T, bucket string, size int) {
 	})
 }
 
-// TestBucketName uses names that Kubernetes takes and MinIO does not: Synced
+// TestBucketNameInvalid uses names that Kubernetes takes and MinIO does not: Synced
 // says so, and the resource can go.
-func TestBucketName(t *testing.T) {
+func TestBucketNameInvalid(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {

@@ -10,8 +10,8 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// manyUsers returns names of users.
-func manyUsers(n int) []string {
+// userNames returns names of users.
+func userNames(n int) []string {
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("user-%02d", i)
@@ -20,9 +20,9 @@ func manyUsers(n int) []string {
 	return names
 }
 
-// TestInvalidClaims hands in what must be refused, with a message that names
+// TestClaimValidation hands in what must be refused, with a message that names
 // what is wrong.
-func TestInvalidClaims(t *testing.T) {
+func TestClaimValidation(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -71,7 +71,7 @@ func TestInvalidClaims(t *testing.T) {
 		"UserTooLong":          {reason: "Secrets are called after users.", spec: users(strings.Repeat("a", 64)), texts: []string{userName, letters}},
 		"UserCredentials":      {reason: "The claim has a Secret of that name.", spec: users("credentials"), texts: []string{userName, taken}},
 		"UserOtherCredentials": {reason: "User x has a Secret of that name.", spec: users("x", "x-credentials"), texts: []string{userName, taken}},
-		"UsersTooMany":         {reason: "Each costs keys and Secrets.", spec: users(manyUsers(21)...), texts: []string{"spec.users", "must have at most 20 "}},
+		"UsersTooMany":         {reason: "Each costs keys and Secrets.", spec: users(userNames(21)...), texts: []string{"spec.users", "must have at most 20 "}},
 		"UserNull":             {reason: "It says nothing.", spec: "{users: []}", texts: []string{"spec.users", "must be of type object"}},
 		"QuotaZero":            {reason: "For the server 0 is no quota at all.", spec: "{quota: 0}", texts: []string{"spec.quota", "quota must be more than 0"}},
 		"QuotaZeroUnit":        {reason: "For the server 0 is no quota at all.", spec: "{quota: 0Gi}", texts: []string{"spec.quota", "quota must be more than 0"}},
@@ -110,14 +110,14 @@ func TestInvalidClaims(t *testing.T) {
 			}
 
 			t.Log(tc.reason)
-			wantRefused(t, fmt.Sprintf(`{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Bucket", "metadata": {"name": %q}, "spec": %s}`, claim, tc.spec),
+			wantKubectlError(t, fmt.Sprintf(`{"apiVersion": "apps.cozystack.io/v1alpha1", "kind": "Bucket", "metadata": {"name": %q}, "spec": %s}`, claim, tc.spec),
 				[]string{"apply", "--dry-run=server", "--namespace", ns, "-f", "-"}, tc.texts...)
 		})
 	}
 }
 
-// TestLimitsOfClaims hands in what is just allowed: the claim gets ready.
-func TestLimitsOfClaims(t *testing.T) {
+// TestClaimLimits hands in what is just allowed: the claim gets ready.
+func TestClaimLimits(t *testing.T) {
 	t.Parallel()
 
 	long := strings.Repeat("a", 63)
@@ -149,15 +149,15 @@ func TestLimitsOfClaims(t *testing.T) {
 	}
 }
 
-// TestUnknownPool claims from a pool that there is not: the claim says which
+// TestClaimUnknownPool claims from a pool that there is not: the claim says which
 // there are, and nothing is made.
-func TestUnknownPool(t *testing.T) {
+func TestClaimUnknownPool(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 	applyClaim(t, ns, "unknown", "{storagePool: gold}")
 	waitProvisioned(t, ns, "unknown", tenantv1alpha1.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
-	wantNothingMade(t, ns, "unknown")
+	wantNotComposed(t, ns, "unknown")
 
 	// The tenant must be able to take it back.
 	mustKubectl(t, "", "delete", "--namespace", ns, "buckets.apps.cozystack.io/unknown")
