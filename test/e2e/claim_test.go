@@ -13,13 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/minio/madmin-go/v3"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -129,78 +124,6 @@ func testCommands(t *testing.T, ns string, want tenantv1alpha1.BucketInfoS3) {
 	}
 }
 
-// testAllowed does with the tenant's keys what a tenant may do.
-func testAllowed(t *testing.T, info tenantv1alpha1.BucketInfo) {
-	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
-
-	if err := put(ctx, s3, bucket, "a/b.txt"); err != nil {
-		t.Errorf("write: %v", err)
-	}
-
-	if keys, err := list(ctx, s3, bucket); err != nil || !slices.Equal(keys, []string{"a/b.txt"}) {
-		t.Errorf("list: got %q, %v", keys, err)
-	}
-
-	if _, err := s3.StatObject(ctx, bucket, "a/b.txt", statOptions); err != nil {
-		t.Errorf("read: %v", err)
-	}
-
-	if err := remove(ctx, s3, bucket, "a/b.txt"); err != nil {
-		t.Errorf("delete: %v", err)
-	}
-}
-
-// testForbidden tries with the tenant's keys what a tenant must not do.
-func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
-	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
-
-	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[]}`))
-	wantDenied(t, "switch versioning on", s3.EnableVersioning(ctx, bucket))
-	wantDenied(t, "remove the bucket", s3.RemoveBucket(ctx, bucket))
-	wantDenied(t, "make another bucket", s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions))
-
-	keys := info.Spec.SecretS3
-
-	api, err := clients.AdminAPI(plat, keys.AccessKeyID, keys.AccessSecretKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	_, err = api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
-	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
-		t.Errorf("make another access key: want AccessDenied, got %v", err)
-	}
-}
-
-// waitNothingLeft wants everything that a claim brought to be gone.
-func waitNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
-	t.Helper()
-
-	ctx, user := t.Context(), info.Spec.SecretS3.AccessKeyID
-
-	await.For(t, "bucket, user, policy and Secrets to be gone", func() error {
-		there, err := admin.S3.BucketExists(ctx, info.Spec.BucketName)
-		if err != nil || there {
-			return errors.Join(err, errors.New("the bucket is there"))
-		}
-
-		if _, err := admin.GetUserInfo(ctx, user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchUser" {
-			return errors.Join(err, errors.New("the user is there"))
-		}
-
-		if _, err := admin.InfoCannedPolicyV2(ctx, user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
-			return errors.Join(err, errors.New("the policy is there"))
-		}
-
-		secrets := &corev1.SecretList{}
-		if err := kube.List(ctx, secrets, client.InNamespace(ns)); err != nil || len(secrets.Items) > 0 {
-			return errors.Join(err, fmt.Errorf("%d Secrets are there", len(secrets.Items)))
-		}
-
-		return nil
-	})
-}
-
 // TestTenantsAreIsolated lets two tenants claim the same name: each gets a
 // bucket of its own, and its key is of no use on the other's.
 func TestTenantsAreIsolated(t *testing.T) {
@@ -241,57 +164,6 @@ func TestTenantsAreIsolated(t *testing.T) {
 	}
 }
 
-// TestClaimForeignSecret lets Secrets exist that have the names of the tenant's: they
-// stay untouched, the claim names them and waits, and goes on once they are gone.
-func TestClaimForeignSecret(t *testing.T) {
-	t.Parallel()
-
-	ctx, ns := t.Context(), newNamespace(t)
-
-	var foreign []*corev1.Secret
-
-	for _, name := range []string{"bucket-mine", "bucket-mine-credentials", "bucket-mine-reader", "bucket-mine-reader-credentials"} {
-		s := &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns},
-			Data:       map[string][]byte{"mine": []byte("do not touch")},
-		}
-		create(t, s)
-
-		foreign = append(foreign, s)
-	}
-
-	applyClaim(t, ns, "mine", "{users: {reader: {readonly: true}}}")
-
-	for len(foreign) > 0 {
-		names := make([]string, 0, len(foreign))
-		for _, s := range foreign {
-			names = append(names, s.Name)
-		}
-
-		// That it says so of all of them means that bucket and users are ready.
-		waitProvisioned(t, ns, "mine", tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+strings.Join(names, ", ")+";")
-
-		if c := getClaim(t, ns, "mine").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
-			t.Error("the claim is ready without all its Secrets")
-		}
-
-		for _, s := range foreign {
-			if diff := cmp.Diff(s, getSecret(t, ns, s.Name)); diff != "" {
-				t.Errorf("the Secret was touched: -before, +after:\n%s", diff)
-			}
-		}
-
-		if err := kube.Delete(ctx, foreign[0]); err != nil {
-			t.Fatal(err)
-		}
-
-		foreign = foreign[1:]
-	}
-
-	waitReady(t, ns, "mine")
-	wantCredentials(t, ns, "mine", "", "reader")
-}
-
 // TestClaimRecreated deletes a claim and makes it again at once.
 func TestClaimRecreated(t *testing.T) {
 	t.Parallel()
@@ -320,55 +192,6 @@ func TestClaimRecreated(t *testing.T) {
 	}
 
 	if _, err := list(t.Context(), tenantClient(t, after), after.Spec.BucketName); err != nil {
-		t.Errorf("the new key does not work: %v", err)
-	}
-}
-
-// TestClaimSecretRestored deletes the tenant's Secret: it comes back as it was.
-func TestClaimSecretRestored(t *testing.T) {
-	t.Parallel()
-
-	ctx, ns := t.Context(), newNamespace(t)
-
-	applyMinimalClaim(t, ns, "careless")
-	before := waitReady(t, ns, "careless")
-
-	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
-	await.For(t, "the Secret to come back", func() error {
-		after, err := clients.BucketInfo(ctx, kube, ns, "careless", "")
-		if err == nil && !cmp.Equal(before, after) {
-			err = errors.New("it holds something else")
-		}
-
-		return err
-	})
-}
-
-// TestClaimKeyReplaced loses a claim's key: the claim's Secret follows to the new
-// one, which works.
-func TestClaimKeyReplaced(t *testing.T) {
-	t.Parallel()
-
-	ctx, ns := t.Context(), newNamespace(t)
-
-	applyMinimalClaim(t, ns, "lost")
-	before := waitReady(t, ns, "lost")
-	uid := string(getClaim(t, ns, "lost").GetUID())
-
-	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "user-"+uid)
-	reconcileNow(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
-
-	await.For(t, "the claim's Secret to hold the new key", func() error {
-		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")
-		if err == nil && after.Spec.SecretS3.AccessSecretKey == before.Spec.SecretS3.AccessSecretKey {
-			err = errors.New("it holds the old one")
-		}
-
-		return err
-	})
-
-	after := waitReady(t, ns, "lost")
-	if _, err := list(ctx, tenantClient(t, after), after.Spec.BucketName); err != nil {
 		t.Errorf("the new key does not work: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,115 +29,6 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/clients"
 )
-
-// getSecret returns a Secret as it is.
-func getSecret(t testing.TB, namespace, name string) *corev1.Secret {
-	t.Helper()
-
-	s := &corev1.Secret{}
-	if err := kube.Get(context.Background(), types.NamespacedName{Namespace: namespace, Name: name}, s); err != nil {
-		t.Fatalf("cannot get Secret %s: %v", name, err)
-	}
-
-	return s
-}
-
-// getBucketInfo returns what the Secret of a claim's user says.
-func getBucketInfo(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketInfo {
-	t.Helper()
-
-	info, err := clients.BucketInfo(t.Context(), kube, namespace, claim, user)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return info
-}
-
-// comparableStatus returns a claim's status without its conditions, and without when
-// its keys were made.
-func comparableStatus(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
-	s := c.DeepCopy().Status
-	s.ConditionedStatus = xpv1.ConditionedStatus{}
-
-	for i := range s.Credentials {
-		s.Credentials[i].RotatedAt = nil
-	}
-
-	return s
-}
-
-// connectionNames returns the name of the User of a claim's user, and that of the
-// Secret in which it publishes its key.
-func connectionNames(t testing.TB, namespace, claim, user string) (resource, secret string) {
-	t.Helper()
-
-	suffix := string(getClaim(t, namespace, claim).GetUID())
-	if user != "" {
-		suffix += "-" + user
-	}
-
-	return "bucket-" + suffix, "user-" + suffix
-}
-
-// wantCredentials wants both Secrets of each of a claim's users to be there and
-// to say the same. The claim's own are those of the user without a name.
-func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
-	t.Helper()
-
-	for _, user := range users {
-		name := tenantv1alpha1.SecretNameFor(claim, user)
-
-		s := getSecret(t, namespace, name)
-		if s.Type != corev1.SecretTypeOpaque || len(s.Data) != 1 {
-			t.Errorf("Secret %s: want type Opaque and the key BucketInfo alone, got %s and %d keys", name, s.Type, len(s.Data))
-		}
-
-		info := getBucketInfo(t, namespace, claim, user)
-		if info.Spec.BucketName != getClaim(t, namespace, claim).Status.BucketName {
-			t.Errorf("Secret %s: bucket %q is not the claim's", name, info.Spec.BucketName)
-		}
-
-		_, connection := connectionNames(t, namespace, claim, user)
-		s3 := info.Spec.SecretS3
-
-		for of, want := range map[string]map[string][]byte{
-			"BucketInfo":            miniov1alpha1.Connection{Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey, BucketName: info.Spec.BucketName}.Details(),
-			"the connection Secret": getSecret(t, namespace, connection).Data,
-		} {
-			// What they hold is not for the eyes of who reads the tests' output.
-			got := getSecret(t, namespace, tenantv1alpha1.CredentialsSecretNameFor(claim, user)).Data
-			if !maps.EqualFunc(want, got, bytes.Equal) {
-				t.Errorf("Secret %s-credentials says something else than %s: it has the keys %v", name, of, slices.Sorted(maps.Keys(got)))
-			}
-		}
-	}
-}
-
-// waitUsers waits until a claim is ready with exactly these users. That it is
-// ready does not say it alone: when the claim changes while Crossplane is at work
-// on it, Crossplane calls it ready as of the change, which it has not seen yet.
-func waitUsers(t testing.TB, namespace, claim string, users ...string) {
-	t.Helper()
-
-	await.For(t, "the claim's users", func() error {
-		waitReady(t, namespace, claim)
-
-		var got []string
-
-		for _, c := range getClaim(t, namespace, claim).Status.Credentials {
-			if c.CredentialsSecretName != "" {
-				got = append(got, c.User)
-			}
-		}
-
-		if !slices.Equal(got, users) {
-			return fmt.Errorf("want %q, got %q", users, got)
-		}
-
-		return nil
-	})
-}
 
 // TestClaimUsers shares a bucket with further users: each has Secrets of its own,
 // the status tells of them in order, and each may do what it is there for.

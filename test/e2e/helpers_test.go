@@ -5,7 +5,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,15 +15,10 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // Options that say nothing.
@@ -103,62 +97,6 @@ func waitNoWrites(t testing.TB, ns string, while time.Duration) {
 	})
 }
 
-// claim applies the smallest claim there is.
-func applyMinimalClaim(t testing.TB, namespace, name string) {
-	t.Helper()
-	mustKubectl(t, "apiVersion: apps.cozystack.io/v1alpha1\nkind: Bucket\nmetadata:\n  name: "+name+"\n",
-		"apply", "--namespace", namespace, "-f", "-")
-}
-
-// getClaim returns a claim as it is.
-func getClaim(t testing.TB, namespace, name string) *tenantv1alpha1.Bucket {
-	t.Helper()
-
-	b := &tenantv1alpha1.Bucket{}
-	if err := kube.Get(context.Background(), types.NamespacedName{Namespace: namespace, Name: name}, b); err != nil {
-		t.Fatalf("cannot get the claim: %v", err)
-	}
-
-	return b
-}
-
-// waitReady waits until a claim is ready as it is now, not as it was before its
-// last change, and returns its credentials.
-func waitReady(t testing.TB, namespace, name string) tenantv1alpha1.BucketInfo {
-	t.Helper()
-
-	await.For(t, "the claim to be ready", func() error {
-		b := getClaim(t, namespace, name)
-		if c := b.Status.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue || c.ObservedGeneration != b.Generation {
-			return errors.New(b.Status.GetCondition(tenantv1alpha1.ConditionProvisioned).Message)
-		}
-
-		return nil
-	})
-
-	info, err := clients.BucketInfo(context.Background(), kube, namespace, name, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return info
-}
-
-// waitProvisioned waits until a claim's Provisioned condition has a reason and
-// contains a text.
-func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
-	t.Helper()
-
-	await.For(t, "the claim to say "+reason, func() error {
-		c := getClaim(t, namespace, name).Status.GetCondition(tenantv1alpha1.ConditionProvisioned)
-		if string(c.Reason) != reason || !strings.Contains(c.Message, text) {
-			return errors.New(string(c.Reason) + ": " + c.Message)
-		}
-
-		return nil
-	})
-}
-
 // mustKubectl runs kubectl and returns what it prints.
 func mustKubectl(t testing.TB, stdin string, args ...string) string {
 	t.Helper()
@@ -186,18 +124,6 @@ func wantKubectlError(t testing.TB, manifest string, args []string, texts ...str
 			t.Errorf("kubectl %s: want an error that says %q, got %v", strings.Join(args, " "), text, err)
 		}
 	}
-}
-
-// tenantClient returns an S3 client with the tenant's keys.
-func tenantClient(t testing.TB, info tenantv1alpha1.BucketInfo) *miniogo.Client {
-	t.Helper()
-
-	s3, err := clients.Tenant(plat, info)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return s3
 }
 
 func put(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {

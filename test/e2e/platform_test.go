@@ -4,15 +4,10 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/dev/install"
 )
@@ -43,44 +38,6 @@ func useComposition(t *testing.T, file string) {
 
 	if err := use(file); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// applyClaim applies a claim with a spec.
-func applyClaim(t *testing.T, namespace, name, spec string) {
-	t.Helper()
-	mustKubectl(t, fmt.Sprintf("{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: %s}, spec: %s}", name, spec),
-		"apply", "--namespace", namespace, "-f", "-")
-}
-
-// getBucket returns the Bucket that a claim brought.
-func getBucket(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
-	t.Helper()
-
-	b := &miniov1alpha1.Bucket{}
-	key := types.NamespacedName{Namespace: namespace, Name: "bucket-" + string(getClaim(t, namespace, name).GetUID())}
-
-	if err := kube.Get(t.Context(), key, b); err != nil {
-		t.Fatalf("cannot get the Bucket of claim %s: %v", name, err)
-	}
-
-	return b
-}
-
-// wantNotComposed wants a claim that was refused to have brought nothing.
-func wantNotComposed(t *testing.T, namespace, claim string) {
-	t.Helper()
-
-	buckets := &miniov1alpha1.BucketList{}
-	if err := kube.List(t.Context(), buckets, client.InNamespace(namespace)); err != nil {
-		t.Fatal(err)
-	}
-
-	uid := getClaim(t, namespace, claim).GetUID()
-	for _, b := range buckets.Items {
-		if b.Name == "bucket-"+string(uid) {
-			t.Errorf("claim %s was refused, and Bucket %s made", claim, b.Name)
-		}
 	}
 }
 
