@@ -18,7 +18,7 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// waitFor waits until the server has a text for a setting.
+// waitFor waits until get returns a text for a bucket.
 func (s bucketSetting) waitFor(t *testing.T, bucket, text string) {
 	t.Helper()
 
@@ -32,7 +32,8 @@ func (s bucketSetting) waitFor(t *testing.T, bucket, text string) {
 	})
 }
 
-// newSettingBucket makes a Bucket for a setting, and empties it in the end.
+// newSettingBucket creates a Bucket to test a setting. Its bucket is emptied after the
+// test.
 func newSettingBucket(t *testing.T, s bucketSetting, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
 	t.Helper()
 
@@ -46,9 +47,9 @@ func newSettingBucket(t *testing.T, s bucketSetting, f func(*miniov1alpha1.Bucke
 	return b
 }
 
-// waitReconciled waits until the provider has looked at a Bucket as it is now, and
-// found nothing wrong. The change that makes it look changes nothing on the
-// server.
+// waitReconciled waits until the provider has reconciled the current generation of a
+// Bucket without an error. To cause a reconcile it changes whenNotEmpty, which changes
+// nothing on the server.
 func waitReconciled(t *testing.T, b *miniov1alpha1.Bucket) {
 	t.Helper()
 
@@ -61,7 +62,7 @@ func waitReconciled(t *testing.T, b *miniov1alpha1.Bucket) {
 		}
 	})
 
-	await.For(t, "the provider to look at "+b.Name, func() error {
+	await.For(t, "the provider to reconcile "+b.Name, func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 			return err
 		}
@@ -74,8 +75,8 @@ func waitReconciled(t *testing.T, b *miniov1alpha1.Bucket) {
 	})
 }
 
-// TestBucketSettings sets each setting, changes it, lets an administrator change
-// it on the server, and takes it back.
+// TestBucketSettings checks that each setting is applied, changed, restored after an
+// administrator changed it on the server, and undone when it is removed.
 func TestBucketSettings(t *testing.T) {
 	t.Parallel()
 
@@ -89,7 +90,7 @@ func TestBucketSettings(t *testing.T) {
 			waitReconciled(t, b)
 
 			if got := b.Status.AtProvider.ManagedSettings; !slices.Contains(got, s.field) {
-				t.Errorf("%s\nmanagedSettings: want %s in them, got %v", s.reason, s.field, got)
+				t.Errorf("%s\nmanagedSettings: want %s to be listed, got %v", s.reason, s.field, got)
 			}
 
 			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.change(&b.Spec.ForProvider) })
@@ -100,7 +101,7 @@ func TestBucketSettings(t *testing.T) {
 				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
 			}
 
-			// A look that is under way may have mended it already.
+			// The drift itself is not checked: a running reconcile may have corrected it already.
 			reconcileNow(t, b)
 			s.waitFor(t, b.Name, s.wantChanged)
 
@@ -109,10 +110,10 @@ func TestBucketSettings(t *testing.T) {
 			waitReconciled(t, b)
 
 			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
-				t.Errorf("%s\nmanagedSettings: want %s no longer in them, got %v", s.reason, s.field, got)
+				t.Errorf("%s\nmanagedSettings: want %s not to be listed, got %v", s.reason, s.field, got)
 			}
 
-			// From now on it is the administrator's.
+			// A setting that is not in the spec is the administrator's.
 			if err := s.drift(t.Context(), b.Name); err != nil {
 				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
 			}
@@ -123,8 +124,8 @@ func TestBucketSettings(t *testing.T) {
 	}
 }
 
-// TestBucketKeepsUnmanagedSettings lets an administrator set what the resource
-// never did: it stays.
+// TestBucketKeepsUnmanagedSettings checks that the provider leaves settings alone that
+// an administrator sets and the Bucket never did.
 func TestBucketKeepsUnmanagedSettings(t *testing.T) {
 	t.Parallel()
 
@@ -146,14 +147,14 @@ func TestBucketKeepsUnmanagedSettings(t *testing.T) {
 			}
 
 			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
-				t.Errorf("%s\nmanagedSettings: %s is nobody's, got %v", s.reason, s.field, got)
+				t.Errorf("%s\nmanagedSettings: want %s, which the Bucket never set, not to be listed, got %v", s.reason, s.field, got)
 			}
 		})
 	}
 }
 
-// TestBucketKeepsRecentUpload begins an upload in a bucket that gives up old
-// ones: a young one stays.
+// TestBucketKeepsRecentUpload checks that a rule that aborts incomplete uploads after
+// a day keeps an upload that has just begun.
 func TestBucketKeepsRecentUpload(t *testing.T) {
 	t.Parallel()
 
@@ -179,12 +180,12 @@ func TestBucketKeepsRecentUpload(t *testing.T) {
 	}
 
 	if uploads != 1 {
-		t.Errorf("want the upload to stay, got %d", uploads)
+		t.Errorf("want the incomplete upload to be kept, got %d uploads", uploads)
 	}
 }
 
-// TestExistingBucketIsNotTakenOver lets a bucket exist: it is left alone until somebody asks
-// to adopt it.
+// TestExistingBucketIsNotTakenOver checks that a Bucket neither manages nor deletes a
+// bucket that exists already, unless its external name asks to adopt it.
 func TestExistingBucketIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 
@@ -198,15 +199,15 @@ func TestExistingBucketIsNotTakenOver(t *testing.T) {
 	create(t, b)
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
 
-	// Deleting a resource that does not own the bucket leaves the bucket.
+	// Deleting a Bucket that does not own the bucket keeps the bucket.
 	if err := kube.Delete(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 
 	await.Gone(t, kube, b)
 
-	if there, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !there {
-		t.Fatalf("the bucket is gone: %v", err)
+	if exists, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !exists {
+		t.Fatalf("want the bucket to be kept, got exists=%t, %v", exists, err)
 	}
 
 	adopted := newBucket(ns, "taken")

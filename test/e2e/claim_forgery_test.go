@@ -23,9 +23,9 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestTenantForgesSecrets lets a tenant write another tenant's bucket in a Secret
-// of its claim, or delete it: it reaches nothing more, and the claim's Secrets
-// soon say again what is true.
+// TestTenantForgesSecrets has a tenant edit the Secrets of its claim so that they name
+// another tenant's bucket, or delete them. It checks that the tenant's keys open no
+// other bucket, and that the Secrets are restored.
 func TestTenantForgesSecrets(t *testing.T) {
 	t.Parallel()
 
@@ -46,14 +46,14 @@ func TestTenantForgesSecrets(t *testing.T) {
 				t.Parallel()
 
 				f := newForgery(t, victim)
-				document, shapes := f.lies(t, user)
+				document, formats := f.forgedData(t, user)
 
-				lies := shapes
+				data := formats
 				if kind == "BucketInfo" {
-					lies = map[string][]byte{tenantv1alpha1.BucketInfoKey: document}
+					data = map[string][]byte{tenantv1alpha1.BucketInfoKey: document}
 				}
 
-				patch, err := json.Marshal(map[string]any{"data": lies})
+				patch, err := json.Marshal(map[string]any{"data": data})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -63,7 +63,7 @@ func TestTenantForgesSecrets(t *testing.T) {
 			})
 
 			if kind == "Connection" {
-				// The key goes with it: TestClaimKeyReplaced.
+				// Deleting it replaces the key, which TestClaimKeyReplaced checks.
 				continue
 			}
 
@@ -78,26 +78,29 @@ func TestTenantForgesSecrets(t *testing.T) {
 	}
 }
 
-// TestTenantForgesReferences has a claim refer to a ConfigMap that says it is the
-// claim's Bucket, on the bucket of somebody else: nobody gets there, the claim says
-// what is wrong, and goes on once it is put right.
+// TestTenantForgesReferences has a tenant add a ConfigMap to its claim's resourceRefs
+// that is annotated as the claim's Bucket, with another tenant's bucket as external
+// name. It checks that the tenant's keys open no other bucket, that the claim reports
+// the problem, and that it recovers once the reference is removed.
 func TestTenantForgesReferences(t *testing.T) {
 	t.Parallel()
 
 	const field = "/spec/crossplane/resourceRefs"
 
 	f := newForgery(t, newVictim(t).Spec.BucketName)
-	refs := mustKubectl(t, "", "get", "buckets.apps.cozystack.io/forged", "--namespace", f.ns, "--output=jsonpath={.spec.crossplane.resourceRefs}")
+	refs := mustKubectl(t, "", "get", "buckets.apps.cozystack.io/forged", "--namespace", f.ns,
+		"--output=jsonpath={.spec.crossplane.resourceRefs}")
 
 	f.asTenant(t, "create", "configmap", "mine")
 	f.asTenant(t, "annotate", "configmap", "mine", "crossplane.io/composition-resource-name=bucket", "crossplane.io/external-name="+f.victim)
 	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json",
 		`--patch=[{"op": "add", "path": "`+field+`/-", "value": {"apiVersion": "v1", "kind": "ConfigMap", "name": "mine"}}]`)
 
-	await.For(t, "the claim to say what is wrong", func() error {
+	await.For(t, "the claim to report the ConfigMap", func() error {
 		b := getClaim(t, f.ns, "forged")
-		if c := b.Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionFalse || !strings.Contains(c.Message, `ConfigMap "mine" cannot be the claim's bucket`) {
-			return fmt.Errorf("it says %q", c.Message)
+		if c := b.Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionFalse ||
+			!strings.Contains(c.Message, `ConfigMap "mine" cannot be the claim's bucket`) {
+			return fmt.Errorf("its message is %q", c.Message)
 		}
 
 		return nil
@@ -107,8 +110,9 @@ func TestTenantForgesReferences(t *testing.T) {
 		wantOwnBucketOnly(t, getBucketInfo(t, f.ns, "forged", user), f.victim)
 	}
 
-	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json", `--patch=[{"op": "replace", "path": "`+field+`", "value": `+refs+`}]`)
-	await.For(t, "the claim to go on", func() error {
+	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json",
+		`--patch=[{"op": "replace", "path": "`+field+`", "value": `+refs+`}]`)
+	await.For(t, "the claim to be Synced", func() error {
 		if c := getClaim(t, f.ns, "forged").Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionTrue {
 			return errors.New(c.Message)
 		}
@@ -118,12 +122,14 @@ func TestTenantForgesReferences(t *testing.T) {
 	f.waitRestored(t)
 }
 
-// A forgery is a claim whose tenant would like to have another's bucket.
+// A forgery is a claim whose tenant tries to access the bucket of another tenant, the
+// victim. It remembers the claim's Secrets as they were before.
 type forgery struct {
 	ns, victim string
 	before     []*corev1.Secret
 }
 
+// newForgery applies the claim and gives its tenant the role edit.
 func newForgery(t *testing.T, victim string) forgery {
 	t.Helper()
 
@@ -134,7 +140,9 @@ func newForgery(t *testing.T, victim string) forgery {
 
 	for _, user := range []string{"", "reader"} {
 		_, connection := connectionNames(t, f.ns, "forged", user)
-		for _, name := range []string{connection, tenantv1alpha1.SecretNameFor("forged", user), tenantv1alpha1.CredentialsSecretNameFor("forged", user)} {
+		for _, name := range []string{
+			connection, tenantv1alpha1.SecretNameFor("forged", user), tenantv1alpha1.CredentialsSecretNameFor("forged", user),
+		} {
 			f.before = append(f.before, getSecret(t, f.ns, name))
 		}
 	}
@@ -142,9 +150,9 @@ func newForgery(t *testing.T, victim string) forgery {
 	return f
 }
 
-// lies returns what the tenant would like to be true of a user, as BucketInfo and
-// in all other shapes.
-func (f forgery) lies(t *testing.T, user string) (document []byte, shapes map[string][]byte) {
+// forgedData returns a user's credentials with the victim's bucket and another
+// endpoint, as a BucketInfo document and in all other formats.
+func (f forgery) forgedData(t *testing.T, user string) (document []byte, formats map[string][]byte) {
 	t.Helper()
 
 	info := getBucketInfo(t, f.ns, "forged", user)
@@ -162,8 +170,7 @@ func (f forgery) lies(t *testing.T, user string) (document []byte, shapes map[st
 	}.Details()
 }
 
-// asTenant runs kubectl with the rights of an editor of the namespace, once it
-// has them.
+// asTenant runs kubectl as the tenant. It retries until the tenant's role is in effect.
 func (f forgery) asTenant(t *testing.T, args ...string) {
 	t.Helper()
 	await.For(t, "the tenant to be allowed to "+args[0], func() error {
@@ -172,21 +179,21 @@ func (f forgery) asTenant(t *testing.T, args ...string) {
 	})
 }
 
-// waitRestored waits until the Secrets are as they were, and stay so, and wants
-// nobody to have got more than there was.
+// waitRestored waits until the claim's Secrets are as before, and checks that its keys
+// open no other bucket.
 func (f forgery) waitRestored(t *testing.T) {
 	t.Helper()
 
 	users := []string{"", "reader"}
 
-	await.For(t, "the Secrets to be as they were", func() error {
-		// The provider looks at a connection Secret when it looks at its User.
+	await.For(t, "the Secrets to be as before", func() error {
+		// The provider checks a connection Secret when it reconciles its User.
 		for _, user := range users {
 			resource, _ := connectionNames(t, f.ns, "forged", user)
 			reconcileNow(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: f.ns, Name: resource}})
 		}
 
-		// What was read of a lie is written a moment later.
+		// A reconcile that has read forged data may still write it.
 		time.Sleep(3 * time.Second)
 
 		for _, before := range f.before {
@@ -196,7 +203,7 @@ func (f forgery) waitRestored(t *testing.T) {
 			}
 
 			if !maps.EqualFunc(before.Data, s.Data, bytes.Equal) {
-				return errors.New("Secret " + before.Name + " says something else")
+				return errors.New("Secret " + before.Name + " differs")
 			}
 		}
 

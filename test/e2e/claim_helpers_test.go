@@ -26,14 +26,14 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// claim applies the smallest claim there is.
+// applyMinimalClaim applies a claim that has a name only.
 func applyMinimalClaim(t testing.TB, namespace, name string) {
 	t.Helper()
 	mustKubectl(t, "apiVersion: apps.cozystack.io/v1alpha1\nkind: Bucket\nmetadata:\n  name: "+name+"\n",
 		"apply", "--namespace", namespace, "-f", "-")
 }
 
-// getClaim returns a claim as it is.
+// getClaim returns the current state of a claim.
 func getClaim(t testing.TB, namespace, name string) *tenantv1alpha1.Bucket {
 	t.Helper()
 
@@ -45,8 +45,8 @@ func getClaim(t testing.TB, namespace, name string) *tenantv1alpha1.Bucket {
 	return b
 }
 
-// waitReady waits until a claim is ready as it is now, not as it was before its
-// last change, and returns its credentials.
+// waitReady waits until a claim is Ready for its current generation, and returns
+// the BucketInfo of its own credentials.
 func waitReady(t testing.TB, namespace, name string) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
@@ -67,12 +67,12 @@ func waitReady(t testing.TB, namespace, name string) tenantv1alpha1.BucketInfo {
 	return info
 }
 
-// waitProvisioned waits until a claim's Provisioned condition has a reason and
-// contains a text.
+// waitProvisioned waits until a claim's Provisioned condition has a reason and its
+// message contains a text.
 func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
 	t.Helper()
 
-	await.For(t, "the claim to say "+reason, func() error {
+	await.For(t, "the claim to be "+reason, func() error {
 		c := getClaim(t, namespace, name).Status.GetCondition(tenantv1alpha1.ConditionProvisioned)
 		if string(c.Reason) != reason || !strings.Contains(c.Message, text) {
 			return errors.New(string(c.Reason) + ": " + c.Message)
@@ -101,7 +101,7 @@ func applyClaim(t *testing.T, namespace, name, spec string) {
 		"apply", "--namespace", namespace, "-f", "-")
 }
 
-// getBucket returns the Bucket that a claim brought.
+// getBucket returns the Bucket that was composed for a claim.
 func getBucket(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
 	t.Helper()
 
@@ -115,7 +115,7 @@ func getBucket(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
 	return b
 }
 
-// wantNotComposed wants a claim that was refused to have brought nothing.
+// wantNotComposed checks that no Bucket was composed for a rejected claim.
 func wantNotComposed(t *testing.T, namespace, claim string) {
 	t.Helper()
 
@@ -127,12 +127,12 @@ func wantNotComposed(t *testing.T, namespace, claim string) {
 	uid := getClaim(t, namespace, claim).GetUID()
 	for _, b := range buckets.Items {
 		if b.Name == "bucket-"+string(uid) {
-			t.Errorf("claim %s was refused, and Bucket %s made", claim, b.Name)
+			t.Errorf("claim %s was rejected, but Bucket %s exists", claim, b.Name)
 		}
 	}
 }
 
-// getSecret returns a Secret as it is.
+// getSecret returns the current state of a Secret.
 func getSecret(t testing.TB, namespace, name string) *corev1.Secret {
 	t.Helper()
 
@@ -144,7 +144,8 @@ func getSecret(t testing.TB, namespace, name string) *corev1.Secret {
 	return s
 }
 
-// getBucketInfo returns what the Secret of a claim's user says.
+// getBucketInfo returns the BucketInfo of a claim's user. The claim's own
+// credentials have an empty user.
 func getBucketInfo(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
@@ -156,8 +157,8 @@ func getBucketInfo(t testing.TB, namespace, claim, user string) tenantv1alpha1.B
 	return info
 }
 
-// comparableStatus returns a claim's status without its conditions, and without when
-// its keys were made.
+// comparableStatus returns a claim's status without its conditions and without the
+// times of its rotations.
 func comparableStatus(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
 	s := c.DeepCopy().Status
 	s.ConditionedStatus = xpv1.ConditionedStatus{}
@@ -169,8 +170,8 @@ func comparableStatus(c *tenantv1alpha1.Bucket) tenantv1alpha1.BucketStatus {
 	return s
 }
 
-// connectionNames returns the name of the User of a claim's user, and that of the
-// Secret in which it publishes its key.
+// connectionNames returns the names of two objects of a claim's user: of its managed
+// resource User, and of the connection Secret to which that User publishes its key.
 func connectionNames(t testing.TB, namespace, claim, user string) (resource, secret string) {
 	t.Helper()
 
@@ -182,8 +183,8 @@ func connectionNames(t testing.TB, namespace, claim, user string) (resource, sec
 	return "bucket-" + suffix, "user-" + suffix
 }
 
-// wantCredentials wants both Secrets of each of a claim's users to be there and
-// to say the same. The claim's own are those of the user without a name.
+// wantCredentials checks that both Secrets of each of a claim's users exist and hold
+// the same access key. The claim's own credentials have an empty user.
 func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 	t.Helper()
 
@@ -192,33 +193,36 @@ func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 
 		s := getSecret(t, namespace, name)
 		if s.Type != corev1.SecretTypeOpaque || len(s.Data) != 1 {
-			t.Errorf("Secret %s: want type Opaque and the key BucketInfo alone, got %s and %d keys", name, s.Type, len(s.Data))
+			t.Errorf("Secret %s: want type Opaque and one key, BucketInfo, got %s and %d keys", name, s.Type, len(s.Data))
 		}
 
 		info := getBucketInfo(t, namespace, claim, user)
 		if info.Spec.BucketName != getClaim(t, namespace, claim).Status.BucketName {
-			t.Errorf("Secret %s: bucket %q is not the claim's", name, info.Spec.BucketName)
+			t.Errorf("Secret %s: bucket %q is not the claim's bucket", name, info.Spec.BucketName)
 		}
 
 		_, connection := connectionNames(t, namespace, claim, user)
 		s3 := info.Spec.SecretS3
 
 		for of, want := range map[string]map[string][]byte{
-			"BucketInfo":            miniov1alpha1.Connection{Endpoint: s3.Endpoint, Region: s3.Region, AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey, BucketName: info.Spec.BucketName}.Details(),
+			"BucketInfo": miniov1alpha1.Connection{
+				Endpoint: s3.Endpoint, Region: s3.Region, BucketName: info.Spec.BucketName,
+				AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey,
+			}.Details(),
 			"the connection Secret": getSecret(t, namespace, connection).Data,
 		} {
-			// What they hold is not for the eyes of who reads the tests' output.
+			// The values are secret, so a difference is reported without them.
 			got := getSecret(t, namespace, tenantv1alpha1.CredentialsSecretNameFor(claim, user)).Data
 			if !maps.EqualFunc(want, got, bytes.Equal) {
-				t.Errorf("Secret %s-credentials says something else than %s: it has the keys %v", name, of, slices.Sorted(maps.Keys(got)))
+				t.Errorf("Secret %s-credentials differs from %s; it has the keys %v", name, of, slices.Sorted(maps.Keys(got)))
 			}
 		}
 	}
 }
 
-// waitUsers waits until a claim is ready with exactly these users. That it is
-// ready does not say it alone: when the claim changes while Crossplane is at work
-// on it, Crossplane calls it ready as of the change, which it has not seen yet.
+// waitUsers waits until a claim is ready with exactly these users. Ready alone does
+// not prove it: if a claim changes while Crossplane reconciles it, Crossplane reports
+// Ready for the new generation, which it has not reconciled yet.
 func waitUsers(t testing.TB, namespace, claim string, users ...string) {
 	t.Helper()
 
@@ -241,7 +245,7 @@ func waitUsers(t testing.TB, namespace, claim string, users ...string) {
 	})
 }
 
-// testAllowed does with the tenant's keys what a tenant may do.
+// testAllowed checks that a tenant's key can write, list, read and delete objects.
 func testAllowed(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
 
@@ -262,14 +266,15 @@ func testAllowed(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	}
 }
 
-// testForbidden tries with the tenant's keys what a tenant must not do.
+// testForbidden checks that a tenant's key can neither change the bucket nor create
+// buckets and access keys.
 func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
 
 	wantDenied(t, "set a bucket policy", s3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[]}`))
 	wantDenied(t, "switch versioning on", s3.EnableVersioning(ctx, bucket))
 	wantDenied(t, "remove the bucket", s3.RemoveBucket(ctx, bucket))
-	wantDenied(t, "make another bucket", s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions))
+	wantDenied(t, "create a bucket", s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions))
 
 	keys := info.Spec.SecretS3
 
@@ -280,11 +285,12 @@ func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
 
 	_, err = api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
 	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
-		t.Errorf("make another access key: want AccessDenied, got %v", err)
+		t.Errorf("create an access key: want AccessDenied, got %v", err)
 	}
 }
 
-// waitNothingLeft wants everything that a claim brought to be gone.
+// waitNothingLeft waits until a deleted claim's bucket, user, policy and Secrets are
+// gone.
 func waitNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
 	t.Helper()
 
@@ -293,20 +299,20 @@ func waitNothingLeft(t *testing.T, ns string, info tenantv1alpha1.BucketInfo) {
 	await.For(t, "bucket, user, policy and Secrets to be gone", func() error {
 		there, err := admin.S3.BucketExists(ctx, info.Spec.BucketName)
 		if err != nil || there {
-			return errors.Join(err, errors.New("the bucket is there"))
+			return errors.Join(err, errors.New("the bucket exists"))
 		}
 
 		if _, err := admin.GetUserInfo(ctx, user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchUser" {
-			return errors.Join(err, errors.New("the user is there"))
+			return errors.Join(err, errors.New("the user exists"))
 		}
 
 		if _, err := admin.InfoCannedPolicyV2(ctx, user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
-			return errors.Join(err, errors.New("the policy is there"))
+			return errors.Join(err, errors.New("the policy exists"))
 		}
 
 		secrets := &corev1.SecretList{}
 		if err := kube.List(ctx, secrets, client.InNamespace(ns)); err != nil || len(secrets.Items) > 0 {
-			return errors.Join(err, fmt.Errorf("%d Secrets are there", len(secrets.Items)))
+			return errors.Join(err, fmt.Errorf("%d Secrets exist", len(secrets.Items)))
 		}
 
 		return nil

@@ -14,9 +14,9 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// wantOwnBucketOnly wants the policy of a claim's user to name the claim's bucket
-// and no other, and its key to be of no use on a victim's bucket, which holds the
-// object precious.
+// wantOwnBucketOnly checks that the policy of a claim's user names the claim's bucket
+// and no other, and that its key is denied every access to a victim's bucket, which
+// holds the object precious.
 func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim string) {
 	t.Helper()
 
@@ -47,7 +47,7 @@ func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim stri
 		}
 
 		if len(s.NotResource)+len(s.NotAction) > 0 || len(s.Resource) == 0 {
-			t.Errorf("a statement allows more than it names: %s", p.Policy)
+			t.Errorf("want each statement to name its actions and resources, got %s", p.Policy)
 		}
 
 		for _, r := range s.Resource {
@@ -55,8 +55,9 @@ func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim stri
 		}
 	}
 
-	if got, want := slices.Sorted(maps.Keys(allowed)), []string{"arn:aws:s3:::" + bucket, "arn:aws:s3:::" + bucket + "/*"}; !slices.Equal(got, want) {
-		t.Errorf("the policy allows %q, want %q", got, want)
+	want := []string{"arn:aws:s3:::" + bucket, "arn:aws:s3:::" + bucket + "/*"}
+	if got := slices.Sorted(maps.Keys(allowed)); !slices.Equal(got, want) {
+		t.Errorf("want the policy to allow %q, got %q", want, got)
 	}
 
 	s3 := tenantClient(t, info)
@@ -74,7 +75,7 @@ func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim stri
 	_, _, _, err = core.GetObject(ctx, victim, "precious", miniogo.GetObjectOptions{})
 	wantDenied(t, "read from the victim's bucket", err)
 
-	// The same by way of the own bucket.
+	// A path out of the own bucket does not lead to the victim's.
 	for _, key := range []string{"../" + victim + "/precious", "/../" + victim + "/precious"} {
 		o, _, _, err := core.GetObject(ctx, bucket, key, miniogo.GetObjectOptions{})
 		if err == nil {
@@ -96,13 +97,13 @@ func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim stri
 	}
 }
 
-// newVictim claims a bucket with something in it in a namespace of its own, and
-// wants it to be as it was in the end.
+// newVictim claims a bucket in a namespace of its own and writes an object to it.
+// After the test it checks that the object is unchanged.
 func newVictim(t *testing.T) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
 	ns := newNamespace(t)
-	// Purged with its namespace.
+	// The bucket is purged when its namespace is deleted.
 	applyClaim(t, ns, "victim", "{deletionPolicy: Delete}")
 	info := waitReady(t, ns, "victim")
 
@@ -115,32 +116,34 @@ func newVictim(t *testing.T) tenantv1alpha1.BucketInfo {
 	return info
 }
 
-// TestClaimHostileTexts puts texts that mean something to a policy, a shell, a path or
-// a file format in all fields of a claim that take any: no user gets beyond its
-// bucket.
+// TestClaimHostileTexts fills every free-text field of a claim with texts that have a
+// meaning in a policy, a shell, a path or a file format. It checks that the claim's
+// users can access their own bucket only.
 func TestClaimHostileTexts(t *testing.T) {
 	t.Parallel()
 
 	victim := newVictim(t).Spec.BucketName
 
+	const hostileStatement = `*"]},{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*`
+
 	cases := map[string]struct {
 		reason, text string
 	}{
-		"Quotes":      {reason: "They end a string of JSON.", text: `"'` + "`"},
-		"Statement":   {reason: "It ends a statement and begins another.", text: `*"]},{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*`},
-		"ARN":         {reason: "It names another bucket.", text: "arn:aws:s3:::" + victim + "/*"},
-		"Path":        {reason: "It leads out of the bucket.", text: "../" + victim + "/"},
-		"Absolute":    {reason: "It leads to another bucket.", text: "/" + victim},
-		"Star":        {reason: "It stands for everything.", text: "*"},
-		"Mark":        {reason: "It stands for any character.", text: "bucket-????????"},
-		"Variable":    {reason: "The server puts something in its place.", text: "${aws:username}/$HOME/$(id)/{{.Values}}"},
-		"Lines":       {reason: "They begin a new line in a file.", text: "a\nbucket = x\r\n[default]\tb"},
-		"XML":         {reason: "It ends an element.", text: "</Prefix></Filter><Status>Disabled</Status>&amp;<!--]]>"},
-		"YAML":        {reason: "It ends a document.", text: "\n---\nkind: Secret\n- &a *a !!binary"},
-		"Unicode":     {reason: "Not everything is ASCII.", text: "Zürich ☃ Ωmega \u202Egpj.\u202C e\u0301"},
-		"Percent":     {reason: "It is decoded once too often.", text: "%2e%2e%2f" + victim + "%00%s%d%!"},
-		"Backslashes": {reason: "They escape.", text: `\..\` + victim + `\u002a\`},
-		"Blank":       {reason: "It is cut off.", text: "  "},
+		"Quotes":      {reason: "Quotes end a string in JSON.", text: `"'` + "`"},
+		"Statement":   {reason: "The text ends a statement of a policy and begins another.", text: hostileStatement},
+		"ARN":         {reason: "The text names another bucket.", text: "arn:aws:s3:::" + victim + "/*"},
+		"Path":        {reason: "The path leads out of the bucket.", text: "../" + victim + "/"},
+		"Absolute":    {reason: "The path leads to another bucket.", text: "/" + victim},
+		"Star":        {reason: "The wildcard matches everything.", text: "*"},
+		"Mark":        {reason: "The wildcard matches any character.", text: "bucket-????????"},
+		"Variable":    {reason: "Servers, shells and templates replace variables.", text: "${aws:username}/$HOME/$(id)/{{.Values}}"},
+		"Lines":       {reason: "Line breaks begin a new entry in a file.", text: "a\nbucket = x\r\n[default]\tb"},
+		"XML":         {reason: "The text ends an XML element.", text: "</Prefix></Filter><Status>Disabled</Status>&amp;<!--]]>"},
+		"YAML":        {reason: "The text ends a YAML document.", text: "\n---\nkind: Secret\n- &a *a !!binary"},
+		"Unicode":     {reason: "Not all characters are ASCII.", text: "Zürich ☃ Ωmega \u202Egpj.\u202C e\u0301"},
+		"Percent":     {reason: "Percent-encoded text may be decoded once too often.", text: "%2e%2e%2f" + victim + "%00%s%d%!"},
+		"Backslashes": {reason: "Backslashes escape the next character.", text: `\..\` + victim + `\u002a\`},
+		"Blank":       {reason: "Blanks may be trimmed.", text: "  "},
 	}
 
 	for name, tc := range cases {
@@ -154,7 +157,7 @@ func TestClaimHostileTexts(t *testing.T) {
 				"kind":       "Bucket",
 				"metadata": map[string]any{
 					"name": "hostile",
-					// What labels and keys may hold the API server checks.
+					// The API server validates labels and keys, so they cannot hold any text.
 					"labels": map[string]string{
 						"crossplane.io/composite": "victim", "crossplane.io/claim-name": "victim", "bucket": "bucket-..victim",
 					},
@@ -179,7 +182,7 @@ func TestClaimHostileTexts(t *testing.T) {
 			info := waitReady(t, ns, "hostile")
 
 			if got := string(getClaim(t, ns, "hostile").GetUID()); info.Spec.BucketName != "bucket-"+got {
-				t.Errorf("the claim has bucket %q, which is not its own", info.Spec.BucketName)
+				t.Errorf("want the claim to have a bucket of its own, got %q", info.Spec.BucketName)
 			}
 
 			bucketSettings["Lifecycle"].waitFor(t, info.Spec.BucketName, fmt.Sprintf("%q: 1, 0", tc.text))

@@ -22,8 +22,9 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// TestClaimForeignSecret lets Secrets exist that have the names of the tenant's: they
-// stay untouched, the claim names them and waits, and goes on once they are gone.
+// TestClaimForeignSecret applies a claim whose Secrets' names are taken by Secrets that
+// exist already. It checks that these stay unchanged, that the claim names them, and
+// that it becomes ready once they are deleted.
 func TestClaimForeignSecret(t *testing.T) {
 	t.Parallel()
 
@@ -49,16 +50,16 @@ func TestClaimForeignSecret(t *testing.T) {
 			names = append(names, s.Name)
 		}
 
-		// That it says so of all of them means that bucket and users are ready.
+		// The claim names all of them once its Bucket and Users are ready.
 		waitProvisioned(t, ns, "mine", tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+strings.Join(names, ", ")+";")
 
 		if c := getClaim(t, ns, "mine").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
-			t.Error("the claim is ready without all its Secrets")
+			t.Error("want the claim not to be ready without all its Secrets")
 		}
 
 		for _, s := range foreign {
 			if diff := cmp.Diff(s, getSecret(t, ns, s.Name)); diff != "" {
-				t.Errorf("the Secret was touched: -before, +after:\n%s", diff)
+				t.Errorf("the Secret was changed: -before, +after:\n%s", diff)
 			}
 		}
 
@@ -73,7 +74,8 @@ func TestClaimForeignSecret(t *testing.T) {
 	wantCredentials(t, ns, "mine", "", "reader")
 }
 
-// TestClaimSecretRestored deletes the tenant's Secret: it comes back as it was.
+// TestClaimSecretRestored checks that a claim's Secret is created again with the same
+// content after a tenant deleted it.
 func TestClaimSecretRestored(t *testing.T) {
 	t.Parallel()
 
@@ -83,18 +85,18 @@ func TestClaimSecretRestored(t *testing.T) {
 	before := waitReady(t, ns, "careless")
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
-	await.For(t, "the Secret to come back", func() error {
+	await.For(t, "the Secret to be created again", func() error {
 		after, err := clients.BucketInfo(ctx, kube, ns, "careless", "")
 		if err == nil && !cmp.Equal(before, after) {
-			err = errors.New("it holds something else")
+			err = errors.New("its content differs")
 		}
 
 		return err
 	})
 }
 
-// TestClaimKeyReplaced loses a claim's key: the claim's Secret follows to the new
-// one, which works.
+// TestClaimKeyReplaced deletes the connection Secret of a claim's User, with which its
+// key is lost. It checks that the claim's Secret gets a new key, which works.
 func TestClaimKeyReplaced(t *testing.T) {
 	t.Parallel()
 
@@ -110,7 +112,7 @@ func TestClaimKeyReplaced(t *testing.T) {
 	await.For(t, "the claim's Secret to hold the new key", func() error {
 		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")
 		if err == nil && after.Spec.SecretS3.AccessSecretKey == before.Spec.SecretS3.AccessSecretKey {
-			err = errors.New("it holds the old one")
+			err = errors.New("it holds the old key")
 		}
 
 		return err
@@ -122,29 +124,42 @@ func TestClaimKeyReplaced(t *testing.T) {
 	}
 }
 
-// TestClaimSecretNameConflict claims buckets whose Secrets would have the same
-// names: who comes second says so, and the first is untouched.
+// TestClaimSecretNameConflict applies two claims whose Secrets have the same names. It
+// checks that the second claim reports the conflict, that the first is not affected,
+// and that the second becomes ready once the first is deleted.
 func TestClaimSecretNameConflict(t *testing.T) {
 	t.Parallel()
 
-	type claimOf struct{ name, spec, user string }
+	type testClaim struct{ name, spec, user string }
 
 	var (
-		withUser    = claimOf{name: "a", spec: "{users: {b: {}}}", user: "b"}
-		asUser      = claimOf{name: "a-b", spec: "{}"}
-		alone       = claimOf{name: "a", spec: "{}"}
-		credentials = claimOf{name: "a-credentials", spec: "{}"}
+		withUser    = testClaim{name: "a", spec: "{users: {b: {}}}", user: "b"}
+		asUser      = testClaim{name: "a-b", spec: "{}"}
+		alone       = testClaim{name: "a", spec: "{}"}
+		credentials = testClaim{name: "a-credentials", spec: "{}"}
 	)
 
 	cases := map[string]struct {
 		reason        string
-		first, second claimOf
-		clash         string
+		first, second testClaim
+		conflict      string
 	}{
-		"UserFirst":        {reason: "User b of a is there, then comes a-b.", first: withUser, second: asUser, clash: "bucket-a-b, bucket-a-b-credentials"},
-		"UserSecond":       {reason: "a-b is there, then comes a with user b.", first: asUser, second: withUser, clash: "bucket-a-b, bucket-a-b-credentials"},
-		"CredentialsFirst": {reason: "a-credentials is there, then comes a.", first: credentials, second: alone, clash: "bucket-a-credentials"},
-		"CredentialsLater": {reason: "a is there, then comes a-credentials.", first: alone, second: credentials, clash: "bucket-a-credentials"},
+		"UserFirst": {
+			reason: "Claim a with user b is followed by claim a-b.",
+			first:  withUser, second: asUser, conflict: "bucket-a-b, bucket-a-b-credentials",
+		},
+		"UserSecond": {
+			reason: "Claim a-b is followed by claim a with user b.",
+			first:  asUser, second: withUser, conflict: "bucket-a-b, bucket-a-b-credentials",
+		},
+		"CredentialsFirst": {
+			reason: "Claim a-credentials is followed by claim a.",
+			first:  credentials, second: alone, conflict: "bucket-a-credentials",
+		},
+		"CredentialsSecond": {
+			reason: "Claim a is followed by claim a-credentials.",
+			first:  alone, second: credentials, conflict: "bucket-a-credentials",
+		},
 	}
 
 	for name, tc := range cases {
@@ -162,12 +177,12 @@ func TestClaimSecretNameConflict(t *testing.T) {
 			}
 
 			applyClaim(t, ns, tc.second.name, tc.second.spec)
-			waitProvisioned(t, ns, tc.second.name, tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+tc.clash+";")
+			waitProvisioned(t, ns, tc.second.name, tenantv1alpha1.ReasonSecretConflict, "are not this claim's: "+tc.conflict+";")
 
 			for _, s := range before.Items {
 				after := getSecret(t, ns, s.Name)
 				if s.ResourceVersion != after.ResourceVersion || !maps.EqualFunc(s.Data, after.Data, bytes.Equal) {
-					t.Errorf("Secret %s was touched", s.Name)
+					t.Errorf("want the first claim's Secret %s not to be written", s.Name)
 				}
 			}
 
@@ -182,7 +197,7 @@ func TestClaimSecretNameConflict(t *testing.T) {
 			wantCredentials(t, ns, tc.second.name, "", tc.second.user)
 
 			if second.Spec.BucketName == first.Spec.BucketName {
-				t.Error("both claims have one bucket")
+				t.Error("want each claim to have a bucket of its own")
 			}
 		})
 	}

@@ -23,8 +23,8 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// TestClaim is the main job: a manifest with nothing but a name becomes a
-// bucket and a Secret, the Secret's keys work, and nothing is left afterwards.
+// TestClaim checks the main use: a claim with nothing but a name gets a bucket and a
+// Secret whose key works, and deleting the claim removes all of it.
 func TestClaim(t *testing.T) {
 	t.Parallel()
 
@@ -58,7 +58,7 @@ func TestClaim(t *testing.T) {
 			`"secretAzure":null,"protocols":["s3"]}}`,
 			user.GetUID(), c.GetUID(), platform.MinIOInsideURL, s3.AccessKeyID, s3.AccessSecretKey)
 		if string(s.Data[tenantv1alpha1.BucketInfoKey]) != want {
-			t.Error("BucketInfo is not byte for byte what it has to be")
+			t.Error("BucketInfo is not byte for byte the expected document")
 		}
 	})
 
@@ -89,7 +89,7 @@ func TestClaim(t *testing.T) {
 	waitNothingLeft(t, ns, info)
 }
 
-// testCommands runs the commands that tenants know, as they stand.
+// testCommands runs the documented kubectl and jq commands of tenants unchanged.
 func testCommands(t *testing.T, ns string, want tenantv1alpha1.BucketInfoS3) {
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	script := strings.Join([]string{
@@ -98,7 +98,8 @@ func testCommands(t *testing.T, ns string, want tenantv1alpha1.BucketInfoS3) {
 		"kubectl config set-context --current --namespace=" + ns + " >/dev/null",
 		"kubectl get secret bucket-backup-prod",
 		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq",
-		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq -r '.spec.secretS3.accessKeyID, .spec.secretS3.accessSecretKey'",
+		"kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d |" +
+			" jq -r '.spec.secretS3.accessKeyID, .spec.secretS3.accessSecretKey'",
 	}, "\n")
 
 	out, err := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script).CombinedOutput()
@@ -108,7 +109,7 @@ func testCommands(t *testing.T, ns string, want tenantv1alpha1.BucketInfoS3) {
 
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) < 4 {
-		t.Fatalf("want more than %d lines", len(lines))
+		t.Fatalf("want at least 4 lines of output, got %d", len(lines))
 	}
 
 	if f := strings.Fields(lines[1]); len(f) != 4 || !slices.Equal(f[:3], []string{"bucket-backup-prod", "Opaque", "1"}) {
@@ -120,12 +121,12 @@ func testCommands(t *testing.T, ns string, want tenantv1alpha1.BucketInfoS3) {
 	}
 
 	if lines[len(lines)-2] != want.AccessKeyID || lines[len(lines)-1] != want.AccessSecretKey {
-		t.Error("jq -r: want the access key and its secret, a line each")
+		t.Error("jq -r: want the access key and the secret key, one line each")
 	}
 }
 
-// TestTenantsAreIsolated lets two tenants claim the same name: each gets a
-// bucket of its own, and its key is of no use on the other's.
+// TestTenantsAreIsolated applies claims of the same name in two namespaces. It checks
+// that each gets a bucket of its own, and that its key is denied on the other's bucket.
 func TestTenantsAreIsolated(t *testing.T) {
 	t.Parallel()
 
@@ -137,7 +138,7 @@ func TestTenantsAreIsolated(t *testing.T) {
 
 	a, b := waitReady(t, first, "shared-name"), waitReady(t, second, "shared-name")
 	if a.Spec.BucketName == b.Spec.BucketName || a.Spec.SecretS3.AccessKeyID == b.Spec.SecretS3.AccessKeyID {
-		t.Fatal("the tenants share a bucket or a key")
+		t.Fatal("want the tenants to have different buckets and keys")
 	}
 
 	for name, tc := range map[string]struct{ mine, others tenantv1alpha1.BucketInfo }{
@@ -164,7 +165,8 @@ func TestTenantsAreIsolated(t *testing.T) {
 	}
 }
 
-// TestClaimRecreated deletes a claim and makes it again at once.
+// TestClaimRecreated deletes a claim and applies it again at once. It checks that the
+// new claim gets a new bucket and a new key.
 func TestClaimRecreated(t *testing.T) {
 	t.Parallel()
 
@@ -176,11 +178,11 @@ func TestClaimRecreated(t *testing.T) {
 	mustKubectl(t, "", "delete", "--namespace", ns, "bucket.apps.cozystack.io/again")
 	applyMinimalClaim(t, ns, "again")
 
-	// The Secret of before may still be there for a moment.
+	// The Secret of the deleted claim may still exist for a moment.
 	await.For(t, "a Secret of the new claim", func() error {
 		info, err := clients.BucketInfo(t.Context(), kube, ns, "again", "")
 		if err == nil && info.Spec.BucketName == before.Spec.BucketName {
-			err = errors.New("it is the one of before")
+			err = errors.New("it is the Secret of the deleted claim")
 		}
 
 		return err
@@ -188,7 +190,7 @@ func TestClaimRecreated(t *testing.T) {
 
 	after := waitReady(t, ns, "again")
 	if before.Spec.BucketName == after.Spec.BucketName || before.Spec.SecretS3.AccessKeyID == after.Spec.SecretS3.AccessKeyID {
-		t.Error("want a new bucket and a new key")
+		t.Error("want a new bucket and a new key, got one of the deleted claim's")
 	}
 
 	if _, err := list(t.Context(), tenantClient(t, after), after.Spec.BucketName); err != nil {
@@ -196,7 +198,7 @@ func TestClaimRecreated(t *testing.T) {
 	}
 }
 
-// TestClaimEmptySpec claims with a spec that has nothing under it.
+// TestClaimEmptySpec checks that a claim whose spec is null becomes ready.
 func TestClaimEmptySpec(t *testing.T) {
 	t.Parallel()
 
@@ -206,33 +208,36 @@ func TestClaimEmptySpec(t *testing.T) {
 	waitReady(t, ns, "empty")
 }
 
-// TestCompositionIsEnforced lets a tenant ask for another Composition: it gets
-// the platform's all the same.
+// TestCompositionIsEnforced checks that a claim that names another Composition uses the
+// platform's Composition.
 func TestCompositionIsEnforced(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
-	mustKubectl(t, "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: choosy}, spec: {crossplane: {compositionRef: {name: other}}}}",
-		"apply", "--namespace", ns, "-f", "-")
+	applyClaim(t, ns, "choosy", "{crossplane: {compositionRef: {name: other}}}")
 	waitReady(t, ns, "choosy")
 
-	if got := mustKubectl(t, "", "get", "bucket.apps.cozystack.io/choosy", "--namespace", ns, "--output=jsonpath={.spec.crossplane.compositionRef.name}"); got != "buckets" {
-		t.Errorf("want the platform's Composition, got %q", got)
+	got := mustKubectl(t, "", "get", "bucket.apps.cozystack.io/choosy", "--namespace", ns,
+		"--output=jsonpath={.spec.crossplane.compositionRef.name}")
+	if got != "buckets" {
+		t.Errorf("want Composition buckets, got %q", got)
 	}
 }
 
-// TestTenantRole looks whether an editor of a namespace may claim buckets there,
-// and not make users of the server.
+// TestTenantRole checks that a user with the role edit in a namespace may create claims
+// there, but no managed resources.
 func TestTenantRole(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
-	mustKubectl(t, "", "create", "rolebinding", "tenant", "--namespace", ns, "--clusterrole=edit", "--user=somebody")
+	mustKubectl(t, "", "create", "rolebinding", "tenant", "--namespace", ns, "--clusterrole=edit", "--user=tenant")
 
-	for resource, want := range map[string]string{"buckets.apps.cozystack.io": "yes", "users.minio.cistern.dev": "no", "buckets.minio.cistern.dev": "no"} {
+	for resource, want := range map[string]string{
+		"buckets.apps.cozystack.io": "yes", "users.minio.cistern.dev": "no", "buckets.minio.cistern.dev": "no",
+	} {
 		await.For(t, "the answer "+want+" for "+resource, func() error {
-			// can-i fails where the answer is no.
-			got, _ := plat.Kubectl(t.Context(), "", "auth", "can-i", "create", resource, "--namespace", ns, "--as=somebody")
+			// can-i returns an error if the answer is no.
+			got, _ := plat.Kubectl(t.Context(), "", "auth", "can-i", "create", resource, "--namespace", ns, "--as=tenant")
 			if strings.TrimSpace(got) != want {
 				return errors.New(got)
 			}
@@ -240,4 +245,65 @@ func TestTenantRole(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// TestClaimLimits checks that claims with the smallest and largest valid values become
+// ready.
+func TestClaimLimits(t *testing.T) {
+	t.Parallel()
+
+	long := strings.Repeat("a", 63)
+
+	cases := map[string]struct {
+		reason, claim, user, spec string
+	}{
+		"LongNames": {
+			reason: "Names of a claim and a user have up to 63 characters.",
+			claim:  long, user: long, spec: "{users: {" + long + ": {}}}",
+		},
+		"ShortNames": {
+			reason: "Names of a claim and a user have at least one character.",
+			claim:  "a", user: "b", spec: "{users: {b: {}}}",
+		},
+		"DottedName": {reason: "A claim's name may have dots.", claim: "a.b-c.d", user: "0", spec: "{users: {'0': {}}}"},
+		"Rules": {
+			reason: "A claim has up to 50 lifecycle rules, with prefixes of up to 1024 characters.",
+			claim:  "rules",
+			spec: "{lifecycle: [" + strings.Repeat("{expireAfterDays: 36500, prefix: a/}, ", 49) +
+				"{expireAfterDays: 1, prefix: " + strings.Repeat("a", 1024) + "}]}",
+		},
+		"Quota":    {reason: "The smallest quota is one byte.", claim: "quota", spec: "{quota: 1}"},
+		"Fraction": {reason: "A fraction of a unit is rounded up to whole bytes.", claim: "fraction", spec: "{quota: 0.1Gi}"},
+		"Rotation": {
+			reason: "The shortest interval is a minute, and the longest trigger has 256 characters.",
+			claim:  "rotation",
+			spec:   "{rotation: {interval: 1m, overlap: 1m, trigger: " + strings.Repeat("a", 256) + "}}",
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			t.Log(tc.reason)
+
+			ns := newNamespace(t)
+			applyClaim(t, ns, tc.claim, tc.spec)
+			waitReady(t, ns, tc.claim)
+			wantCredentials(t, ns, tc.claim, "", tc.user)
+		})
+	}
+}
+
+// TestClaimUnknownPool checks that a claim on an unknown storage pool names the known
+// ones, that nothing is composed for it, and that it can be deleted.
+func TestClaimUnknownPool(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "unknown", "{storagePool: gold}")
+	waitProvisioned(t, ns, "unknown", tenantv1alpha1.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
+	wantNotComposed(t, ns, "unknown")
+
+	// The tenant must be able to delete it.
+	mustKubectl(t, "", "delete", "--namespace", ns, "buckets.apps.cozystack.io/unknown")
 }

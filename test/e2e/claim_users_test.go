@@ -30,13 +30,13 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// TestClaimUsers shares a bucket with further users: each has Secrets of its own,
-// the status tells of them in order, and each may do what it is there for.
+// TestClaimUsers checks that each user of a claim has Secrets and a key of its own, that
+// the status lists the users in order, and that each key allows what its user may do.
 func TestClaimUsers(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
-	// Purged in the end, whatever the users write.
+	// The bucket is purged when its namespace is deleted.
 	applyClaim(t, ns, "shared", "{deletionPolicy: Delete, users: {writer: {}, 1-reader: {readonly: true}, reader: {readonly: true}}}")
 	own := waitReady(t, ns, "shared")
 
@@ -54,7 +54,7 @@ func TestClaimUsers(t *testing.T) {
 
 		id := getBucketInfo(t, ns, "shared", u).Spec.SecretS3.AccessKeyID
 		if seen[id] {
-			t.Errorf("user %q has another's key", u)
+			t.Errorf("want user %q to have a key of its own", u)
 		}
 
 		seen[id] = true
@@ -84,8 +84,8 @@ func TestClaimUsers(t *testing.T) {
 	wantObjectIntact(t, own.Spec.BucketName)
 }
 
-// testReadonly tries all that somebody might with a key that is there to read.
-// The bucket holds the object precious and nothing else.
+// testReadonly checks that a read-only key can list and read objects and do nothing
+// else. The bucket holds the object precious and no other.
 func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	ctx, s3, bucket := t.Context(), tenantClient(t, info), info.Spec.BucketName
 	core := miniogo.Core{Client: s3}
@@ -110,7 +110,8 @@ func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 		"write":     func() error { return put(ctx, s3, bucket, "another") },
 		"overwrite": func() error { return put(ctx, s3, bucket, "precious") },
 		"copy": func() error {
-			_, err := s3.CopyObject(ctx, miniogo.CopyDestOptions{Bucket: bucket, Object: "copy"}, miniogo.CopySrcOptions{Bucket: bucket, Object: "precious"})
+			_, err := s3.CopyObject(ctx,
+				miniogo.CopyDestOptions{Bucket: bucket, Object: "copy"}, miniogo.CopySrcOptions{Bucket: bucket, Object: "precious"})
 			return err
 		},
 		"delete": func() error { return remove(ctx, s3, bucket, "precious") },
@@ -138,18 +139,20 @@ func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 		"set a policy":      func() error { return s3.SetBucketPolicy(ctx, bucket, `{"Version":"2012-10-17","Statement":[]}`) },
 		"switch versioning": func() error { return s3.EnableVersioning(ctx, bucket) },
 		"set the lifecycle": func() error {
-			return s3.SetBucketLifecycle(ctx, bucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{{ID: "a", Status: "Enabled", Expiration: lifecycle.Expiration{Days: 1}}}})
+			return s3.SetBucketLifecycle(ctx, bucket, &lifecycle.Configuration{Rules: []lifecycle.Rule{
+				{ID: "a", Status: "Enabled", Expiration: lifecycle.Expiration{Days: 1}},
+			}})
 		},
 		"set the encryption": func() error { return s3.SetBucketEncryption(ctx, bucket, sse.NewConfigurationSSES3()) },
 		"remove the bucket":  func() error { return s3.RemoveBucket(ctx, bucket) },
 		"purge the bucket": func() error {
 			return s3.RemoveBucketWithOptions(ctx, bucket, miniogo.RemoveBucketOptions{ForceDelete: true})
 		},
-		"make a bucket": func() error { return s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions) },
+		"create a bucket": func() error { return s3.MakeBucket(ctx, "stolen-"+bucket[7:40], makeOptions) },
 	}
 
-	for act, try := range forbidden {
-		wantDenied(t, act, try())
+	for action, try := range forbidden {
+		wantDenied(t, action, try())
 	}
 
 	api, err := clients.AdminAPI(plat, info.Spec.SecretS3.AccessKeyID, info.Spec.SecretS3.AccessSecretKey)
@@ -157,17 +160,20 @@ func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 		t.Fatal(err)
 	}
 
-	if _, err := api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{}); madmin.ToErrorResponse(err).Code != "AccessDenied" {
-		t.Errorf("make another access key: want AccessDenied, got %v", err)
+	_, err = api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
+	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
+		t.Errorf("create an access key: want AccessDenied, got %v", err)
 	}
 
-	if err := api.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Size: 1, Type: madmin.HardQuota}); madmin.ToErrorResponse(err).Code != "AccessDenied" {
+	err = api.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Size: 1, Type: madmin.HardQuota})
+	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
 		t.Errorf("set a quota: want AccessDenied, got %v", err)
 	}
 }
 
-// TestClaimUserChanges adds a user to a claim, changes what it may do and takes it
-// away again. Nobody else's keys or Secrets are touched.
+// TestClaimUserChanges adds a user to a claim, changes its access and removes it again.
+// It checks that its key follows, and that the Secrets of the other users are not
+// written.
 func TestClaimUserChanges(t *testing.T) {
 	t.Parallel()
 
@@ -193,7 +199,7 @@ func TestClaimUserChanges(t *testing.T) {
 	}
 
 	applyClaim(t, ns, "team", "{deletionPolicy: Delete, users: {alice: {}, bob: {readonly: true}}}")
-	await.For(t, "bob's key to read only", func() error {
+	await.For(t, "bob's key to be read-only", func() error {
 		if err := put(ctx, s3, bucket, "precious"); codeOf(err) != miniogo.AccessDenied {
 			return fmt.Errorf("write: want AccessDenied, got %w", err)
 		}
@@ -203,10 +209,10 @@ func TestClaimUserChanges(t *testing.T) {
 	waitReady(t, ns, "team")
 	t.Run("Readonly", func(t *testing.T) { testReadonly(t, bob) })
 
-	await.For(t, "the status to say that bob reads with the same key", func() error {
+	await.For(t, "the status to show bob as ReadOnly with the same key", func() error {
 		c := getClaim(t, ns, "team").Status.Credentials
 		if len(c) != 3 || c[2].Access != tenantv1alpha1.AccessReadOnly || c[2].AccessKeyID != bob.Spec.SecretS3.AccessKeyID {
-			return fmt.Errorf("it says %+v", c)
+			return fmt.Errorf("it shows %+v", c)
 		}
 
 		return nil
@@ -224,7 +230,7 @@ func TestClaimUserChanges(t *testing.T) {
 	}
 
 	if _, err := admin.InfoCannedPolicyV2(ctx, bob.Spec.SecretS3.AccessKeyID); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
-		t.Errorf("bob's policy: want it to be gone, got %v", err)
+		t.Errorf("want bob's policy to be deleted, got %v", err)
 	}
 
 	waitUsers(t, ns, "team", "", "alice")
@@ -232,13 +238,13 @@ func TestClaimUserChanges(t *testing.T) {
 	for _, before := range others {
 		after := getSecret(t, ns, before.Name)
 		if before.ResourceVersion != after.ResourceVersion || !maps.EqualFunc(before.Data, after.Data, bytes.Equal) {
-			t.Errorf("Secret %s was written, though nothing of it changed", before.Name)
+			t.Errorf("want Secret %s of another user not to be written", before.Name)
 		}
 	}
 }
 
-// TestClaimUserNotReady adds a user that cannot be made: the claim says which, and
-// everybody else goes on.
+// TestClaimUserNotReady adds a user whose key cannot be published. It checks that the
+// claim names the user, and that its other credentials keep working.
 func TestClaimUserNotReady(t *testing.T) {
 	t.Parallel()
 
@@ -247,14 +253,14 @@ func TestClaimUserNotReady(t *testing.T) {
 	own := waitReady(t, ns, "waits")
 	resource, connection := connectionNames(t, ns, "waits", "late")
 
-	// The Secret in which its key would be published is somebody else's.
+	// The connection Secret of the user exists already and does not belong to it.
 	taken := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: connection}}
 	create(t, taken)
 	applyClaim(t, ns, "waits", "{users: {late: {}}}")
 	waitProvisioned(t, ns, "waits", tenantv1alpha1.ReasonWaitingForUser, `the access key of user "late"`)
 
 	if c := getClaim(t, ns, "waits").Status.GetCondition(xpv1.TypeReady); c.Status == corev1.ConditionTrue {
-		t.Error("the claim is ready without its user")
+		t.Error("want the claim not to be ready without its user")
 	}
 
 	wantCredentials(t, ns, "waits", "")
@@ -264,7 +270,7 @@ func TestClaimUserNotReady(t *testing.T) {
 	}
 
 	if err := kube.Get(ctx, types.NamespacedName{Namespace: ns, Name: "bucket-waits-late"}, &corev1.Secret{}); !apierrors.IsNotFound(err) {
-		t.Errorf("want no Secret of a user without a key, got %v", err)
+		t.Errorf("want no Secret for a user without a key, got %v", err)
 	}
 
 	if err := kube.Delete(ctx, taken); err != nil {
@@ -276,9 +282,10 @@ func TestClaimUserNotReady(t *testing.T) {
 	wantCredentials(t, ns, "waits", "", "late")
 }
 
-// TestClaimManyUsers makes users until as many as a claim may have. So much happens
-// then that Crossplane may stop to listen to the claim for some minutes: the claim
-// gets ready all the same, and what changes next is not lost either.
+// TestClaimManyUsers applies claims with up to the maximum of 20 users. This causes so
+// many events that Crossplane's circuit breaker may drop the claim's events for some
+// minutes. The test checks that the claim becomes ready all the same, and that the next
+// change is applied.
 func TestClaimManyUsers(t *testing.T) {
 	t.Parallel()
 
@@ -314,7 +321,7 @@ func TestClaimManyUsers(t *testing.T) {
 
 			for _, u := range names[1:] {
 				if _, err := list(t.Context(), clients[u], bucket); err != nil {
-					t.Errorf("the key of %s went with another's: %v", u, err)
+					t.Errorf("the key of %s no longer works after %s was removed: %v", u, names[0], err)
 				}
 			}
 		})

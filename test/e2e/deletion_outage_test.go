@@ -23,8 +23,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestDeletionWhileMinIODown deletes while nobody can tell what is in a bucket:
-// that is refused, unless the bucket stays on the server.
+// TestDeletionWhileMinIODown checks that deletions are denied while the server cannot
+// be asked whether a bucket is empty, except where the bucket stays on the server.
 func TestDeletionWhileMinIODown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
@@ -54,7 +54,8 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 
 	wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/unknown",
 		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "set spec.deletionPolicy of the claim to Retain")
-	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
+	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+b.Name,
+		`cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
@@ -71,8 +72,8 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 	waitDeletionDenied(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
 }
 
-// TestDeletionWhileProviderDown deletes while nobody serves the webhook: the API
-// server refuses what has to be judged, and nothing else.
+// TestDeletionWhileProviderDown checks that, while no pod serves the webhook, the API
+// server denies the deletions that the webhook reviews, and no others.
 func TestDeletionWhileProviderDown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
@@ -99,12 +100,12 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
 
 	for _, b := range []*miniov1alpha1.Bucket{purge, orphan} {
-		for range 2 { // The second time it is being deleted already.
+		for range 2 { // The second time the Bucket is being deleted already.
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 		}
 	}
 
-	// It comes back as two, of which one does nothing but judge.
+	// Of two pods the leader reconciles; both serve the webhook.
 	scaleProvider(t, "2")
 	await.Gone(t, kube, purge)
 	await.Gone(t, kube, orphan)
@@ -113,15 +114,15 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	wantDeniedByEachPod(t, ns, "waiting", 2)
 }
 
-// waitDeletionDenied wants a deletion to be refused, and waits until that is with a text,
-// which who refuses may not know at once after an outage.
+// waitDeletionDenied checks that a deletion is denied, and waits until the message
+// contains a text, which the webhook may not know directly after an outage.
 func waitDeletionDenied(t *testing.T, ns, resource, text string) {
 	t.Helper()
 
-	await.For(t, "a refusal that says "+text, func() error {
+	await.For(t, "a denial with the message "+text, func() error {
 		_, err := plat.Kubectl(t.Context(), "", "delete", "--namespace", ns, "--wait=false", "--dry-run=server", resource)
 		if err == nil {
-			t.Fatalf("%s can be deleted", resource)
+			t.Fatalf("want the deletion of %s to be denied", resource)
 		}
 
 		if !strings.Contains(err.Error(), text) {
@@ -133,7 +134,8 @@ func waitDeletionDenied(t *testing.T, ns, resource, text string) {
 	wantDeletionDenied(t, ns, resource, text)
 }
 
-// wantDeniedByEachPod wants each of the provider's pods to refuse to delete a claim.
+// wantDeniedByEachPod checks that each of the provider's pods denies the deletion of a
+// claim.
 func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 	t.Helper()
 
@@ -171,13 +173,13 @@ func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 		}
 
 		if !strings.Contains(string(got), `"allowed":false`) || !strings.Contains(string(got), "still holds 1 object") {
-			t.Errorf("pod %s answers %s", name, got)
+			t.Errorf("want pod %s to deny the deletion, got %s", name, got)
 		}
 	}
 }
 
-// scaleProvider sets how many pods the provider has, and waits until it has.
-// After the test it is as before.
+// scaleProvider sets the number of the provider's pods and waits for it. After the
+// test the provider has one pod again.
 func scaleProvider(t *testing.T, replicas string) {
 	t.Helper()
 
@@ -185,7 +187,8 @@ func scaleProvider(t *testing.T, replicas string) {
 
 	provider := build.InstalledName(plat.Registry, "provider-minio")
 	use := func(config string) {
-		mustKubectl(t, "", "patch", "providers.pkg.crossplane.io", provider, "--type=merge", `--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`)
+		mustKubectl(t, "", "patch", "providers.pkg.crossplane.io", provider, "--type=merge",
+			`--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`)
 	}
 
 	mustKubectl(t, "{apiVersion: pkg.crossplane.io/v1beta1, kind: DeploymentRuntimeConfig, metadata: {name: "+scaled+"}, "+
@@ -199,16 +202,18 @@ func scaleProvider(t *testing.T, replicas string) {
 	waitProvider(t, provider, replicas)
 }
 
-// waitProvider waits until the API server sends reviews to a number of pods, and
-// no pod more is there.
+// waitProvider waits until the provider has a number of pods, and all of them serve the
+// webhook.
 func waitProvider(t *testing.T, provider, replicas string) {
 	t.Helper()
 
 	await.For(t, "the provider to have "+replicas+" pods", func() error {
 		slices, pods := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}
 		if err := errors.Join(
-			kube.List(context.Background(), slices, client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),
-			kube.List(context.Background(), pods, client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/provider": provider}),
+			kube.List(context.Background(), slices,
+				client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),
+			kube.List(context.Background(), pods,
+				client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/provider": provider}),
 		); err != nil {
 			return err
 		}

@@ -18,29 +18,32 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// bucketContents are what keeps a bucket from being deleted, each on its own, and how
-// the refusal calls it.
+// bucketContents are the contents for which the deletion of a bucket is denied, each on
+// its own, and what the message calls them.
 var bucketContents = map[string]struct {
 	reason string
 	create func(ctx context.Context, s3 *miniogo.Client, bucket string) error
 	text   string
 }{
 	"Object": {
-		reason: "An object is what a bucket is for.",
+		reason: "An object is data of the tenant.",
 		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			return put(ctx, s3, bucket, "precious")
 		},
 		text: "1 object",
 	},
 	"Versions": {
-		reason: "A deleted object whose versions are kept can be had back.",
+		reason: "A deleted object with noncurrent versions can be restored.",
 		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
-			return errors.Join(admin.S3.EnableVersioning(ctx, bucket), put(ctx, s3, bucket, "precious"), remove(ctx, s3, bucket, "precious"))
+			return errors.Join(
+				admin.S3.EnableVersioning(ctx, bucket),
+				put(ctx, s3, bucket, "precious"),
+				remove(ctx, s3, bucket, "precious"))
 		},
 		text: "version",
 	},
 	"Upload": {
-		reason: "An upload that is under way has data on the server already.",
+		reason: "An incomplete upload has parts on the server.",
 		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			core := miniogo.Core{Client: s3}
 
@@ -57,7 +60,7 @@ var bucketContents = map[string]struct {
 	},
 }
 
-// empty deletes all that bucketContents leave.
+// empty deletes all bucketContents of a bucket.
 func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 	t.Helper()
 
@@ -65,7 +68,7 @@ func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 
 	for v := range s3.ListObjects(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
 		if v.Err != nil {
-			t.Fatalf("cannot list what is in bucket %q: %v", bucket, v.Err)
+			t.Fatalf("cannot list the objects of bucket %q: %v", bucket, v.Err)
 		}
 
 		if err := s3.RemoveObject(ctx, bucket, v.Key, miniogo.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
@@ -78,8 +81,8 @@ func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 	}
 }
 
-// wantDeletionDenied wants a deletion to be refused, also as a dry run, and nothing to
-// have become of the resource.
+// wantDeletionDenied checks that a deletion is denied, with and without dry run, with a
+// message that contains all texts, and that the resource is not being deleted.
 func wantDeletionDenied(t testing.TB, ns, resource string, texts ...string) {
 	t.Helper()
 
@@ -88,12 +91,12 @@ func wantDeletionDenied(t testing.TB, ns, resource string, texts ...string) {
 	}
 
 	if got := mustKubectl(t, "", "get", "--namespace", ns, resource, "--output=jsonpath={.metadata.deletionTimestamp}"); got != "" {
-		t.Errorf("%s is being deleted since %s, though that was refused", resource, got)
+		t.Errorf("want %s not to be deleted, got deletionTimestamp %s", resource, got)
 	}
 }
 
-// TestDeletionDenied leaves something in a claim's bucket: neither the claim
-// nor its Bucket can be deleted, until the tenant has emptied the bucket.
+// TestDeletionDenied checks that neither a claim nor its Bucket can be deleted while the
+// bucket is not empty, and that the claim can be deleted once the tenant has emptied it.
 func TestDeletionDenied(t *testing.T) {
 	t.Parallel()
 
@@ -107,17 +110,20 @@ func TestDeletionDenied(t *testing.T) {
 			bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
 
 			if err := tc.create(t.Context(), s3, bucket); err != nil {
-				t.Fatalf("%s\ncannot leave it: %v", tc.reason, err)
+				t.Fatalf("%s\ncannot create it: %v", tc.reason, err)
 			}
 
 			wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/full",
-				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "delete its objects with all their versions", "set spec.deletionPolicy of the claim to Delete", "to Retain, which leaves the bucket on the server")
+				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted",
+				"delete its objects with all their versions",
+				"set spec.deletionPolicy of the claim to Delete",
+				"to Retain, which leaves the bucket on the server")
 			wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+bucket,
 				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "spec.forProvider.whenNotEmpty to Purge")
 
-			// All of it is as before, and the tenant's keys do what they were told.
+			// The claim is still ready, and its key can empty the bucket.
 			if status := getClaim(t, ns, "full").Status.GetCondition(xpv1.TypeReady).Status; status != corev1.ConditionTrue {
-				t.Errorf("the claim is Ready=%s", status)
+				t.Errorf("want the claim to stay Ready, got Ready=%s", status)
 			}
 
 			empty(t, s3, bucket)
@@ -127,25 +133,27 @@ func TestDeletionDenied(t *testing.T) {
 	}
 }
 
-// TestDeletionAllowed deletes Buckets that hold an object and need not be
-// kept for it.
+// TestDeletionAllowed checks that Buckets can be deleted whose bucket holds an object
+// that is either to be purged or not lost.
 func TestDeletionAllowed(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
 		reason string
 		change func(*miniov1alpha1.Bucket)
-		// stays says whether the bucket with its object outlives the resource.
+		// stays reports whether the bucket stays on the server with its object.
 		stays bool
 	}{
 		"Purge": {
-			reason: "Whoever asks for a purge knows that there is something.",
+			reason: "whenNotEmpty Purge asks for the contents to be deleted.",
 			change: func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge },
 		},
 		"Orphan": {
-			reason: "What stays on the server is not lost.",
+			reason: "Without the management policy Delete the bucket stays on the server.",
 			change: func(b *miniov1alpha1.Bucket) {
-				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate}
+				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{
+					xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate,
+				}
 			},
 			stays: true,
 		},
@@ -169,9 +177,9 @@ func TestDeletionAllowed(t *testing.T) {
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 			await.Gone(t, kube, b)
 
-			there, err := admin.S3.BucketExists(ctx, b.Name)
-			if err != nil || there != tc.stays {
-				t.Fatalf("%s\nthe bucket is there: %t, %v", tc.reason, there, err)
+			exists, err := admin.S3.BucketExists(ctx, b.Name)
+			if err != nil || exists != tc.stays {
+				t.Fatalf("%s\nwant the bucket to exist: %t, got %t, %v", tc.reason, tc.stays, exists, err)
 			}
 
 			if tc.stays {
@@ -214,7 +222,8 @@ func TestDeletionAllowed(t *testing.T) {
 	})
 }
 
-// wantObjectIntact wants an object to be as it was left.
+// wantObjectIntact checks that a bucket's object precious has the content that put
+// wrote.
 func wantObjectIntact(t testing.TB, bucket string) {
 	t.Helper()
 
@@ -225,6 +234,6 @@ func wantObjectIntact(t testing.TB, bucket string) {
 	defer o.Close()
 
 	if b, err := io.ReadAll(o); err != nil || string(b) != "some text" {
-		t.Errorf("the object of bucket %q is lost: got %q, %v", bucket, b, err)
+		t.Errorf("want the object of bucket %q to be unchanged, got %q, %v", bucket, b, err)
 	}
 }

@@ -21,20 +21,21 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// Options that say nothing.
+// Empty options of calls to minio-go.
 var (
 	statOptions miniogo.StatObjectOptions
 	makeOptions miniogo.MakeBucketOptions
 )
 
-// newNamespace makes a namespace for a test, and wants it to go again after the
-// test with everything in it: what a tenant leaves must not hold it.
+// newNamespace creates a namespace for a test. After the test it deletes the
+// namespace and waits until it is gone: nothing that a tenant leaves behind may
+// block the deletion.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
 	if err := kube.Create(t.Context(), ns); err != nil {
-		t.Fatalf("cannot make a namespace: %v", err)
+		t.Fatalf("cannot create a namespace: %v", err)
 	}
 
 	t.Cleanup(func() {
@@ -49,7 +50,8 @@ func newNamespace(t *testing.T) string {
 	return ns.Name
 }
 
-// versions returns the versions of what claims, or tests, brought to a namespace.
+// resourceVersions returns the generation and resource version of each object of a
+// namespace that a claim or a test created, as one text.
 func resourceVersions(t testing.TB, ns string) string {
 	t.Helper()
 
@@ -78,7 +80,8 @@ func resourceVersions(t testing.TB, ns string) string {
 	return text.String()
 }
 
-// waitNoWrites waits until nothing of it is written for a while.
+// waitNoWrites waits until none of the objects of resourceVersions is written for
+// a while.
 func waitNoWrites(t testing.TB, ns string, while time.Duration) {
 	t.Helper()
 
@@ -90,14 +93,14 @@ func waitNoWrites(t testing.TB, ns string, while time.Duration) {
 		time.Sleep(while)
 
 		if is = resourceVersions(t, ns); is != was {
-			return fmt.Errorf("something writes although nothing changes:\nbefore %s\nafter  %s", was, is)
+			return fmt.Errorf("objects are still being written:\nbefore %s\nafter  %s", was, is)
 		}
 
 		return nil
 	})
 }
 
-// mustKubectl runs kubectl and returns what it prints.
+// mustKubectl runs kubectl and returns its output.
 func mustKubectl(t testing.TB, stdin string, args ...string) string {
 	t.Helper()
 
@@ -109,8 +112,7 @@ func mustKubectl(t testing.TB, stdin string, args ...string) string {
 	return out
 }
 
-// wantKubectlError runs kubectl and wants it to fail with an error that contains all
-// texts.
+// wantKubectlError checks that kubectl fails with an error that contains all texts.
 func wantKubectlError(t testing.TB, manifest string, args []string, texts ...string) {
 	t.Helper()
 
@@ -121,11 +123,12 @@ func wantKubectlError(t testing.TB, manifest string, args []string, texts ...str
 
 	for _, text := range texts {
 		if !strings.Contains(err.Error(), text) {
-			t.Errorf("kubectl %s: want an error that says %q, got %v", strings.Join(args, " "), text, err)
+			t.Errorf("kubectl %s: want an error that contains %q, got %v", strings.Join(args, " "), text, err)
 		}
 	}
 }
 
+// put writes an object of nine bytes.
 func put(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	const text = "some text"
 	_, err := s3.PutObject(ctx, bucket, key, bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
@@ -133,6 +136,7 @@ func put(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	return err
 }
 
+// list returns the keys of a bucket's objects.
 func list(ctx context.Context, s3 *miniogo.Client, bucket string) ([]string, error) {
 	keys := []string{}
 
@@ -147,15 +151,16 @@ func list(ctx context.Context, s3 *miniogo.Client, bucket string) ([]string, err
 	return keys, nil
 }
 
+// remove deletes an object.
 func remove(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	return s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{})
 }
 
-// wantDenied wants an error by which the server refused an act.
-func wantDenied(t testing.TB, act string, err error) {
+// wantDenied checks that the server denied an action, which failed with err.
+func wantDenied(t testing.TB, action string, err error) {
 	t.Helper()
 
 	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.AccessDenied {
-		t.Errorf("%s: want AccessDenied, got %v", act, err)
+		t.Errorf("%s: want AccessDenied, got %v", action, err)
 	}
 }

@@ -33,14 +33,14 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// What is public: everybody who may look at a namespace's objects, or at the logs
-// of the platform's own pods, sees it.
+// crossplaneNamespace is where the pods of Crossplane and its packages run.
 const crossplaneNamespace = "crossplane-system"
 
 var (
 	secretsResource = corev1.SchemeGroupVersion.WithResource("secrets")
 	podsResource    = corev1.SchemeGroupVersion.WithResource("pods")
 
+	// publicResources are readable without access to Secrets.
 	publicResources = []schema.GroupVersionResource{
 		corev1.SchemeGroupVersion.WithResource("events"),
 		corev1.SchemeGroupVersion.WithResource("namespaces"),
@@ -54,9 +54,9 @@ var (
 	}
 )
 
-// A leakDetector watches a cluster while all tests run: it learns every secret
-// key that is issued, and records everything public. In the end no key may be
-// found in what is public.
+// A leakDetector watches a cluster while all tests run. It collects every secret key
+// that is issued, and records everything public: objects of publicResources, logs and
+// metrics. After the tests no key may be found in what is public.
 type leakDetector struct {
 	kube *kubernetes.Clientset
 	stop context.CancelFunc
@@ -68,7 +68,7 @@ type leakDetector struct {
 	public map[string]*bytes.Buffer
 }
 
-// startLeakDetector begins to watch.
+// startLeakDetector starts to watch a platform.
 func startLeakDetector(p *platform.Platform) (*leakDetector, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
 	if err != nil {
@@ -117,7 +117,7 @@ func startLeakDetector(p *platform.Platform) (*leakDetector, error) {
 	return d, nil
 }
 
-// collectKeys takes the secret keys out of a Secret, in whatever shape it holds them.
+// collectKeys collects the secret keys and access key IDs of a Secret.
 func (d *leakDetector) collectKeys(o runtime.Object) {
 	s := &corev1.Secret{}
 	if err := convert(o, s); err != nil {
@@ -139,12 +139,14 @@ func (d *leakDetector) collectKeys(o runtime.Object) {
 	}
 }
 
+// recordObject records an object as JSON.
 func (d *leakDetector) recordObject(kind string, o runtime.Object) {
 	if b, err := json.Marshal(o); err == nil {
 		d.record(kind, b)
 	}
 }
 
+// record appends to what was recorded from a source.
 func (d *leakDetector) record(source string, b []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -156,7 +158,8 @@ func (d *leakDetector) record(source string, b []byte) {
 	d.public[source].Write(b)
 }
 
-// recordLogs records the logs of a pod of Crossplane's, its packages' among them.
+// recordLogs records the logs of a pod of Crossplane or of one of its packages, until
+// ctx is done.
 func (d *leakDetector) recordLogs(ctx context.Context, o runtime.Object) {
 	p := &corev1.Pod{}
 	if err := convert(o, p); err != nil || p.Namespace != crossplaneNamespace || p.Status.Phase != corev1.PodRunning {
@@ -197,8 +200,7 @@ func (d *leakDetector) recordLogs(ctx context.Context, o runtime.Object) {
 	})
 }
 
-// recordMetrics records the metrics of all pods of Crossplane's packages that serve
-// them.
+// recordMetrics records the metrics of the pods of all providers.
 func (d *leakDetector) recordMetrics(ctx context.Context) error {
 	pods, err := d.kube.CoreV1().Pods(crossplaneNamespace).List(ctx, metav1.ListOptions{LabelSelector: "pkg.crossplane.io/provider"})
 	if err != nil {
@@ -218,8 +220,8 @@ func (d *leakDetector) recordMetrics(ctx context.Context) error {
 	return nil
 }
 
-// report ends the watch and writes what was searched to out. It returns an error
-// if a key was found in anything public, or if too little was seen to tell.
+// report stops the watch and writes to out what was searched. It returns an error if a
+// key was found in anything public, or if what is public was not recorded.
 func (d *leakDetector) report(out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
@@ -228,7 +230,7 @@ func (d *leakDetector) report(out io.Writer) error {
 		return err
 	}
 
-	// What was said last has to come in.
+	// The last events and logs may still be on their way.
 	time.Sleep(time.Second)
 	d.stop()
 	d.logs.Wait()
@@ -241,7 +243,7 @@ func (d *leakDetector) report(out io.Writer) error {
 
 	var found []error
 
-	size, seen := 0, false
+	size, recorded := 0, false
 
 	for source, text := range d.public {
 		size += text.Len()
@@ -249,27 +251,27 @@ func (d *leakDetector) report(out io.Writer) error {
 		for key := range d.keys {
 			for _, form := range []string{key, base64.StdEncoding.EncodeToString([]byte(key)), url.QueryEscape(key)} {
 				if bytes.Contains(text.Bytes(), []byte(form)) {
-					found = append(found, fmt.Errorf("a secret key is in %s", source))
+					found = append(found, fmt.Errorf("a secret key was found in %s", source))
 				}
 			}
 		}
 
 		for id := range d.ids {
-			seen = seen || (strings.HasPrefix(source, "users") && bytes.Contains(text.Bytes(), []byte(id)))
+			recorded = recorded || (strings.HasPrefix(source, "users") && bytes.Contains(text.Bytes(), []byte(id)))
 		}
 	}
 
 	sources := slices.Sorted(maps.Keys(d.public))
 	fmt.Fprintf(out, "Leaks: %d secret keys were issued; searched %d kB of %s\n", len(d.keys), size>>10, strings.Join(sources, ", "))
 
-	if len(d.ids) > 0 && (!seen || d.public["metrics"] == nil) {
+	if len(d.ids) > 0 && (!recorded || d.public["metrics"] == nil) {
 		found = append(found, errors.New("keys were issued, but what is public was not recorded"))
 	}
 
 	return errors.Join(found...)
 }
 
-// convert turns what an informer holds into a typed object.
+// convert converts an object of an informer to a typed object.
 func convert(o runtime.Object, into any) error {
 	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestMinIOOutage claims a bucket while MinIO is away: the claim says so, and is
-// ready by itself once MinIO is back. What was there before is there again.
+// TestMinIOOutage applies a claim while MinIO is down. It checks that the claim reports
+// it and becomes ready once MinIO is up again, and that earlier keys still work then.
 func TestMinIOOutage(t *testing.T) {
 	ns := newNamespace(t)
 
@@ -45,6 +45,7 @@ func TestMinIOOutage(t *testing.T) {
 	}
 }
 
+// scaleMinIO sets the number of MinIO's pods and waits until they are gone or answer.
 func scaleMinIO(t *testing.T, replicas string) {
 	t.Helper()
 	mustKubectl(t, "", "--namespace", "minio", "scale", "deployment/minio", "--replicas", replicas)

@@ -12,13 +12,13 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/install"
 )
 
-// useComposition makes a file the platform's Composition for a test, through the
-// package manager, and the project's own afterwards. Such tests run one by one,
-// before the parallel ones.
+// useComposition installs the Composition of a file as a package for the time of a
+// test, and the project's own Composition afterwards. Tests that use it do not run
+// in parallel with others.
 func useComposition(t *testing.T, file string) {
 	t.Helper()
 
-	// Not t.TempDir(): it is gone before the cleanup.
+	// t.TempDir() would be removed before the cleanup runs.
 	output, err := os.MkdirTemp("", "cistern-composition-")
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func useComposition(t *testing.T, file string) {
 
 	t.Cleanup(func() {
 		if err := use("package/configuration/composition.yaml"); err != nil {
-			t.Errorf("cannot put the project's own Composition back: %v", err)
+			t.Errorf("cannot restore the project's own Composition: %v", err)
 		}
 
 		_ = os.RemoveAll(output)
@@ -41,8 +41,8 @@ func useComposition(t *testing.T, file string) {
 	}
 }
 
-// TestCompositionOnePool applies the Composition with one pool: defaults, limits
-// and rules are in force.
+// TestCompositionOnePool checks that the defaults, limits and rules of the example
+// Composition with one pool are enforced.
 func TestCompositionOnePool(t *testing.T) {
 	useComposition(t, "examples/platform/composition-one-pool.yaml")
 
@@ -59,42 +59,45 @@ func TestCompositionOnePool(t *testing.T) {
 	bucketSettings["Quota"].waitFor(t, getClaim(t, ns, "plain").Status.BucketName, "10737418240")
 
 	if c := getClaim(t, ns, "plain").Status.Credentials; len(c) != 1 || c[0].NextRotationAt == nil {
-		t.Errorf("want a rotation to be due, got %+v", c)
+		t.Errorf("want a next rotation in the credentials' status, got %+v", c)
 	}
 
 	for name, tc := range map[string]struct{ spec, reason, message string }{
-		"public":   {"{publicRead: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer publicRead`},
-		"locked":   {"{locking: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer locking`},
-		"large":    {"{quota: 101Gi}", tenantv1alpha1.ReasonInvalidClaim, "100Gi"},
-		"overlap":  {"{rotation: {interval: 24h, overlap: 1m}}", tenantv1alpha1.ReasonRuleBroken, "rotation.overlap must be 1h at least"},
-		"careless": {"{deletionPolicy: Delete, quota: 21Gi}", tenantv1alpha1.ReasonRuleBroken, "deletionPolicy Delete is for buckets with a quota of at most 20Gi"},
+		"public":  {"{publicRead: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer publicRead`},
+		"locked":  {"{locking: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer locking`},
+		"large":   {"{quota: 101Gi}", tenantv1alpha1.ReasonInvalidClaim, "100Gi"},
+		"overlap": {"{rotation: {interval: 24h, overlap: 1m}}", tenantv1alpha1.ReasonRuleBroken, "rotation.overlap must be 1h at least"},
+		"careless": {
+			"{deletionPolicy: Delete, quota: 21Gi}", tenantv1alpha1.ReasonRuleBroken,
+			"deletionPolicy Delete is for buckets with a quota of at most 20Gi",
+		},
 	} {
 		applyClaim(t, ns, name, tc.spec)
 		waitProvisioned(t, ns, name, tc.reason, tc.message)
 		wantNotComposed(t, ns, name)
 	}
 
-	// A claim that was refused and is mended goes on.
+	// A claim that is corrected becomes ready.
 	applyClaim(t, ns, "large", "{quota: 100Gi}")
 	waitReady(t, ns, "large")
 
-	// One that is there and comes to break a rule stays as it is, and works.
+	// A change that breaks a rule is not applied: the bucket keeps its settings and works.
 	applyClaim(t, ns, "plain", "{deletionPolicy: Delete, quota: 50Gi, users: {alice: {}}}")
 	waitProvisioned(t, ns, "plain", tenantv1alpha1.ReasonRuleBroken, "not applied: deletionPolicy, quota, users.alice")
 
 	if got := getBucket(t, ns, "plain").Spec.ForProvider.Quota.String(); got != "10Gi" {
-		t.Errorf("a rule is broken: want the quota to stay 10Gi, got %s", got)
+		t.Errorf("want the quota to stay 10Gi while a rule is broken, got %s", got)
 	}
 
 	testAllowed(t, plain)
 
-	// Neither does a Composition of another revision take anything away.
+	// The claim is ready again once the change is reverted.
 	applyClaim(t, ns, "plain", "{}")
 	waitReady(t, ns, "plain")
 }
 
-// TestCompositionGoldSilver applies the Composition with two pools: what the
-// namespace's labels say counts, as soon as they say so.
+// TestCompositionGoldSilver checks that the example Composition with two pools
+// follows the labels of the claim's namespace, as soon as they change.
 func TestCompositionGoldSilver(t *testing.T) {
 	useComposition(t, "examples/platform/composition-gold-silver.yaml")
 
@@ -123,15 +126,15 @@ func TestCompositionGoldSilver(t *testing.T) {
 	bucketSettings["AnonymousDownload"].waitFor(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
 	empty(t, admin.S3, public.Spec.BucketName)
 
-	// What was taken while the label stood there stays when it is gone.
+	// A bucket that was created while the label was set stays when it is removed.
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier-")
 	waitProvisioned(t, ns, "gold", tenantv1alpha1.ReasonRuleBroken, "cistern.dev/tier=gold")
 	testAllowed(t, gold)
 	empty(t, admin.S3, gold.Spec.BucketName)
 }
 
-// TestCompositionLockedBackups applies the Composition whose every bucket is
-// locked.
+// TestCompositionLockedBackups checks the rules and the retention of the example
+// Composition in which every bucket is locked.
 func TestCompositionLockedBackups(t *testing.T) {
 	useComposition(t, "examples/platform/composition-locked-backups.yaml")
 
@@ -151,7 +154,7 @@ func TestCompositionLockedBackups(t *testing.T) {
 	waitReady(t, ns, "backup-db")
 
 	bucket := getClaim(t, ns, "backup-db").Status.BucketName
-	// Nothing was written, so nothing is locked: the bucket that stays can go.
+	// The bucket outlives its claim. It can be removed because nothing was written to it.
 	t.Cleanup(func() {
 		if err := admin.S3.RemoveBucket(context.Background(), bucket); err != nil {
 			t.Error(err)

@@ -18,8 +18,8 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// TestUserAccess does with keys of each kind of access what it allows and what it
-// does not.
+// TestUserAccess checks for each kind of grant what a user's key may do, inside and
+// outside its prefix, and that a changed grant takes effect.
 func TestUserAccess(t *testing.T) {
 	t.Parallel()
 
@@ -36,7 +36,7 @@ func TestUserAccess(t *testing.T) {
 		}
 	}
 
-	acts := map[string]func(s3 *miniogo.Client, prefix string) error{
+	actions := map[string]func(s3 *miniogo.Client, prefix string) error{
 		"list": func(s3 *miniogo.Client, prefix string) error {
 			for o := range s3.ListObjects(ctx, b.Name, miniogo.ListObjectsOptions{Prefix: prefix}) {
 				return o.Err
@@ -65,15 +65,39 @@ func TestUserAccess(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		grant  miniov1alpha1.Grant
-		inside []string
-		beside []string
+		// inside and outside are the actions allowed below in/ and below out/.
+		inside, outside []string
 	}{
-		"readwrite":        {reason: "Objects, not settings.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite}, inside: []string{"list", "read", "write", "delete"}, beside: []string{"list", "read", "write", "delete"}},
-		"readonly":         {reason: "Nothing can be changed.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly}, inside: []string{"list", "read"}, beside: []string{"list", "read"}},
-		"writeonly":        {reason: "Nothing can be read or deleted.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessWriteOnly}, inside: []string{"write"}, beside: []string{"write"}},
-		"prefix":           {reason: "What is not below the prefix is out of reach.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite, Prefix: "in/"}, inside: []string{"list", "read", "write", "delete"}},
-		"prefix-readonly":  {reason: "What is not below the prefix is out of reach.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly, Prefix: "in/"}, inside: []string{"list", "read"}},
-		"prefix-writeonly": {reason: "What is not below the prefix is out of reach.", grant: miniov1alpha1.Grant{Access: miniov1alpha1.AccessWriteOnly, Prefix: "in/"}, inside: []string{"write"}},
+		"readwrite": {
+			reason: "ReadWrite allows every action on objects, and none on settings.",
+			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite},
+			inside: []string{"list", "read", "write", "delete"}, outside: []string{"list", "read", "write", "delete"},
+		},
+		"readonly": {
+			reason: "ReadOnly allows listing and reading.",
+			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly},
+			inside: []string{"list", "read"}, outside: []string{"list", "read"},
+		},
+		"writeonly": {
+			reason: "WriteOnly allows writing.",
+			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessWriteOnly},
+			inside: []string{"write"}, outside: []string{"write"},
+		},
+		"prefix": {
+			reason: "A grant with a prefix allows nothing outside the prefix.",
+			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite, Prefix: "in/"},
+			inside: []string{"list", "read", "write", "delete"},
+		},
+		"prefix-readonly": {
+			reason: "A grant with a prefix allows nothing outside the prefix.",
+			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly, Prefix: "in/"},
+			inside: []string{"list", "read"},
+		},
+		"prefix-writeonly": {
+			reason: "A grant with a prefix allows nothing outside the prefix.",
+			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessWriteOnly, Prefix: "in/"},
+			inside: []string{"write"},
+		},
 	}
 
 	for name, tc := range cases {
@@ -84,14 +108,14 @@ func TestUserAccess(t *testing.T) {
 			waitAvailable(t, u)
 			s3 := userClient(t, u)
 
-			for prefix, allowed := range map[string][]string{"in/": tc.inside, "out/": tc.beside} {
-				// Deleting comes last: it deletes what was written.
-				for _, act := range []string{"list", "read", "write", "delete", "settings", "policy"} {
-					err := acts[act](s3, prefix)
-					if !slices.Contains(allowed, act) {
-						wantDenied(t, act+" "+prefix, err)
+			for prefix, allowed := range map[string][]string{"in/": tc.inside, "out/": tc.outside} {
+				// delete comes after write: it deletes the object that write wrote.
+				for _, action := range []string{"list", "read", "write", "delete", "settings", "policy"} {
+					err := actions[action](s3, prefix)
+					if !slices.Contains(allowed, action) {
+						wantDenied(t, action+" "+prefix, err)
 					} else if err != nil {
-						t.Errorf("%s\n%s %s: %v", tc.reason, act, prefix, err)
+						t.Errorf("%s\n%s %s: %v", tc.reason, action, prefix, err)
 					}
 				}
 			}
@@ -103,9 +127,9 @@ func TestUserAccess(t *testing.T) {
 		create(t, u)
 		waitAvailable(t, u)
 		await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants[0].Access = miniov1alpha1.AccessReadWrite })
-		await.For(t, "the key to write", func() error { return put(ctx, userClient(t, u), b.Name, "in/changed") })
+		await.For(t, "the changed grant to allow writing", func() error { return put(ctx, userClient(t, u), b.Name, "in/changed") })
 		await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
-		await.For(t, "the key to do nothing", func() error {
+		await.For(t, "the key to be denied without a grant", func() error {
 			if err := put(ctx, userClient(t, u), b.Name, "in/changed"); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 				return fmt.Errorf("want AccessDenied, got %w", err)
 			}
@@ -122,7 +146,8 @@ func TestUserAccess(t *testing.T) {
 	})
 }
 
-// TestUserSecretFormats uses the connection Secret in a shape of another client.
+// TestUserSecretFormats checks that the connection Secret can be used in the format of
+// each client that it is published for.
 func TestUserSecretFormats(t *testing.T) {
 	t.Parallel()
 
@@ -135,7 +160,7 @@ func TestUserSecretFormats(t *testing.T) {
 	waitAvailable(t, u)
 
 	d := connectionSecret(t, u).Data
-	for shape, keys := range map[string][2]string{
+	for format, keys := range map[string][2]string{
 		"AWS":       {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
 		"Cozystack": {"accessKey", "secretKey"},
 		"COSI":      {"COSI_S3_ACCESS_KEY_ID", "COSI_S3_ACCESS_SECRET_KEY"},
@@ -146,18 +171,19 @@ func TestUserSecretFormats(t *testing.T) {
 		}
 
 		if _, err := list(ctx, s3, string(d["BUCKET_NAME"])); err != nil {
-			t.Errorf("%s: %v", shape, err)
+			t.Errorf("list with the keys of %s: %v", format, err)
 		}
 	}
 
 	for _, file := range []string{"credentials", "cloud", "rclone.conf", "s3cfg"} {
 		if !bytes.Contains(d[file], d["secretKey"]) {
-			t.Errorf("%s does not hold the key", file)
+			t.Errorf("want file %s to hold the secret key", file)
 		}
 	}
 }
 
-// TestUserPolicies gives a user a policy by name, reference and selector.
+// TestUserPolicies checks that a policy can be attached by name, reference and selector,
+// and is detached again.
 func TestUserPolicies(t *testing.T) {
 	t.Parallel()
 
@@ -166,7 +192,8 @@ func TestUserPolicies(t *testing.T) {
 	create(t, b)
 	waitAvailable(t, b)
 
-	p := newPolicy(ns, "list", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::`+b.Name+`"]}]}`)
+	p := newPolicy(ns, "list", `{"Version":"2012-10-17","Statement":[`+
+		`{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::`+b.Name+`"]}]}`)
 	p.Labels = map[string]string{"e2e": "list"}
 	create(t, p)
 	waitAvailable(t, p)
@@ -189,7 +216,7 @@ func TestUserPolicies(t *testing.T) {
 			wantDenied(t, "write", put(ctx, userClient(t, u), b.Name, "x"))
 
 			await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Policies = nil })
-			await.For(t, "the key to do nothing", func() error {
+			await.For(t, "the key to be denied without the policy", func() error {
 				if _, err := list(ctx, userClient(t, u), b.Name); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
 					return fmt.Errorf("want AccessDenied, got %w", err)
 				}

@@ -18,7 +18,7 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// waitGeneration waits until a User's key of a generation is published.
+// waitGeneration waits until the key of a User's generation is current and published.
 func waitGeneration(t *testing.T, u *miniov1alpha1.User, generation int64) {
 	t.Helper()
 	await.For(t, fmt.Sprintf("generation %d", generation), func() error {
@@ -27,9 +27,9 @@ func waitGeneration(t *testing.T, u *miniov1alpha1.User, generation int64) {
 		}
 
 		s := u.Status.AtProvider
-		// Until the new key is made, the one that retires is the current one.
-		retires := slices.ContainsFunc(s.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool { return k.AccessKeyID == s.AccessKeyID })
-		if got := string(connectionSecret(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID || retires {
+		// Until the new key is created, the retiring key is still the current one.
+		retiring := slices.ContainsFunc(s.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool { return k.AccessKeyID == s.AccessKeyID })
+		if got := string(connectionSecret(t, u).Data["AWS_ACCESS_KEY_ID"]); s.Generation != generation || got != s.AccessKeyID || retiring {
 			return fmt.Errorf("generation %d, key %s, published %s; %s", s.Generation, s.AccessKeyID, got, u.GetCondition(xpv1.TypeSynced).Message)
 		}
 
@@ -37,8 +37,9 @@ func waitGeneration(t *testing.T, u *miniov1alpha1.User, generation int64) {
 	})
 }
 
-// TestUserRotation replaces a key at once and by schedule: the old one works
-// beside the new one for a while, and then no longer.
+// TestUserRotation changes the rotation trigger. It checks that the old key works beside
+// the new one during the overlap and is rejected after it, and that the last key is
+// rejected once the User is deleted.
 func TestUserRotation(t *testing.T) {
 	t.Parallel()
 
@@ -58,6 +59,14 @@ func TestUserRotation(t *testing.T) {
 		})
 	}
 
+	waitRejected := func(what string, s3 *miniogo.Client) {
+		t.Helper()
+		await.For(t, what, func() error {
+			_, err := list(ctx, s3, b.Name)
+			return checkKeyRejected("list", err)
+		})
+	}
+
 	rotate("one", 20*time.Second)
 	waitGeneration(t, u, 1)
 
@@ -68,16 +77,16 @@ func TestUserRotation(t *testing.T) {
 		}
 	}
 
-	await.For(t, "the first key to end", func() error { _, err := list(ctx, first, b.Name); return checkKeyRejected("list", err) })
+	waitRejected("the first key to be rejected after the overlap", first)
 
 	if _, err := list(ctx, second, b.Name); err != nil {
-		t.Errorf("the second key went with the first: %v", err)
+		t.Errorf("the second key no longer works after the first ended: %v", err)
 	}
 
 	rotate("two", 0)
 	waitGeneration(t, u, 2)
-	await.For(t, "the second key to end at once", func() error { _, err := list(ctx, second, b.Name); return checkKeyRejected("list", err) })
-	await.For(t, "the status to say so", func() error {
+	waitRejected("the second key to be rejected without an overlap", second)
+	await.For(t, "no retiring keys in the status", func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(u), u); err != nil || len(u.Status.AtProvider.RetiringKeys) == 0 {
 			return err
 		}
@@ -87,7 +96,7 @@ func TestUserRotation(t *testing.T) {
 
 	third := userClient(t, u)
 
-	// RemoveUser takes the later keys with it.
+	// Deleting the user on the server deletes its service accounts too.
 	if err := kube.Delete(ctx, b); err != nil {
 		t.Fatal(err)
 	}
@@ -96,10 +105,10 @@ func TestUserRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	await.For(t, "the third key to go with the user", func() error { _, err := list(ctx, third, b.Name); return checkKeyRejected("list", err) })
+	waitRejected("the third key to be rejected after the user is deleted", third)
 }
 
-// TestUserRotationBySchedule lets the interval ask for new keys.
+// TestUserRotationBySchedule checks that the interval causes a rotation when it is due.
 func TestUserRotationBySchedule(t *testing.T) {
 	t.Parallel()
 
@@ -114,7 +123,7 @@ func TestUserRotationBySchedule(t *testing.T) {
 		t.Fatalf("want the next key within a minute, got %v", next)
 	}
 
-	// A minute is the least that may be asked for.
+	// The shortest interval is a minute.
 	time.Sleep(time.Until(u.Status.AtProvider.NextRotationAt.Time))
 	waitGeneration(t, u, 1)
 }

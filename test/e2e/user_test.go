@@ -22,7 +22,7 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// newUser returns a User that publishes its key under its own name.
+// newUser returns a User whose connection Secret has the User's name.
 func newUser(ns, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User {
 	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}}
 	u.Spec.ForProvider.Grants = grants
@@ -43,8 +43,8 @@ func connectionSecret(t testing.TB, u *miniov1alpha1.User) *corev1.Secret {
 	return s
 }
 
-// userClient returns an S3 client with the keys that a User publishes, once they are
-// all there.
+// userClient waits until a User's connection Secret is complete, and returns an S3
+// client with its key.
 func userClient(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 	t.Helper()
 
@@ -63,7 +63,8 @@ func userClient(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 		}
 
 		var err error
-		s3, err = clients.S3(plat, string(s.Data["AWS_ENDPOINT_URL_S3"]), string(s.Data["AWS_ACCESS_KEY_ID"]), string(s.Data["AWS_SECRET_ACCESS_KEY"]))
+		s3, err = clients.S3(plat,
+			string(s.Data["AWS_ENDPOINT_URL_S3"]), string(s.Data["AWS_ACCESS_KEY_ID"]), string(s.Data["AWS_SECRET_ACCESS_KEY"]))
 
 		return err
 	})
@@ -71,32 +72,33 @@ func userClient(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 	return s3
 }
 
-// checkKeyRejected wants an error by which the server says that it does not know a
-// key.
-func checkKeyRejected(act string, err error) error {
+// checkKeyRejected returns an error unless err shows that the server rejected the key
+// of an action.
+func checkKeyRejected(action string, err error) error {
 	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.InvalidAccessKeyID && code != miniogo.SignatureDoesNotMatch {
-		return fmt.Errorf("%s: want the key to be rejected, got %w", act, err)
+		return fmt.Errorf("%s: want the key to be rejected, got %w", action, err)
 	}
 
 	return nil
 }
 
-// attachPolicy lets a user hold one more policy.
+// attachPolicy attaches a policy to a user on the server.
 func attachPolicy(ctx context.Context, policy, user string) error {
 	_, err := admin.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{policy}, User: user})
 
 	return err
 }
 
-// TestUserDriftCorrected damages a user in MinIO and in Kubernetes.
+// TestUserDriftCorrected changes a user on the server and its Secret in Kubernetes. It
+// checks that each drift is corrected: the key works, and for its own bucket only.
 func TestUserDriftCorrected(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
-	b := newBucket(ns, "healing")
+	b := newBucket(ns, "drift")
 	create(t, b)
 
-	u := newUser(ns, "healing", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
+	u := newUser(ns, "drift", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
 	waitAvailable(t, b)
 	waitAvailable(t, u)
@@ -104,33 +106,34 @@ func TestUserDriftCorrected(t *testing.T) {
 	key := u.Status.AtProvider.AccessKeyID
 	own := key
 
-	damages := map[string]func() error{
+	drifts := map[string]func() error{
 		"Policy": func() error {
-			return admin.AddCannedPolicy(ctx, own, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`))
+			return admin.AddCannedPolicy(ctx, own, []byte(`{"Version":"2012-10-17","Statement":[`+
+				`{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`))
 		},
 		"PolicyOfUser": func() error { return attachPolicy(ctx, "consoleAdmin", own) },
 		"Disabled":     func() error { return admin.SetUserStatus(ctx, own, madmin.AccountDisabled) },
 		"Secret": func() error {
 			return kube.Delete(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
 		},
-		"SecretEdited": func() error {
+		"SecretKeyEdited": func() error {
 			await.Change(t, kube, connectionSecret(t, u), func(s *corev1.Secret) { s.Data["AWS_SECRET_ACCESS_KEY"] = []byte("edited-by-hand") })
 			return nil
 		},
-		"SecretEditedElsewhere": func() error {
+		"SecretFileEdited": func() error {
 			await.Change(t, kube, connectionSecret(t, u), func(s *corev1.Secret) { s.Data["rclone.conf"] = []byte("edited-by-hand") })
 			return nil
 		},
 		"KeyReplaced": func() error { return admin.AddUser(ctx, own, "another-secret-key") },
 		"User":        func() error { return admin.RemoveUser(ctx, own) },
 	}
-	heal := func(t *testing.T, damage func() error) {
-		if err := damage(); err != nil {
+	correct := func(t *testing.T, drift func() error) {
+		if err := drift(); err != nil {
 			t.Fatal(err)
 		}
 
 		reconcileNow(t, u)
-		await.For(t, "the key to work again, and for this bucket only", func() error {
+		await.For(t, "the key to work for its own bucket only", func() error {
 			s3 := userClient(t, u)
 			if _, err := list(ctx, s3, b.Name); err != nil {
 				return err
@@ -142,7 +145,7 @@ func TestUserDriftCorrected(t *testing.T) {
 
 			s := connectionSecret(t, u)
 			if !bytes.Contains(s.Data["rclone.conf"], s.Data["AWS_SECRET_ACCESS_KEY"]) {
-				return errors.New("the shapes of the Secret are out of step")
+				return errors.New("the formats of the Secret hold different keys")
 			}
 
 			return nil
@@ -150,23 +153,24 @@ func TestUserDriftCorrected(t *testing.T) {
 		waitAvailable(t, u)
 	}
 
-	for name, damage := range damages {
-		t.Run(name, func(t *testing.T) { heal(t, damage) })
+	for name, drift := range drifts {
+		t.Run(name, func(t *testing.T) { correct(t, drift) })
 	}
 
-	// The same with a key that is not the user's own.
+	// After a rotation the key is a service account, and no longer the user itself.
 	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"} })
 	waitGeneration(t, u, 1)
 
-	damages["Key"] = func() error { return admin.DeleteServiceAccount(ctx, u.Status.AtProvider.AccessKeyID) }
-	delete(damages, "KeyReplaced")
+	drifts["Key"] = func() error { return admin.DeleteServiceAccount(ctx, u.Status.AtProvider.AccessKeyID) }
+	delete(drifts, "KeyReplaced")
 
-	for name, damage := range damages {
-		t.Run("Rotated"+name, func(t *testing.T) { heal(t, damage) })
+	for name, drift := range drifts {
+		t.Run("Rotated"+name, func(t *testing.T) { correct(t, drift) })
 	}
 }
 
-// TestUserDisabled keeps a user out for a while.
+// TestUserDisabled checks that a disabled user's key is rejected, also after the user is
+// enabled on the server, and works again once the User is enabled.
 func TestUserDisabled(t *testing.T) {
 	t.Parallel()
 
@@ -194,15 +198,15 @@ func TestUserDisabled(t *testing.T) {
 	}
 
 	reconcileNow(t, u)
-	await.For(t, "the user to be kept out again", func() error { return checkKeyRejected("list", lists()) })
+	await.For(t, "the key to be rejected again", func() error { return checkKeyRejected("list", lists()) })
 
 	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
 	await.For(t, "the same key to work again", lists)
 }
 
-// TestPolicyKeptWhileAttached deletes a policy that somebody holds: it stays,
-// says by whom, and goes with its holder.
+// TestPolicyKeptWhileAttached deletes a Policy that is attached to a User. It checks that
+// the Policy stays and names the User, and is deleted once the User is.
 func TestPolicyKeptWhileAttached(t *testing.T) {
 	t.Parallel()
 
@@ -229,8 +233,9 @@ func TestPolicyKeptWhileAttached(t *testing.T) {
 	await.Gone(t, kube, p)
 }
 
-// TestUserKeptWhileBucketExists deletes a user before its bucket: the key works as
-// long as there is something to open with it.
+// TestUserKeptWhileBucketExists deletes Users before their bucket. It checks that a User
+// stays and its key works as long as the Bucket exists, unless whenBucketsRemain is
+// Remove.
 func TestUserKeptWhileBucketExists(t *testing.T) {
 	t.Parallel()
 
@@ -270,25 +275,27 @@ func TestUserKeptWhileBucketExists(t *testing.T) {
 	await.Gone(t, kube, u)
 }
 
-// TestUserValidation hands in what must be refused.
+// TestUserValidation checks that the API server rejects invalid Users with messages that
+// name what is wrong.
 func TestUserValidation(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 
 	for name, tc := range map[string]struct{ forProvider, text string }{
-		"GrantOnNothing":  {"{grants: [{access: ReadOnly}]}", "one of bucketName, bucketRef and bucketSelector"},
-		"PatternAsBucket": {"{grants: [{bucketName: 'a*b'}]}", "grants[0].bucketName"},
-		"PatternAsPrefix": {"{grants: [{bucketName: abc, prefix: '*'}]}", "grants[0].prefix"},
-		"Variable":        {"{grants: [{bucketName: abc, prefix: '${aws:username}/'}]}", "grants[0].prefix"},
-		"UnknownAccess":   {"{grants: [{bucketName: abc, access: Everything}]}", "access"},
-		"PolicyOfNothing": {"{policies: [{}]}", "one of policyName, policyRef and policySelector"},
-		"TwoPolicies":     {"{policies: [{policyName: 'a,b'}]}", "policyName"},
-		"ShortInterval":   {"{rotation: {interval: 1s, overlap: 0s}}", "interval must be at least 1m"},
-		"LongOverlap":     {"{rotation: {interval: 1h}}", "overlap, 24h unless it is set, cannot be longer than interval"},
+		"GrantWithoutBucket": {"{grants: [{access: ReadOnly}]}", "one of bucketName, bucketRef and bucketSelector"},
+		"PatternAsBucket":    {"{grants: [{bucketName: 'a*b'}]}", "grants[0].bucketName"},
+		"PatternAsPrefix":    {"{grants: [{bucketName: abc, prefix: '*'}]}", "grants[0].prefix"},
+		"Variable":           {"{grants: [{bucketName: abc, prefix: '${aws:username}/'}]}", "grants[0].prefix"},
+		"UnknownAccess":      {"{grants: [{bucketName: abc, access: Everything}]}", "access"},
+		"PolicyWithoutName":  {"{policies: [{}]}", "one of policyName, policyRef and policySelector"},
+		"TwoPolicies":        {"{policies: [{policyName: 'a,b'}]}", "policyName"},
+		"ShortInterval":      {"{rotation: {interval: 1s, overlap: 0s}}", "interval must be at least 1m"},
+		"LongOverlap":        {"{rotation: {interval: 1h}}", "overlap, 24h unless it is set, cannot be longer than interval"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantKubectlError(t, "{apiVersion: minio.cistern.dev/v1alpha1, kind: User, metadata: {name: invalid}, spec: {forProvider: "+tc.forProvider+"}}",
+			wantKubectlError(t,
+				"{apiVersion: minio.cistern.dev/v1alpha1, kind: User, metadata: {name: invalid}, spec: {forProvider: "+tc.forProvider+"}}",
 				[]string{"apply", "--namespace", ns, "-f", "-"}, tc.text)
 		})
 	}
