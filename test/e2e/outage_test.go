@@ -11,7 +11,8 @@ import (
 )
 
 // TestMinIOOutage applies a claim while MinIO is down. It checks that the claim reports
-// it and becomes ready once MinIO is up again, and that earlier keys still work then.
+// that it waits for its bucket, becomes ready once MinIO is up again, and that keys from
+// before the outage still work.
 func TestMinIOOutage(t *testing.T) {
 	ns := newNamespace(t)
 
