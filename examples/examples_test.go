@@ -19,8 +19,9 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// TestExamplesDecode decodes every example strictly: a field that the API does
-// not have fails. Kinds of others are tried by the end-to-end tests.
+// TestExamplesDecode decodes every example of our kinds strictly, so that an unknown
+// field fails, and checks that each kind has an example. The end-to-end tests apply
+// examples of other kinds.
 func TestExamplesDecode(t *testing.T) {
 	kinds := map[schema.GroupVersionKind]func() runtime.Object{
 		tenantv1alpha1.BucketKind:               func() runtime.Object { return &tenantv1alpha1.Bucket{} },
@@ -69,7 +70,7 @@ func TestExamplesDecode(t *testing.T) {
 	}
 }
 
-// check decodes a document and returns its kind.
+// check decodes a document of a file and returns its kind.
 func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVersionKind]func() runtime.Object) schema.GroupVersionKind {
 	t.Helper()
 
@@ -88,7 +89,7 @@ func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVer
 			t.Errorf("%s: %v", path, err)
 		}
 	} else if gvk.Group != "pkg.crossplane.io" && gvk.Group != "apiextensions.crossplane.io" && gvk.Group != "rbac.authorization.k8s.io" {
-		t.Errorf("%s: %s is a kind that nobody checks", path, gvk)
+		t.Errorf("%s: no test checks the kind %s", path, gvk)
 	}
 
 	return gvk

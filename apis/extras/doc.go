@@ -1,3 +1,3 @@
-// Package extras holds the managed resources of the long tail of MinIO's features.
-// Package upjet of the provider says of what.
+// Package extras contains the managed resources of provider-minio-extras, which are
+// generated from a Terraform provider. The table in provider/upjet/kinds.go lists them.
 package extras

@@ -1,4 +1,4 @@
-// Package await waits in tests for what has to happen.
+// Package await lets tests wait until a condition holds.
 package await
 
 import (
@@ -14,19 +14,19 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// Patience is how long anything may take that must happen at all. How fast it is,
-// the benchmarks tell.
-const Patience = 3 * time.Minute
+// Timeout is how long a test waits for a condition. It is long because tests check that
+// something happens; the benchmarks measure how fast.
+const Timeout = 3 * time.Minute
 
-// pause between two tries.
+// pause is the time between two tries.
 const pause = 20 * time.Millisecond
 
-// For tries until try returns no error, and fails the test with the last one when
-// Patience ends.
+// For calls try until it returns no error. It fails the test with the last error after
+// Timeout.
 func For(tb testing.TB, what string, try func() error) {
 	tb.Helper()
 
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 
 	if err := Until(ctx, what, try); err != nil {
@@ -34,8 +34,7 @@ func For(tb testing.TB, what string, try func() error) {
 	}
 }
 
-// Until tries until try returns no error, and returns the last one when the context
-// ends.
+// Until calls try until it returns no error. It returns the last error when ctx is done.
 func Until(ctx context.Context, what string, try func() error) error {
 	began := time.Now()
 
@@ -53,7 +52,7 @@ func Until(ctx context.Context, what string, try func() error) error {
 	}
 }
 
-// Gone waits until an object is gone.
+// Gone waits until an object is gone from the API server.
 func Gone(tb testing.TB, kube client.Reader, o client.Object) {
 	tb.Helper()
 
@@ -64,15 +63,15 @@ func Gone(tb testing.TB, kube client.Reader, o client.Object) {
 		}
 
 		if mg, ok := o.(resource.Conditioned); ok {
-			return fmt.Errorf("it is there, %s", mg.GetCondition(xpv1.TypeSynced).Message)
+			return fmt.Errorf("it exists, Synced: %s", mg.GetCondition(xpv1.TypeSynced).Message)
 		}
 
-		return errors.New("it is there")
+		return errors.New("it exists")
 	})
 }
 
-// Change changes an object as it is now, again if somebody else does at the same
-// time.
+// Change reads an object, applies change to it and updates it. It starts again if the
+// update fails, for example because of a conflict.
 func Change[T client.Object](tb testing.TB, kube client.Client, o T, change func(T)) {
 	tb.Helper()
 

@@ -1,6 +1,5 @@
-// Package clients reaches what is inside a platform from this machine, as its
-// users do: Kubernetes, and MinIO with the keys of a tenant or of the
-// administrator.
+// Package clients connects tests to a platform: to Kubernetes, and to MinIO with the
+// keys of a tenant or of the administrator.
 package clients
 
 import (
@@ -31,21 +30,21 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// Config says how to reach the platform's cluster as an administrator.
+// Config returns the REST configuration of the platform's cluster, for an administrator.
 func Config(p *platform.Platform) (*rest.Config, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %q: %w", p.Kubeconfig, err)
 	}
 
-	// Tests look often, and wait for nobody.
+	// Tests poll often, and must not be slowed down by the client.
 	cfg.QPS, cfg.Burst = -1, -1
 
 	return cfg, nil
 }
 
-// Kubernetes returns a client of the platform's cluster that knows Cistern's
-// kinds, for an administrator.
+// Kubernetes returns a client of the platform's cluster for an administrator. Its scheme
+// has Cistern's kinds.
 func Kubernetes(p *platform.Platform) (client.Client, error) {
 	cfg, err := Config(p)
 	if err != nil {
@@ -66,8 +65,8 @@ func Kubernetes(p *platform.Platform) (client.Client, error) {
 	return client.New(cfg, client.Options{Scheme: s})
 }
 
-// BucketInfo reads the document that the Secret of a claim's user holds. The
-// claim's own has an empty user.
+// BucketInfo reads the BucketInfo document from the Secret of a claim's user. The
+// claim's own credentials have an empty user.
 func BucketInfo(ctx context.Context, kube client.Client, namespace, claim, user string) (tenantv1alpha1.BucketInfo, error) {
 	var info tenantv1alpha1.BucketInfo
 
@@ -83,15 +82,15 @@ func BucketInfo(ctx context.Context, kube client.Client, namespace, claim, user 
 	return info, nil
 }
 
-// Tenant returns a client of the endpoint that a tenant was given, with the keys
-// that it was given.
+// Tenant returns an S3 client with the endpoint and the key of a tenant's BucketInfo.
 func Tenant(p *platform.Platform, info tenantv1alpha1.BucketInfo) (*miniogo.Client, error) {
 	s3 := info.Spec.SecretS3
 
 	return S3(p, s3.Endpoint, s3.AccessKeyID, s3.AccessSecretKey)
 }
 
-// S3 returns an S3 client of an endpoint inside the platform.
+// S3 returns an S3 client of an endpoint inside the platform. Without keys its requests
+// are anonymous.
 func S3(p *platform.Platform, endpoint, accessKey, secretKey string) (*miniogo.Client, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -111,13 +110,14 @@ func S3(p *platform.Platform, endpoint, accessKey, secretKey string) (*miniogo.C
 	})
 }
 
-// Admin is an administrator of MinIO.
+// Admin is a client of MinIO with the administrator's keys, for the administration API
+// and for S3.
 type Admin struct {
 	*madmin.AdminClient
 	S3 *miniogo.Client
 }
 
-// NewAdmin returns MinIO's administrator.
+// NewAdmin returns a client with the keys of Secret minio-admin in namespace minio.
 func NewAdmin(ctx context.Context, p *platform.Platform, kube client.Client) (*Admin, error) {
 	s := &corev1.Secret{}
 	if err := kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-admin"}, s); err != nil {
@@ -139,7 +139,7 @@ func NewAdmin(ctx context.Context, p *platform.Platform, kube client.Client) (*A
 	return &Admin{AdminClient: admin, S3: s3}, nil
 }
 
-// AdminAPI returns a client of MinIO's administration API with any keys.
+// AdminAPI returns a client of MinIO's administration API with the given keys.
 func AdminAPI(p *platform.Platform, accessKey, secretKey string) (*madmin.AdminClient, error) {
 	u, err := url.Parse(platform.MinIOInsideURL)
 	if err != nil {
@@ -158,9 +158,9 @@ func AdminAPI(p *platform.Platform, accessKey, secretKey string) (*madmin.AdminC
 	})
 }
 
-// Transport returns a transport for URLs as they hold inside the platform:
-// it connects to MinIO's address on this machine, whatever the URL's host is,
-// and checks the certificate against that host.
+// Transport returns a transport for URLs that are valid inside the platform. It always
+// connects to MinIO's address on this machine, and verifies the certificate against the
+// host of the URL.
 func Transport(p *platform.Platform) (*http.Transport, error) {
 	outside, err := url.Parse(p.MinIOURL)
 	if err != nil {

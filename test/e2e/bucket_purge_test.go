@@ -19,8 +19,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// newPurgedBucket makes a Bucket that is emptied when it is deleted.
-func newPurgedBucket(t *testing.T, name string, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
+// newBucketToPurge creates a Bucket whose contents are purged when it is deleted.
+func newBucketToPurge(t *testing.T, name string, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
 	t.Helper()
 
 	b := newBucket(newNamespace(t), name)
@@ -32,17 +32,18 @@ func newPurgedBucket(t *testing.T, name string, f func(*miniov1alpha1.BucketPara
 	return b
 }
 
-// TestBucketPurge deletes a bucket with all that a bucket can hold.
+// TestBucketPurge checks that deleting a Bucket with whenNotEmpty Purge removes the
+// bucket with everything that a bucket can hold.
 func TestBucketPurge(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
 		reason string
-		// objects is how many there are beside the leftovers.
+		// objects is how many objects the bucket holds besides bucketContents.
 		objects int
 	}{
-		"Leftovers": {reason: "An object, its versions, what marks it as deleted, and an upload go."},
-		"Pages":     {reason: "More than one listing and one deletion can name go.", objects: 1100},
+		"Contents": {reason: "An object, noncurrent versions, delete markers and an incomplete upload are deleted."},
+		"Pages":    {reason: "More objects are deleted than one list request or one delete request covers.", objects: 1100},
 	}
 
 	for name, tc := range cases {
@@ -50,11 +51,13 @@ func TestBucketPurge(t *testing.T) {
 			t.Parallel()
 
 			ctx := t.Context()
-			b := newPurgedBucket(t, strings.ToLower(name), func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) })
+			b := newBucketToPurge(t, strings.ToLower(name), func(p *miniov1alpha1.BucketParameters) {
+				p.Versioning = new(miniov1alpha1.VersioningEnabled)
+			})
 
-			for _, l := range []string{"Versions", "Object", "Upload"} {
-				if err := leftovers[l].leave(ctx, admin.S3, b.Name); err != nil {
-					t.Fatalf("%s\ncannot leave it: %v", leftovers[l].reason, err)
+			for _, c := range []string{"Versions", "Object", "Upload"} {
+				if err := bucketContents[c].create(ctx, admin.S3, b.Name); err != nil {
+					t.Fatalf("%s\ncannot create it: %v", bucketContents[c].reason, err)
 				}
 			}
 
@@ -67,24 +70,24 @@ func TestBucketPurge(t *testing.T) {
 			mustKubectl(t, "", "delete", "--namespace", b.Namespace, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 			await.Gone(t, kube, b)
 
-			if there, err := admin.S3.BucketExists(ctx, b.Name); err != nil || there {
-				t.Errorf("%s\nthe bucket is there: %t, %v", tc.reason, there, err)
+			if exists, err := admin.S3.BucketExists(ctx, b.Name); err != nil || exists {
+				t.Errorf("%s\nwant the bucket to be removed, got exists=%t, %v", tc.reason, exists, err)
 			}
 		})
 	}
 }
 
-// TestBucketPurgeKeepsLockedObjects deletes a bucket whose object is locked: both
-// stay until an administrator has overridden the lock.
+// TestBucketPurgeKeepsLockedObjects checks that a purge keeps a locked object and its
+// bucket, reports the lock, and goes on once an administrator has deleted the object.
 func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 	t.Parallel()
 
 	ctx := t.Context()
-	b := newPurgedBucket(t, "locked", func(p *miniov1alpha1.BucketParameters) {
+	b := newBucketToPurge(t, "locked", func(p *miniov1alpha1.BucketParameters) {
 		p.ObjectLocking = true
 		p.Retention = &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionGovernance, Days: new(int32(1))}
 	})
-	// The namespace must go, whatever happens.
+	// The namespace can only be deleted without the locked object.
 	t.Cleanup(func() { overrideLocks(t, b.Name) })
 
 	if err := put(ctx, admin.S3, b.Name, "precious"); err != nil {
@@ -92,32 +95,33 @@ func TestBucketPurgeKeepsLockedObjects(t *testing.T) {
 	}
 
 	mustKubectl(t, "", "delete", "--namespace", b.Namespace, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
-	await.For(t, "the Bucket to say that objects are locked", func() error {
+	await.For(t, "the Bucket to report that objects are locked", func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err != nil {
 			return err
 		}
 
 		purging, synced := b.GetCondition(miniov1alpha1.ConditionPurging), b.GetCondition(xpv1.TypeSynced)
-		if purging.Status == corev1.ConditionTrue && purging.Reason == miniov1alpha1.ReasonPurging && strings.Contains(purging.Message, `locked, such as "precious" (GOVERNANCE until`) &&
+		if purging.Status == corev1.ConditionTrue && purging.Reason == miniov1alpha1.ReasonPurging &&
+			strings.Contains(purging.Message, `locked, such as "precious" (GOVERNANCE until`) &&
 			synced.Status == corev1.ConditionFalse && strings.Contains(synced.Message, "locked") {
 			return nil
 		}
 
 		return errors.New(string(purging.Reason) + ": " + purging.Message + "; " + synced.Message)
 	})
-	wantPrecious(t, b.Name)
+	wantObjectIntact(t, b.Name)
 
-	// The provider tries again by itself.
+	// The provider retries without a change of the Bucket.
 	overrideLocks(t, b.Name)
 	await.Gone(t, kube, b)
 
-	if there, err := admin.S3.BucketExists(ctx, b.Name); err != nil || there {
-		t.Errorf("the bucket is there: %t, %v", there, err)
+	if exists, err := admin.S3.BucketExists(ctx, b.Name); err != nil || exists {
+		t.Errorf("want the bucket to be removed, got exists=%t, %v", exists, err)
 	}
 }
 
-// overrideLocks deletes all versions, locked or not, as an administrator may
-// who is allowed to bypass governance.
+// overrideLocks deletes all versions of a bucket's objects, locked ones included, as
+// an administrator with s3:BypassGovernanceRetention can.
 func overrideLocks(t *testing.T, bucket string) {
 	t.Helper()
 

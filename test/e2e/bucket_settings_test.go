@@ -19,40 +19,41 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// A bucketSetting is a field of a Bucket with two values, what the server has
-// for each of them, and what an administrator may make of it.
+// A bucketSetting is a setting of a Bucket, with two values for it, a value that an
+// administrator sets on the server, and what the server then holds.
 type bucketSetting struct {
 	reason string
 	field  string
-	// locking says that the setting needs a bucket with object locking.
+	// locking reports whether the setting needs a bucket with object locking.
 	locking bool
 
 	set, change, remove func(*miniov1alpha1.BucketParameters)
-	drift               func(ctx context.Context, bucket string) error
-	// get returns what the server has, as a text.
+	// drift changes the setting on the server.
+	drift func(ctx context.Context, bucket string) error
+	// get returns the setting on the server, as a text.
 	get func(ctx context.Context, bucket string) (string, error)
 
-	isSet, isChanged, hasDrifted, isRemoved string
+	// What get returns after set, change, drift and remove.
+	wantSet, wantChanged, wantDrifted, wantRemoved string
 }
 
-// bucketSettings are all fields of a Bucket that can be set, changed and taken
-// back.
+// bucketSettings are all settings of a Bucket that can be set, changed and removed.
 var bucketSettings = map[string]bucketSetting{
 	"Versioning": {
-		reason:     "Versioning cannot be taken back, only suspended.",
-		field:      "versioning",
-		set:        func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningSuspended) },
-		change:     func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) },
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.Versioning = nil },
-		get:        getVersioning,
-		drift:      func(ctx context.Context, bucket string) error { return admin.S3.SuspendVersioning(ctx, bucket) },
-		isSet:      "Suspended",
-		isChanged:  "Enabled",
-		hasDrifted: "Suspended",
-		isRemoved:  "Suspended",
+		reason:      "Versioning cannot be removed, only suspended.",
+		field:       "versioning",
+		set:         func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningSuspended) },
+		change:      func(p *miniov1alpha1.BucketParameters) { p.Versioning = new(miniov1alpha1.VersioningEnabled) },
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Versioning = nil },
+		get:         getVersioning,
+		drift:       func(ctx context.Context, bucket string) error { return admin.S3.SuspendVersioning(ctx, bucket) },
+		wantSet:     "Suspended",
+		wantChanged: "Enabled",
+		wantDrifted: "Suspended",
+		wantRemoved: "Suspended",
 	},
 	"Quota": {
-		reason: "A quota is whole bytes, however it is written.",
+		reason: "A quota is applied in bytes, in whatever unit it is written.",
 		field:  "quota",
 		set:    func(p *miniov1alpha1.BucketParameters) { p.Quota = new(resource.MustParse("10Gi")) },
 		change: func(p *miniov1alpha1.BucketParameters) { p.Quota = new(resource.MustParse("0.5Gi")) },
@@ -61,13 +62,13 @@ var bucketSettings = map[string]bucketSetting{
 		drift: func(ctx context.Context, bucket string) error {
 			return admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Quota: 1 << 20, Size: 1 << 20, Type: madmin.HardQuota})
 		},
-		isSet:      "10737418240",
-		isChanged:  "536870912",
-		hasDrifted: "1048576",
-		isRemoved:  "0",
+		wantSet:     "10737418240",
+		wantChanged: "536870912",
+		wantDrifted: "1048576",
+		wantRemoved: "0",
 	},
 	"Lifecycle": {
-		reason: "Rules are kept in their order; giving up uploads is not the server's business.",
+		reason: "Rules keep their order. The provider aborts incomplete uploads itself, without a rule on the server.",
 		field:  "lifecycle",
 		set: func(p *miniov1alpha1.BucketParameters) {
 			p.Lifecycle = []miniov1alpha1.LifecycleRule{
@@ -79,15 +80,15 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.Lifecycle = []miniov1alpha1.LifecycleRule{{Prefix: "a & b/", ExpireAfterDays: new(int32(1)), ExpireNoncurrentAfterDays: new(int32(2))}}
 		},
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.Lifecycle = nil },
-		get:        getLifecycle,
-		drift:      expireAfterAWeek,
-		isSet:      `"incoming/": 30, 0; "": 0, 90`,
-		isChanged:  `"a & b/": 1, 2`,
-		hasDrifted: `"": 7, 0`,
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Lifecycle = nil },
+		get:         getLifecycle,
+		drift:       expireAfterAWeek,
+		wantSet:     `"incoming/": 30, 0; "": 0, 90`,
+		wantChanged: `"a & b/": 1, 2`,
+		wantDrifted: `"": 7, 0`,
 	},
 	"Tags": {
-		reason: "Tags that were set elsewhere are removed.",
+		reason: "Tags that are not in the spec are removed.",
 		field:  "tags",
 		set:    func(p *miniov1alpha1.BucketParameters) { p.Tags = map[string]string{"team": "gallery", "empty": ""} },
 		change: func(p *miniov1alpha1.BucketParameters) { p.Tags = map[string]string{"team": "archive + more"} },
@@ -101,12 +102,12 @@ var bucketSettings = map[string]bucketSetting{
 
 			return admin.S3.SetBucketTagging(ctx, bucket, ts)
 		},
-		isSet:      "map[empty: team:gallery]",
-		isChanged:  "map[team:archive + more]",
-		hasDrifted: "map[by:hand team:archive + more]",
+		wantSet:     "map[empty: team:gallery]",
+		wantChanged: "map[team:archive + more]",
+		wantDrifted: "map[by:hand team:archive + more]",
 	},
 	"EncryptionWithKMS": {
-		reason: "Encryption goes from the server's default key to one by name.",
+		reason: "Encryption changes from the server's default key to a named key.",
 		field:  "encryption",
 		set: func(p *miniov1alpha1.BucketParameters) {
 			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSES3}
@@ -114,15 +115,15 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
 		},
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
-		get:        getEncryption,
-		drift:      encryptByDefault,
-		isSet:      "AES256 ",
-		isChanged:  "aws:kms " + platform.MinIOKMSKey,
-		hasDrifted: "AES256 ",
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
+		get:         getEncryption,
+		drift:       encryptByDefault,
+		wantSet:     "AES256 ",
+		wantChanged: "aws:kms " + platform.MinIOKMSKey,
+		wantDrifted: "AES256 ",
 	},
 	"EncryptionByDefaultKey": {
-		reason: "Encryption goes from a key by name to the server's default, and nobody switches it off.",
+		reason: "Encryption changes from a named key to the default key, and is restored when it is removed on the server.",
 		field:  "encryption",
 		set: func(p *miniov1alpha1.BucketParameters) {
 			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: platform.MinIOKMSKey}
@@ -130,44 +131,44 @@ var bucketSettings = map[string]bucketSetting{
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSES3}
 		},
-		remove:    func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
-		get:       getEncryption,
-		drift:     func(ctx context.Context, bucket string) error { return admin.S3.RemoveBucketEncryption(ctx, bucket) },
-		isSet:     "aws:kms " + platform.MinIOKMSKey,
-		isChanged: "AES256 ",
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.Encryption = nil },
+		get:         getEncryption,
+		drift:       func(ctx context.Context, bucket string) error { return admin.S3.RemoveBucketEncryption(ctx, bucket) },
+		wantSet:     "aws:kms " + platform.MinIOKMSKey,
+		wantChanged: "AES256 ",
 	},
 	"AnonymousDownload": {
-		reason: "Objects can be read, not listed, until that is taken back.",
+		reason: "Download lets anonymous clients read objects, but not list them.",
 		field:  "anonymousAccess",
 		set:    func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
 		change: func(p *miniov1alpha1.BucketParameters) {
 			p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
 		},
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
-		get:        getAnonymousAccess,
-		drift:      listAnonymously,
-		isSet:      "read: AccessDenied, list: AccessDenied",
-		isChanged:  "read: OK, list: AccessDenied",
-		hasDrifted: "read: AccessDenied, list: OK",
-		isRemoved:  "read: AccessDenied, list: AccessDenied",
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
+		get:         getAnonymousAccess,
+		drift:       listAnonymously,
+		wantSet:     "read: AccessDenied, list: AccessDenied",
+		wantChanged: "read: OK, list: AccessDenied",
+		wantDrifted: "read: AccessDenied, list: OK",
+		wantRemoved: "read: AccessDenied, list: AccessDenied",
 	},
 	"AnonymousNone": {
-		reason: "None is kept: nobody opens the bucket by hand.",
+		reason: "None removes a bucket policy that was set on the server.",
 		field:  "anonymousAccess",
 		set: func(p *miniov1alpha1.BucketParameters) {
 			p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
 		},
-		change:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
-		remove:     func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
-		get:        getAnonymousAccess,
-		drift:      listAnonymously,
-		isSet:      "read: OK, list: AccessDenied",
-		isChanged:  "read: AccessDenied, list: AccessDenied",
-		hasDrifted: "read: AccessDenied, list: OK",
-		isRemoved:  "read: AccessDenied, list: AccessDenied",
+		change:      func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone) },
+		remove:      func(p *miniov1alpha1.BucketParameters) { p.AnonymousAccess = nil },
+		get:         getAnonymousAccess,
+		drift:       listAnonymously,
+		wantSet:     "read: OK, list: AccessDenied",
+		wantChanged: "read: AccessDenied, list: AccessDenied",
+		wantDrifted: "read: AccessDenied, list: OK",
+		wantRemoved: "read: AccessDenied, list: AccessDenied",
 	},
 	"Retention": {
-		reason:  "Without a retention, the objects of a bucket with locking are not locked.",
+		reason:  "Removing the retention removes the bucket's default lock.",
 		field:   "retention",
 		locking: true,
 		set: func(p *miniov1alpha1.BucketParameters) {
@@ -181,9 +182,9 @@ var bucketSettings = map[string]bucketSetting{
 		drift: func(ctx context.Context, bucket string) error {
 			return admin.S3.SetObjectLockConfig(ctx, bucket, new(miniogo.Governance), new(uint(3)), new(miniogo.Days))
 		},
-		isSet:      "GOVERNANCE 1 DAYS",
-		isChanged:  "COMPLIANCE 2 YEARS",
-		hasDrifted: "GOVERNANCE 3 DAYS",
+		wantSet:     "GOVERNANCE 1 DAYS",
+		wantChanged: "COMPLIANCE 2 YEARS",
+		wantDrifted: "GOVERNANCE 3 DAYS",
 	},
 }
 
@@ -193,15 +194,16 @@ func getVersioning(ctx context.Context, bucket string) (string, error) {
 	return v.Status, err
 }
 
-// getQuota returns the bytes. Older clients fill in Quota, newer ones Size.
+// getQuota returns the quota in bytes. Older clients set it as Quota, newer ones as
+// Size.
 func getQuota(ctx context.Context, bucket string) (string, error) {
 	q, err := admin.GetBucketQuota(ctx, bucket)
 
 	return fmt.Sprint(max(q.Quota, q.Size)), err
 }
 
-// getLifecycle returns prefix, and days for objects and noncurrent versions, of
-// each rule.
+// getLifecycle returns of each rule the prefix, and after how many days objects and
+// noncurrent versions expire.
 func getLifecycle(ctx context.Context, bucket string) (string, error) {
 	l, err := admin.S3.GetBucketLifecycle(ctx, bucket)
 	if err != nil {
@@ -210,7 +212,8 @@ func getLifecycle(ctx context.Context, bucket string) (string, error) {
 
 	rules := make([]string, 0, len(l.Rules))
 	for _, r := range l.Rules {
-		rules = append(rules, fmt.Sprintf("%q: %d, %d", r.Prefix+r.RuleFilter.Prefix, r.Expiration.Days, r.NoncurrentVersionExpiration.NoncurrentDays))
+		rules = append(rules, fmt.Sprintf("%q: %d, %d",
+			r.Prefix+r.RuleFilter.Prefix, r.Expiration.Days, r.NoncurrentVersionExpiration.NoncurrentDays))
 	}
 
 	return strings.Join(rules, "; "), nil
@@ -236,7 +239,8 @@ func getEncryption(ctx context.Context, bucket string) (string, error) {
 	return apply.SSEAlgorithm + " " + strings.TrimPrefix(apply.KmsMasterKeyID, "arn:aws:kms:"), nil
 }
 
-// getAnonymousAccess tries what those may do who show no key.
+// getAnonymousAccess returns how the server answers reading and listing without a
+// key.
 func getAnonymousAccess(ctx context.Context, bucket string) (string, error) {
 	if err := put(ctx, admin.S3, bucket, "photo"); err != nil {
 		return "", err
@@ -281,7 +285,7 @@ func listAnonymously(ctx context.Context, bucket string) error {
 		`{"Effect":"Allow","Principal":"*","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::`+bucket+`"]}]}`)
 }
 
-// codeOf returns the code of a server's error, and OK for none.
+// codeOf returns the code of a server's error, and OK if there is no error.
 func codeOf(err error) string {
 	if err == nil {
 		return "OK"
@@ -290,8 +294,8 @@ func codeOf(err error) string {
 	return miniogo.ToErrorResponse(err).Code
 }
 
-// unlessCode returns an error unless the server gave it that code, which says
-// that there is no such setting.
+// unlessCode returns err, or nil if its code is the one by which the server reports
+// that a setting is not there.
 func unlessCode(err error, code string) error {
 	if codeOf(err) == code {
 		return nil

@@ -18,8 +18,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// want waits until the server has a text for a setting.
-func (s bucketSetting) want(t *testing.T, bucket, text string) {
+// waitFor waits until get returns a text for a bucket.
+func (s bucketSetting) waitFor(t *testing.T, bucket, text string) {
 	t.Helper()
 
 	await.For(t, fmt.Sprintf("%s of bucket %q to be %q", s.field, bucket, text), func() error {
@@ -32,7 +32,8 @@ func (s bucketSetting) want(t *testing.T, bucket, text string) {
 	})
 }
 
-// newSettingBucket makes a Bucket for a setting, and empties it in the end.
+// newSettingBucket creates a Bucket to test a setting. Its bucket is emptied after the
+// test.
 func newSettingBucket(t *testing.T, s bucketSetting, f func(*miniov1alpha1.BucketParameters)) *miniov1alpha1.Bucket {
 	t.Helper()
 
@@ -46,10 +47,10 @@ func newSettingBucket(t *testing.T, s bucketSetting, f func(*miniov1alpha1.Bucke
 	return b
 }
 
-// waitLooked waits until the provider has looked at a Bucket as it is now, and
-// found nothing wrong. The change that makes it look changes nothing on the
-// server.
-func waitLooked(t *testing.T, b *miniov1alpha1.Bucket) {
+// waitReconciled waits until the provider has reconciled the current generation of a
+// Bucket without an error. To cause a reconcile it changes whenNotEmpty, which changes
+// nothing on the server.
+func waitReconciled(t *testing.T, b *miniov1alpha1.Bucket) {
 	t.Helper()
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
@@ -61,7 +62,7 @@ func waitLooked(t *testing.T, b *miniov1alpha1.Bucket) {
 		}
 	})
 
-	await.For(t, "the provider to look at "+b.Name, func() error {
+	await.For(t, "the provider to reconcile "+b.Name, func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 			return err
 		}
@@ -74,8 +75,8 @@ func waitLooked(t *testing.T, b *miniov1alpha1.Bucket) {
 	})
 }
 
-// TestBucketSettings sets each setting, changes it, lets an administrator change
-// it on the server, and takes it back.
+// TestBucketSettings checks that each setting is applied, changed, restored after an
+// administrator changed it on the server, and undone when it is removed.
 func TestBucketSettings(t *testing.T) {
 	t.Parallel()
 
@@ -84,48 +85,48 @@ func TestBucketSettings(t *testing.T) {
 			t.Parallel()
 
 			b := newSettingBucket(t, s, s.set)
-			s.want(t, b.Name, s.isSet)
+			s.waitFor(t, b.Name, s.wantSet)
 
-			waitLooked(t, b)
+			waitReconciled(t, b)
 
 			if got := b.Status.AtProvider.ManagedSettings; !slices.Contains(got, s.field) {
-				t.Errorf("%s\nmanagedSettings: want %s in them, got %v", s.reason, s.field, got)
+				t.Errorf("%s\nmanagedSettings: want %s to be listed, got %v", s.reason, s.field, got)
 			}
 
 			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.change(&b.Spec.ForProvider) })
-			s.want(t, b.Name, s.isChanged)
-			waitLooked(t, b)
+			s.waitFor(t, b.Name, s.wantChanged)
+			waitReconciled(t, b)
 
 			if err := s.drift(t.Context(), b.Name); err != nil {
 				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
 			}
 
-			// A look that is under way may have mended it already.
-			look(t, b)
-			s.want(t, b.Name, s.isChanged)
+			// The drift itself is not checked: a running reconcile may have corrected it already.
+			reconcileNow(t, b)
+			s.waitFor(t, b.Name, s.wantChanged)
 
 			await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { s.remove(&b.Spec.ForProvider) })
-			s.want(t, b.Name, s.isRemoved)
-			waitLooked(t, b)
+			s.waitFor(t, b.Name, s.wantRemoved)
+			waitReconciled(t, b)
 
 			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
-				t.Errorf("%s\nmanagedSettings: want %s no longer in them, got %v", s.reason, s.field, got)
+				t.Errorf("%s\nmanagedSettings: want %s not to be listed, got %v", s.reason, s.field, got)
 			}
 
-			// From now on it is the administrator's.
+			// A setting that is not in the spec is the administrator's.
 			if err := s.drift(t.Context(), b.Name); err != nil {
 				t.Fatalf("%s\ncannot change it on the server: %v", s.reason, err)
 			}
 
-			waitLooked(t, b)
-			s.want(t, b.Name, s.hasDrifted)
+			waitReconciled(t, b)
+			s.waitFor(t, b.Name, s.wantDrifted)
 		})
 	}
 }
 
-// TestBucketSettingsAreLeftAlone lets an administrator set what the resource
-// never did: it stays.
-func TestBucketSettingsAreLeftAlone(t *testing.T) {
+// TestBucketKeepsUnmanagedSettings checks that the provider leaves settings alone that
+// an administrator sets and the Bucket never did.
+func TestBucketKeepsUnmanagedSettings(t *testing.T) {
 	t.Parallel()
 
 	for name, s := range bucketSettings {
@@ -138,35 +139,35 @@ func TestBucketSettingsAreLeftAlone(t *testing.T) {
 				t.Fatalf("%s\ncannot set it on the server: %v", s.reason, err)
 			}
 
-			waitLooked(t, b)
+			waitReconciled(t, b)
 
 			got, err := s.get(t.Context(), b.Name)
-			if err != nil || got != s.hasDrifted {
-				t.Errorf("%s\nwant %s to stay %q, got %q, %v", s.reason, s.field, s.hasDrifted, got, err)
+			if err != nil || got != s.wantDrifted {
+				t.Errorf("%s\nwant %s to stay %q, got %q, %v", s.reason, s.field, s.wantDrifted, got, err)
 			}
 
 			if got := b.Status.AtProvider.ManagedSettings; slices.Contains(got, s.field) {
-				t.Errorf("%s\nmanagedSettings: %s is nobody's, got %v", s.reason, s.field, got)
+				t.Errorf("%s\nmanagedSettings: want %s, which the Bucket never set, not to be listed, got %v", s.reason, s.field, got)
 			}
 		})
 	}
 }
 
-// TestBucketUploadIsNotGivenUp begins an upload in a bucket that gives up old
-// ones: a young one stays.
-func TestBucketUploadIsNotGivenUp(t *testing.T) {
+// TestBucketKeepsRecentUpload checks that a rule that aborts incomplete uploads after
+// a day keeps an upload that has just begun.
+func TestBucketKeepsRecentUpload(t *testing.T) {
 	t.Parallel()
 
 	b := newSettingBucket(t, bucketSettings["Lifecycle"], func(p *miniov1alpha1.BucketParameters) {
 		p.Lifecycle = []miniov1alpha1.LifecycleRule{{AbortIncompleteUploadsAfterDays: new(int32(1))}}
 	})
-	bucketSettings["Lifecycle"].want(t, b.Name, "")
+	bucketSettings["Lifecycle"].waitFor(t, b.Name, "")
 
-	if err := leftovers["Upload"].leave(t.Context(), admin.S3, b.Name); err != nil {
+	if err := bucketContents["Upload"].create(t.Context(), admin.S3, b.Name); err != nil {
 		t.Fatal(err)
 	}
 
-	waitLooked(t, b)
+	waitReconciled(t, b)
 
 	uploads := 0
 
@@ -179,34 +180,34 @@ func TestBucketUploadIsNotGivenUp(t *testing.T) {
 	}
 
 	if uploads != 1 {
-		t.Errorf("want the upload to stay, got %d", uploads)
+		t.Errorf("want the incomplete upload to be kept, got %d uploads", uploads)
 	}
 }
 
-// TestBucketIsNotTaken lets a bucket exist: it is left alone until somebody asks
-// to adopt it.
-func TestBucketIsNotTaken(t *testing.T) {
+// TestExistingBucketIsNotTakenOver checks that a Bucket neither manages nor deletes a
+// bucket that exists already, unless its external name asks to adopt it.
+func TestExistingBucketIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 	b := newBucket(ns, "taken")
 
-	if err := admin.S3.MakeBucket(t.Context(), b.Name, minioMake); err != nil {
+	if err := admin.S3.MakeBucket(t.Context(), b.Name, makeOptions); err != nil {
 		t.Fatal(err)
 	}
 
 	create(t, b)
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
 
-	// Deleting a resource that does not own the bucket leaves the bucket.
+	// Deleting a Bucket that does not own the bucket keeps the bucket.
 	if err := kube.Delete(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 
 	await.Gone(t, kube, b)
 
-	if there, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !there {
-		t.Fatalf("the bucket is gone: %v", err)
+	if exists, err := admin.S3.BucketExists(t.Context(), b.Name); err != nil || !exists {
+		t.Fatalf("want the bucket to be kept, got exists=%t, %v", exists, err)
 	}
 
 	adopted := newBucket(ns, "taken")

@@ -20,8 +20,8 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// deleteClaim deletes a claim and returns all that kubectl prints, warnings
-// among it.
+// deleteClaim deletes a claim and returns everything that kubectl prints, warnings
+// included.
 func deleteClaim(t *testing.T, ns, name string) string {
 	t.Helper()
 
@@ -34,22 +34,22 @@ func deleteClaim(t *testing.T, ns, name string) string {
 	return string(out)
 }
 
-// wantKeyDead waits until a key is refused.
-func wantKeyDead(t *testing.T, info tenantv1alpha1.BucketInfo) {
+// waitKeyRejected waits until the server rejects a key.
+func waitKeyRejected(t *testing.T, info tenantv1alpha1.BucketInfo) {
 	t.Helper()
 
 	s3 := tenantClient(t, info)
-	await.For(t, "the key to be refused", func() error {
+	await.For(t, "the key to be rejected", func() error {
 		if _, err := list(t.Context(), s3, info.Spec.BucketName); err == nil {
-			return errors.New("it works")
+			return errors.New("the key works")
 		}
 
 		return nil
 	})
 }
 
-// discard removes a bucket that a test leaves on the server, with what is in it.
-func discard(t *testing.T, bucket string) {
+// removeAfterTest removes a bucket and its contents from the server after the test.
+func removeAfterTest(t *testing.T, bucket string) {
 	t.Helper()
 	t.Cleanup(func() {
 		err := admin.S3.RemoveBucketWithOptions(context.Background(), bucket, miniogo.RemoveBucketOptions{ForceDelete: true})
@@ -59,9 +59,9 @@ func discard(t *testing.T, bucket string) {
 	})
 }
 
-// TestClaimRetain deletes a claim whose bucket is retained, with an object in it:
-// kubectl says under which name the bucket stays, and the key ends. The platform
-// team can have another claim take the bucket over; a tenant cannot.
+// TestClaimRetain deletes a claim with deletionPolicy Retain. It checks that kubectl
+// names the bucket that stays, that the object is kept and the key is rejected, and
+// that the platform team can have another claim adopt the bucket, but a tenant cannot.
 func TestClaimRetain(t *testing.T) {
 	t.Parallel()
 
@@ -71,7 +71,7 @@ func TestClaimRetain(t *testing.T) {
 	before := waitReady(t, ns, "kept")
 	bucket := before.Spec.BucketName
 
-	discard(t, bucket)
+	removeAfterTest(t, bucket)
 
 	if err := put(t.Context(), tenantClient(t, before), bucket, "precious"); err != nil {
 		t.Fatal(err)
@@ -81,21 +81,21 @@ func TestClaimRetain(t *testing.T) {
 		t.Errorf("want a warning that names the bucket that stays, got %s", out)
 	}
 
-	wantKeyDead(t, before)
+	waitKeyRejected(t, before)
 
 	if keys, err := list(t.Context(), admin.S3, bucket); err != nil || !slices.Equal(keys, []string{"precious"}) {
 		t.Fatalf("want the object to be kept, got %q, %v", keys, err)
 	}
 
-	// The tenant claims again, and gets a bucket without it.
+	// A new claim of the same name gets a new bucket.
 	applyClaim(t, ns, "kept", "{}")
 
 	again := waitReady(t, ns, "kept")
 	if again.Spec.BucketName == bucket {
-		t.Fatal("a claim of the same name got the bucket of the one before it")
+		t.Fatal("want a new claim of the same name to get a new bucket, got the retained one")
 	}
 
-	discard(t, again.Spec.BucketName)
+	removeAfterTest(t, again.Spec.BucketName)
 
 	own := "buckets.minio.cistern.dev/" + again.Spec.BucketName
 	adopt := "crossplane.io/external-name=" + bucket
@@ -103,19 +103,19 @@ func TestClaimRetain(t *testing.T) {
 	wantForbidden(t, ns, "annotate", "--overwrite", own, adopt)
 	wantForbidden(t, ns, "get", own)
 
-	// What it may do, is of no use.
+	// A tenant may annotate its claim, which must have no effect.
 	mustKubectl(t, "", "annotate", "--as=tenant", "--as-group=tenants:"+ns, "--namespace", ns, "bucket.apps.cozystack.io/kept", adopt)
 
 	if err := put(t.Context(), tenantClient(t, again), bucket, "stolen"); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
-		t.Errorf("want the retained bucket to be closed to the new claim, got %v", err)
+		t.Errorf("want the new claim's key to be denied on the retained bucket, got %v", err)
 	}
 
-	// The platform team can.
+	// The platform team may annotate the Bucket, which then adopts the retained bucket.
 	mustKubectl(t, "", "annotate", "--namespace", ns, "--overwrite", own, adopt)
 
-	await.For(t, "the claim to be on the bucket of before", func() error {
+	await.For(t, "the claim to adopt the retained bucket", func() error {
 		if got := getClaim(t, ns, "kept").Status.BucketName; got != bucket {
-			return errors.New("it is on " + got)
+			return errors.New("its bucket is " + got)
 		}
 
 		return nil
@@ -124,7 +124,7 @@ func TestClaimRetain(t *testing.T) {
 	after := waitReady(t, ns, "kept")
 	s3 := tenantClient(t, after)
 
-	await.For(t, "the key to open the bucket of before", func() error {
+	await.For(t, "the key to list the retained bucket", func() error {
 		keys, err := list(t.Context(), s3, bucket)
 		if err == nil && !slices.Equal(keys, []string{"precious"}) {
 			err = errors.New(strings.Join(keys, ", "))
@@ -134,7 +134,7 @@ func TestClaimRetain(t *testing.T) {
 	})
 
 	if _, err := list(t.Context(), s3, again.Spec.BucketName); miniogo.ToErrorResponse(err).Code != miniogo.AccessDenied {
-		t.Errorf("want the other bucket to be closed now, got %v", err)
+		t.Errorf("want the claim's key to be denied on the bucket that it had before, got %v", err)
 	}
 
 	if info, err := clients.BucketInfo(t.Context(), kube, ns, "kept", ""); err != nil || info.Spec.BucketName != bucket {
@@ -144,25 +144,26 @@ func TestClaimRetain(t *testing.T) {
 	empty(t, s3, bucket)
 }
 
-// wantForbidden wants a command to be forbidden to a tenant who may edit its
-// namespace.
+// wantForbidden checks that a kubectl command is forbidden to a tenant that has the
+// role edit in its namespace.
 func wantForbidden(t *testing.T, ns string, args ...string) {
 	t.Helper()
 
-	if _, err := plat.Kubectl(t.Context(), "", "create", "rolebinding", "tenants", "--namespace", ns, "--clusterrole=edit", "--group=tenants:"+ns); err != nil &&
-		!strings.Contains(err.Error(), "already exists") {
+	_, err := plat.Kubectl(t.Context(), "", "create", "rolebinding", "tenants", "--namespace", ns, "--clusterrole=edit", "--group=tenants:"+ns)
+	if err != nil && !strings.Contains(err.Error(), "already exists") {
 		t.Fatal(err)
 	}
 
 	args = append(args, "--namespace", ns, "--as=tenant", "--as-group=tenants:"+ns)
-	wantRefused(t, "", args, "forbidden")
+	wantKubectlError(t, "", args, "forbidden")
 }
 
-// TestClaimDelete deletes a claim whose bucket goes with all that is in it.
+// TestClaimDelete checks that deleting a claim with deletionPolicy Delete removes its
+// bucket with everything in it.
 func TestClaimDelete(t *testing.T) {
 	t.Parallel()
 
-	for name, tc := range leftovers {
+	for name, tc := range bucketContents {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
@@ -170,19 +171,20 @@ func TestClaimDelete(t *testing.T) {
 			applyClaim(t, ns, "full", "{deletionPolicy: Delete}")
 
 			info := waitReady(t, ns, "full")
-			if err := tc.leave(t.Context(), tenantClient(t, info), info.Spec.BucketName); err != nil {
+			if err := tc.create(t.Context(), tenantClient(t, info), info.Spec.BucketName); err != nil {
 				t.Fatalf("%s\n%v", tc.reason, err)
 			}
 
 			deleteClaim(t, ns, "full")
-			wantNothingLeft(t, ns, info)
+			waitNothingLeft(t, ns, info)
 		})
 	}
 }
 
-// TestClaimDeleteNoMore takes Delete back and deletes the claim right after: what
-// is in the bucket is not lost, whichever comes first.
-func TestClaimDeleteNoMore(t *testing.T) {
+// TestClaimDeleteTakenBack changes deletionPolicy from Delete to DeleteIfEmpty and
+// deletes the claim right after. It checks that the deletion is denied and the object
+// kept, though the Bucket may not have the new policy yet.
+func TestClaimDeleteTakenBack(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -195,24 +197,29 @@ func TestClaimDeleteNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	setPolicy := func(policy string) {
+		mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/careful", "--type=merge",
+			`--patch={"spec":{"deletionPolicy":"`+policy+`"}}`)
+	}
+
 	for range 2 {
-		mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/careful", "--type=merge", `--patch={"spec":{"deletionPolicy":"DeleteIfEmpty"}}`)
-		wantRefused(t, "", []string{"delete", "--namespace", ns, "--wait=false", "bucket.apps.cozystack.io/careful"}, "nothing was deleted")
-		mustKubectl(t, "", "patch", "--namespace", ns, "bucket.apps.cozystack.io/careful", "--type=merge", `--patch={"spec":{"deletionPolicy":"Delete"}}`)
+		setPolicy("DeleteIfEmpty")
+		wantKubectlError(t, "", []string{"delete", "--namespace", ns, "--wait=false", "bucket.apps.cozystack.io/careful"}, "nothing was deleted")
+		setPolicy("Delete")
 		waitReady(t, ns, "careful")
 	}
 
 	if keys, err := list(t.Context(), s3, info.Spec.BucketName); err != nil || !slices.Equal(keys, []string{"precious"}) {
-		t.Errorf("want the object to be there, got %q, %v", keys, err)
+		t.Errorf("want the object to be kept, got %q, %v", keys, err)
 	}
 }
 
 // lockedFor is how long an object is locked in tests.
 const lockedFor = 20 * time.Second
 
-// TestClaimLocking wants a bucket with locking to be kept with its objects,
-// whatever the claim says of deletion.
-func TestClaimLocking(t *testing.T) {
+// TestClaimLockedBucketIsRetained checks that deleting a claim with locking keeps the
+// bucket and its locked objects, as with deletionPolicy Retain.
+func TestClaimLockedBucketIsRetained(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -226,9 +233,9 @@ func TestClaimLocking(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 365 DAYS")
+	bucketSettings["Retention"].waitFor(t, bucket, "COMPLIANCE 365 DAYS")
 
-	// Locked for a moment, so that nothing stays on the server for a year.
+	// The object is locked for seconds, so that the test can remove it.
 	locked, err := admin.S3.PutObject(t.Context(), bucket, "precious", strings.NewReader("some text"), 9, miniogo.PutObjectOptions{
 		Mode: miniogo.Governance, RetainUntilDate: time.Now().Add(lockedFor), SendContentMd5: true,
 	})
@@ -238,7 +245,7 @@ func TestClaimLocking(t *testing.T) {
 
 	err = s3.RemoveObject(t.Context(), bucket, "precious", miniogo.RemoveObjectOptions{VersionID: locked.VersionID})
 	if err == nil {
-		t.Error("a locked version was deleted")
+		t.Error("want the locked version to be kept, but it was deleted")
 	}
 
 	if out := deleteClaim(t, ns, "locked"); !strings.Contains(out, `bucket "`+bucket+`" stays on the server`) {
@@ -246,7 +253,7 @@ func TestClaimLocking(t *testing.T) {
 	}
 
 	await.Gone(t, kube, b)
-	wantKeyDead(t, info)
+	waitKeyRejected(t, info)
 
 	if _, err := admin.S3.StatObject(t.Context(), bucket, "precious", miniogo.StatObjectOptions{}); err != nil {
 		t.Errorf("want the object to be kept, got %v", err)

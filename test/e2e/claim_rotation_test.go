@@ -21,8 +21,8 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// rotate asks for new keys of a claim and waits until its Secret holds another
-// one than before.
+// rotate changes the rotation trigger of a claim, and waits until the claim's Secret
+// holds another key than before.
 func rotate(t *testing.T, ns, name, trigger, overlap string, before tenantv1alpha1.BucketInfo) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
@@ -38,7 +38,7 @@ func rotate(t *testing.T, ns, name, trigger, overlap string, before tenantv1alph
 		}
 
 		if after.Spec.SecretS3.AccessKeyID == before.Spec.SecretS3.AccessKeyID {
-			return errors.New("it holds the same")
+			return errors.New("it holds the same key")
 		}
 
 		return nil
@@ -47,9 +47,9 @@ func rotate(t *testing.T, ns, name, trigger, overlap string, before tenantv1alph
 	return after
 }
 
-// TestClaimRotation lets a writer write through three rotations: it takes its key
-// from the claim's Secret like a pod does that has it mounted, some time after it
-// changed, and not one of its requests may fail.
+// TestClaimRotation writes objects during three rotations. The writer reads its key
+// from the claim's Secret as a pod does that mounts it: some time after a change. The
+// test checks that no write fails.
 func TestClaimRotation(t *testing.T) {
 	t.Parallel()
 
@@ -69,7 +69,7 @@ func TestClaimRotation(t *testing.T) {
 		done    sync.WaitGroup
 	)
 
-	done.Go(func() { written, failed = writeOn(ctx, ns, "busy") })
+	done.Go(func() { written, failed = writeUntilDone(ctx, ns, "busy") })
 
 	for i := range 3 {
 		next := rotate(t, ns, "busy", fmt.Sprintf("round %d", i), overlap.String(), keys[len(keys)-1])
@@ -79,7 +79,7 @@ func TestClaimRotation(t *testing.T) {
 
 		keys = append(keys, next)
 
-		// The writer gets to use it.
+		// Give the writer time to use the new key.
 		time.Sleep(2 * time.Second)
 	}
 
@@ -89,7 +89,7 @@ func TestClaimRotation(t *testing.T) {
 	t.Logf("%d objects were written through three rotations", written)
 
 	if failed != nil || written < 20 {
-		t.Errorf("want every write to succeed, and many, got %d and %v", written, failed)
+		t.Errorf("want at least 20 writes and no error, got %d and %v", written, failed)
 	}
 
 	last := keys[len(keys)-1]
@@ -98,7 +98,7 @@ func TestClaimRotation(t *testing.T) {
 		s3 := tenantClient(t, old)
 		await.For(t, fmt.Sprintf("key %d to end with its overlap", i), func() error {
 			if _, err := list(t.Context(), s3, old.Spec.BucketName); err == nil {
-				return errors.New("it works")
+				return errors.New("the key works")
 			}
 
 			return nil
@@ -106,13 +106,13 @@ func TestClaimRotation(t *testing.T) {
 	}
 
 	if err := put(t.Context(), tenantClient(t, last), last.Spec.BucketName, "new"); err != nil {
-		t.Errorf("the last key went with those before it: %v", err)
+		t.Errorf("the last key no longer works after the earlier ones ended: %v", err)
 	}
 }
 
-// writeOn writes objects until the context ends, or a write fails, and returns
-// how many there are. It looks for a new key now and then.
-func writeOn(ctx context.Context, ns, claim string) (int, error) {
+// writeUntilDone writes objects until ctx is done or a write fails, and returns their
+// number. It reads the key from the claim's Secret again every second.
+func writeUntilDone(ctx context.Context, ns, claim string) (int, error) {
 	ctx, work := context.WithoutCancel(ctx), ctx
 
 	var (
@@ -147,10 +147,10 @@ func writeOn(ctx context.Context, ns, claim string) (int, error) {
 	}
 }
 
-// TestClaimRotationShows wants the claim to tell of its keys, both Secrets to hold
-// the same one, and everything to stand still once it is ready, however quantities
-// and durations are spelt.
-func TestClaimRotationShows(t *testing.T) {
+// TestClaimRotationStatus checks that a claim's status shows its current keys and their
+// next rotation, that both Secrets hold the same key, and that nothing is written once
+// the claim is ready, in whatever units its quota and durations are written.
+func TestClaimRotationStatus(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -160,8 +160,8 @@ func TestClaimRotationShows(t *testing.T) {
 	alice := getClaim(t, ns, "shown").Status.Credentials[1].AccessKeyID
 	after := rotate(t, ns, "shown", "now", "60m", before)
 
-	// The status follows the Secrets, and alice's key rotates by itself.
-	await.For(t, "the claim to tell of the new keys", func() error {
+	// The trigger rotates alice's key too, independently of the claim's own.
+	await.For(t, "the status to show the new keys", func() error {
 		status := getClaim(t, ns, "shown").Status.Credentials
 		if len(status) != 2 || status[0].User != "" || status[1].User != "alice" {
 			return fmt.Errorf("want the claim's own credentials and then alice's, got %+v", status)
@@ -173,35 +173,39 @@ func TestClaimRotationShows(t *testing.T) {
 		}
 
 		if status[1].AccessKeyID == alice {
-			return fmt.Errorf("alice still has %s", alice)
+			return fmt.Errorf("alice still has key %s", alice)
 		}
 
 		return nil
 	})
 	waitReady(t, ns, "shown")
 
-	shapes := &corev1.Secret{}
-	if err := kube.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "bucket-shown-credentials"}, shapes); err != nil {
+	s := &corev1.Secret{}
+	if err := kube.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "bucket-shown-credentials"}, s); err != nil {
 		t.Fatal(err)
 	}
 
-	for _, key := range []string{miniov1alpha1.ConnectionKeyAccessKeyID, miniov1alpha1.ConnectionKeyCozystackAccessKey, miniov1alpha1.ConnectionKeyCOSIAccessKeyID} {
-		if string(shapes.Data[key]) != after.Spec.SecretS3.AccessKeyID {
-			t.Errorf("%s of the Secret in all shapes is of another key than BucketInfo's", key)
+	for _, key := range []string{
+		miniov1alpha1.ConnectionKeyAccessKeyID, miniov1alpha1.ConnectionKeyCozystackAccessKey, miniov1alpha1.ConnectionKeyCOSIAccessKeyID,
+	} {
+		if string(s.Data[key]) != after.Spec.SecretS3.AccessKeyID {
+			t.Errorf("Secret %s: %s is not the access key ID of BucketInfo", s.Name, key)
 		}
 	}
 
-	for _, key := range []string{miniov1alpha1.ConnectionKeyAWSFile, miniov1alpha1.ConnectionKeyRcloneFile, miniov1alpha1.ConnectionKeyS3cmdFile} {
-		if !strings.Contains(string(shapes.Data[key]), after.Spec.SecretS3.AccessKeyID) {
-			t.Errorf("file %s of the Secret in all shapes is of another key than BucketInfo's", key)
+	for _, key := range []string{
+		miniov1alpha1.ConnectionKeyAWSFile, miniov1alpha1.ConnectionKeyRcloneFile, miniov1alpha1.ConnectionKeyS3cmdFile,
+	} {
+		if !strings.Contains(string(s.Data[key]), after.Spec.SecretS3.AccessKeyID) {
+			t.Errorf("Secret %s: file %s does not hold the access key ID of BucketInfo", s.Name, key)
 		}
 	}
 
-	waitQuiet(t, ns, 5*time.Second)
+	waitNoWrites(t, ns, 5*time.Second)
 }
 
-// TestClaimRotationBySchedule wants the Secret to hold the next key soon after it
-// is due, though Crossplane does not watch the provider's Secret.
+// TestClaimRotationBySchedule checks that the claim's Secret holds the next key soon
+// after the rotation is due, although Crossplane does not watch the connection Secret.
 func TestClaimRotationBySchedule(t *testing.T) {
 	t.Parallel()
 
@@ -220,9 +224,9 @@ func TestClaimRotationBySchedule(t *testing.T) {
 	var after tenantv1alpha1.BucketInfo
 
 	await.For(t, "the Secret to hold the next key", func() error {
-		after = infoOf(t, ns, "scheduled", "")
+		after = getBucketInfo(t, ns, "scheduled", "")
 		if after.Spec.SecretS3.AccessKeyID == before.Spec.SecretS3.AccessKeyID {
-			return errors.New("it holds the same")
+			return errors.New("it holds the same key")
 		}
 
 		return nil

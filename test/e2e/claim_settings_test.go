@@ -15,8 +15,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestClaimSettings sets each setting through a claim, changes it and takes it
-// back: each time the server follows.
+// TestClaimSettings checks that each setting of a claim is applied to the bucket when
+// it is set, changed and removed.
 func TestClaimSettings(t *testing.T) {
 	t.Parallel()
 
@@ -24,12 +24,12 @@ func TestClaimSettings(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		// setting is that of a Bucket.
+		// setting is the name of the bucketSetting that is checked.
 		setting string
 		steps   []step
 	}{
 		"Quota": {
-			reason:  "A quota is whole bytes, however it is written.",
+			reason:  "A quota is applied in bytes, in whatever unit it is written.",
 			setting: "Quota",
 			steps: []step{
 				{spec: "{quota: 10Gi}", want: "10737418240"},
@@ -40,12 +40,12 @@ func TestClaimSettings(t *testing.T) {
 			},
 		},
 		"QuotaLater": {
-			reason:  "A bucket without a quota can be given one.",
+			reason:  "A quota can be set after creation.",
 			setting: "Quota",
 			steps:   []step{{spec: "{}", want: "0"}, {spec: "{quota: 1M}", want: "1000000"}},
 		},
 		"Versioning": {
-			reason:  "Versioning cannot be taken back, only suspended.",
+			reason:  "Versioning cannot be removed, only suspended.",
 			setting: "Versioning",
 			steps: []step{
 				{spec: "{versioning: true}", want: "Enabled"},
@@ -55,19 +55,22 @@ func TestClaimSettings(t *testing.T) {
 			},
 		},
 		"VersioningOff": {
-			reason:  "Where it was never on there is nothing to suspend.",
+			reason:  "A bucket without versioning stays so until versioning is set.",
 			setting: "Versioning",
 			steps:   []step{{spec: "{}", want: ""}, {spec: "{versioning: false}", want: "Suspended"}},
 		},
 		"Lifecycle": {
-			reason:  "Rules are kept in their order; giving up uploads is not the server's business.",
+			reason:  "Rules keep their order. The provider aborts incomplete uploads itself, without a rule on the server.",
 			setting: "Lifecycle",
 			steps: []step{
 				{
 					spec: "{lifecycle: [{prefix: incoming/, expireAfterDays: 30}, {expireNoncurrentAfterDays: 90}, {abortIncompleteUploadsAfterDays: 1}]}",
 					want: `"incoming/": 30, 0; "": 0, 90`,
 				},
-				{spec: "{lifecycle: [{expireNoncurrentAfterDays: 90}, {prefix: incoming/, expireAfterDays: 31}]}", want: `"": 0, 90; "incoming/": 31, 0`},
+				{
+					spec: "{lifecycle: [{expireNoncurrentAfterDays: 90}, {prefix: incoming/, expireAfterDays: 31}]}",
+					want: `"": 0, 90; "incoming/": 31, 0`,
+				},
 				{spec: "{lifecycle: [{prefix: a & b/, expireAfterDays: 36500}]}", want: `"a & b/": 36500, 0`},
 				{spec: "{lifecycle: []}", want: ""},
 				{spec: "{lifecycle: [{expireAfterDays: 1}]}", want: `"": 1, 0`},
@@ -85,15 +88,15 @@ func TestClaimSettings(t *testing.T) {
 
 			for _, step := range tc.steps {
 				applyClaim(t, ns, "settings", step.spec)
-				s.want(t, waitReady(t, ns, "settings").Spec.BucketName, step.want)
+				s.waitFor(t, waitReady(t, ns, "settings").Spec.BucketName, step.want)
 			}
 		})
 	}
 }
 
-// TestClaimLockedVersions locks a bucket: what is written there stays for the time that
-// the pool says, whoever wants it gone. It stays on the server in the end, with
-// an object that nobody can delete.
+// TestClaimLockedVersions checks that neither the tenant nor an administrator can delete
+// an object of a bucket with locking, or shorten its lock, within the pool's retention.
+// The bucket with the object stays on the server after the test.
 func TestClaimLockedVersions(t *testing.T) {
 	t.Parallel()
 
@@ -102,14 +105,14 @@ func TestClaimLockedVersions(t *testing.T) {
 	info := waitReady(t, ns, "locked")
 	bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
 
-	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 365 DAYS")
-	bucketSettings["Versioning"].want(t, bucket, "Enabled")
+	bucketSettings["Retention"].waitFor(t, bucket, "COMPLIANCE 365 DAYS")
+	bucketSettings["Versioning"].waitFor(t, bucket, "Enabled")
 
 	if err := put(ctx, s3, bucket, "precious"); err != nil {
 		t.Fatal(err)
 	}
 
-	o, err := s3.StatObject(ctx, bucket, "precious", minioStat)
+	o, err := s3.StatObject(ctx, bucket, "precious", statOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,18 +131,18 @@ func TestClaimLockedVersions(t *testing.T) {
 
 	mode, until, err := s3.GetObjectRetention(ctx, bucket, "precious", o.VersionID)
 	if err != nil || mode == nil || *mode != miniogo.Compliance || time.Until(*until) < 364*24*time.Hour {
-		t.Errorf("want the version to be locked for a year, got %v until %v, %v", mode, until, err)
+		t.Errorf("want a Compliance lock of a year, got %v until %v, %v", mode, until, err)
 	}
 
 	if err := s3.PutObjectRetention(ctx, bucket, "precious", miniogo.PutObjectRetentionOptions{
 		Mode: new(miniogo.Compliance), RetainUntilDate: new(time.Now().Add(24 * time.Hour)), VersionID: o.VersionID, GovernanceBypass: true,
 	}); err == nil {
-		t.Error("want the lock of a version not to be shortened")
+		t.Error("want an error when a lock is shortened, got none")
 	}
 
 	wantDenied(t, "change the retention of the bucket", s3.SetObjectLockConfig(ctx, bucket, nil, nil, nil))
 
-	// Overwriting and deleting leave the version where it is.
+	// Overwriting and deleting the object keep its locked version.
 	if err := put(ctx, s3, bucket, "precious"); err != nil {
 		t.Errorf("overwrite: %v", err)
 	}
@@ -149,12 +152,12 @@ func TestClaimLockedVersions(t *testing.T) {
 	}
 
 	if _, err := s3.StatObject(ctx, bucket, "precious", miniogo.StatObjectOptions{VersionID: o.VersionID}); err != nil {
-		t.Errorf("the version is gone: %v", err)
+		t.Errorf("want the locked version to be kept, got %v", err)
 	}
 }
 
-// TestClaimColumns looks at a claim with kubectl: the columns say all that a
-// tenant needs to go on.
+// TestClaimColumns checks the columns that kubectl prints for a claim, with and without
+// --output=wide.
 func TestClaimColumns(t *testing.T) {
 	t.Parallel()
 
@@ -192,13 +195,13 @@ func TestClaimColumns(t *testing.T) {
 	}
 }
 
-// columns returns what kubectl prints of one resource, by column.
+// columns returns the values that kubectl prints for one resource, by column.
 func columns(t *testing.T, out string) map[string]string {
 	t.Helper()
 
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) != 2 {
-		t.Fatalf("want a header and a line, got\n%s", out)
+		t.Fatalf("want a header and one line, got\n%s", out)
 	}
 
 	header, values := strings.Fields(lines[0]), strings.Fields(lines[1])
@@ -214,37 +217,37 @@ func columns(t *testing.T, out string) map[string]string {
 	return m
 }
 
-// TestClaimSettingsByHand changes on the resource what a claim asks for: that is
-// the claim's to say.
-func TestClaimSettingsByHand(t *testing.T) {
+// TestClaimOverridesManualEdits edits the quota of a claim's Bucket. It checks that the
+// claim's quota is restored.
+func TestClaimOverridesManualEdits(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 	applyClaim(t, ns, "by-hand", "{quota: 1Gi}")
 	info := waitReady(t, ns, "by-hand")
 
-	await.Change(t, kube, bucketOf(t, ns, "by-hand"), func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
-	await.For(t, "the quota to be the claim's again", func() error {
-		if got := bucketOf(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
+	await.Change(t, kube, getBucket(t, ns, "by-hand"), func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota.Set(1) })
+	await.For(t, "the Bucket to have the claim's quota again", func() error {
+		if got := getBucket(t, ns, "by-hand").Spec.ForProvider.Quota.String(); got != "1Gi" {
 			return fmt.Errorf("it is %s", got)
 		}
 
 		return nil
 	})
-	bucketSettings["Quota"].want(t, info.Spec.BucketName, "1073741824")
+	bucketSettings["Quota"].waitFor(t, info.Spec.BucketName, "1073741824")
 }
 
-// TestClaimHastyChanges changes a claim over and over again, which is more than
-// Crossplane listens to: each change is in force all the same.
-func TestClaimHastyChanges(t *testing.T) {
+// TestClaimRapidChanges changes a claim so often that Crossplane's circuit breaker drops
+// events of the claim. It checks that every change is applied all the same.
+func TestClaimRapidChanges(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
-	claim(t, ns, "hasty")
+	applyMinimalClaim(t, ns, "hasty")
 	bucket := waitReady(t, ns, "hasty").Spec.BucketName
 
 	for mebibytes := range 10 {
 		applyClaim(t, ns, "hasty", fmt.Sprintf("{quota: %dMi}", mebibytes+1))
-		bucketSettings["Quota"].want(t, bucket, strconv.Itoa((mebibytes+1)<<20))
+		bucketSettings["Quota"].waitFor(t, bucket, strconv.Itoa((mebibytes+1)<<20))
 	}
 }

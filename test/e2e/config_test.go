@@ -22,8 +22,8 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// newConfig returns a configuration that leads to the platform's server with
-// credentials from a Secret of the namespace, admin, which it makes.
+// newConfig returns a ProviderConfig of the platform's server. It creates the Secret
+// admin with the administrator's credentials in the namespace.
 func newConfig(t *testing.T, ns string) *miniov1alpha1.ProviderConfig {
 	t.Helper()
 
@@ -46,7 +46,7 @@ func newConfig(t *testing.T, ns string) *miniov1alpha1.ProviderConfig {
 	}
 }
 
-// newBucketOn returns a Bucket on the server of a configuration.
+// newBucketOn returns a Bucket that uses a ProviderConfig.
 func newBucketOn(pc *miniov1alpha1.ProviderConfig) *miniov1alpha1.Bucket {
 	b := newBucket(pc.Namespace, pc.Name)
 	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: pc.Name}
@@ -54,20 +54,20 @@ func newBucketOn(pc *miniov1alpha1.ProviderConfig) *miniov1alpha1.Bucket {
 	return b
 }
 
-// waitReason waits until a configuration's condition Ready has a reason, and
+// waitReason waits until the Ready condition of a ProviderConfig has a reason, and
 // returns the condition.
 func waitReason(t *testing.T, pc resource.ProviderConfig, reason xpv1.ConditionReason) xpv1.Condition {
 	t.Helper()
 
 	var c xpv1.Condition
 
-	await.For(t, fmt.Sprintf("%s to say %s", pc.GetName(), reason), func() error {
+	await.For(t, fmt.Sprintf("%s to have reason %s", pc.GetName(), reason), func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(pc), pc); err != nil {
 			return err
 		}
 
 		if c = pc.GetCondition(xpv1.TypeReady); c.Reason != reason {
-			return fmt.Errorf("it says %s: %s", c.Reason, c.Message)
+			return fmt.Errorf("its reason is %s: %s", c.Reason, c.Message)
 		}
 
 		return nil
@@ -76,8 +76,8 @@ func waitReason(t *testing.T, pc resource.ProviderConfig, reason xpv1.ConditionR
 	return c
 }
 
-// TestProviderConfig uses a configuration of the tenant's own namespace, and
-// ones that cannot work.
+// TestProviderConfig checks that a ProviderConfig of the tenant's own namespace works,
+// and that one that cannot be used reports the reason, as do its Buckets.
 func TestProviderConfig(t *testing.T) {
 	t.Parallel()
 
@@ -85,36 +85,36 @@ func TestProviderConfig(t *testing.T) {
 	good := newConfig(t, ns)
 
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "wrong"}, Data: map[string][]byte{
-		"accessKey": []byte("nobody"), "secretKey": []byte("nothing-that-works"),
+		"accessKey": []byte("unknown"), "secretKey": []byte("nothing-that-works"),
 	}})
 
 	cases := map[string]struct {
 		reason string
 		change func(*miniov1alpha1.ProviderConfigSpec)
 		want   xpv1.ConditionReason
-		// text is in the conditions of configuration and Bucket.
+		// text is in the messages of the ProviderConfig and the Bucket.
 		text string
 	}{
 		"Good": {
-			reason: "A namespace's own configuration works.",
+			reason: "A ProviderConfig of the own namespace is usable.",
 			change: func(*miniov1alpha1.ProviderConfigSpec) {},
 			want:   miniov1alpha1.ReasonServerUsable,
 		},
-		"Bounded": {
-			reason: "One call at a time is enough.",
+		"OneCallAtATime": {
+			reason: "One call in flight is enough.",
 			change: func(s *miniov1alpha1.ProviderConfigSpec) {
 				s.Client = &miniov1alpha1.ClientOptions{MaxCallsInFlight: new(int32(1)), Timeout: &metav1.Duration{Duration: 10e9}}
 			},
 			want: miniov1alpha1.ReasonServerUsable,
 		},
 		"WrongKeys": {
-			reason: "Keys that the server does not know are refused.",
+			reason: "The server rejects unknown keys.",
 			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "wrong" },
 			want:   miniov1alpha1.ReasonCredentialsRejected,
 			text:   "put an administrator's accessKey and secretKey into the Secret of spec.credentials",
 		},
 		"NoSecret": {
-			reason: "A Secret that is missing is named.",
+			reason: "The message names the missing Secret.",
 			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.Credentials.SecretRef.Name = "missing" },
 			want:   miniov1alpha1.ReasonConfigurationInvalid,
 			text:   `cannot read "missing" in namespace "` + ns + `"`,
@@ -126,13 +126,13 @@ func TestProviderConfig(t *testing.T) {
 			text:   "set spec.caBundle",
 		},
 		"Unreachable": {
-			reason: "A host that does not exist is named.",
+			reason: "The message names the host that does not exist.",
 			change: func(s *miniov1alpha1.ProviderConfigSpec) { s.Endpoint = "https://nowhere.minio.svc:9000" },
 			want:   miniov1alpha1.ReasonUnreachable,
 			text:   "nowhere.minio.svc",
 		},
 		"OtherService": {
-			reason: "The cluster's own API server is no MinIO.",
+			reason: "The API server of Kubernetes is not a MinIO server.",
 			change: func(s *miniov1alpha1.ProviderConfigSpec) {
 				s.Endpoint = "https://kubernetes.default.svc"
 				s.CABundle = &miniov1alpha1.CABundle{ConfigMapRef: &miniov1alpha1.ObjectKeyReference{
@@ -152,7 +152,7 @@ func TestProviderConfig(t *testing.T) {
 			create(t, pc)
 
 			if c := waitReason(t, pc, tc.want); !strings.Contains(c.Message, tc.text) {
-				t.Errorf("%s\nwant the configuration to say %q, got %q", tc.reason, tc.text, c.Message)
+				t.Errorf("%s\nwant the ProviderConfig's message to contain %q, got %q", tc.reason, tc.text, c.Message)
 			}
 
 			b := newBucketOn(pc)
@@ -164,7 +164,7 @@ func TestProviderConfig(t *testing.T) {
 				waitAvailable(t, b)
 			}
 
-			// The configuration must outlive what was made with it.
+			// The ProviderConfig must exist until its Bucket is deleted.
 			if err := kube.Delete(t.Context(), b); err != nil {
 				t.Fatal(err)
 			}
@@ -174,27 +174,28 @@ func TestProviderConfig(t *testing.T) {
 	}
 }
 
-// TestProviderConfigCredentials uses keys of somebody who may do much but not
-// administrate, and then replaces them: what waits goes on with the new ones.
+// TestProviderConfigCredentials uses the keys of a user without administrative rights,
+// and then an administrator's. It checks that the ProviderConfig and a User report the
+// rejected credentials, and recover once they are replaced.
 func TestProviderConfigCredentials(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
 	pc := newConfig(t, ns)
 
-	somebody := "somebody-" + ns
-	if err := errors.Join(admin.AddUser(ctx, somebody, "nothing-to-worry-about"), attach(ctx, "readwrite", somebody)); err != nil {
+	user := "plain-" + ns
+	if err := errors.Join(admin.AddUser(ctx, user, "nothing-to-worry-about"), attachPolicy(ctx, "readwrite", user)); err != nil {
 		t.Fatal(err)
 	}
 
 	t.Cleanup(func() {
-		if err := admin.RemoveUser(context.Background(), somebody); err != nil {
+		if err := admin.RemoveUser(context.Background(), user); err != nil {
 			t.Logf("cannot remove the user: %v", err)
 		}
 	})
 
 	good := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "admin"}}
-	plain := map[string][]byte{"accessKey": []byte(somebody), "secretKey": []byte("nothing-to-worry-about")}
+	plain := map[string][]byte{"accessKey": []byte(user), "secretKey": []byte("nothing-to-worry-about")}
 
 	var administrator map[string][]byte
 
@@ -202,7 +203,7 @@ func TestProviderConfigCredentials(t *testing.T) {
 	create(t, pc)
 
 	if c := waitReason(t, pc, miniov1alpha1.ReasonCredentialsRejected); !strings.Contains(c.Message, "Access Denied") {
-		t.Errorf("want the configuration to say what the server said, got %q", c.Message)
+		t.Errorf("want the message to contain the server's error, got %q", c.Message)
 	}
 
 	u := newUser(ns, "waiting")
@@ -215,8 +216,8 @@ func TestProviderConfigCredentials(t *testing.T) {
 	waitReason(t, pc, miniov1alpha1.ReasonServerUsable)
 }
 
-// TestProviderConfigInUse wants a configuration to stay while it is used, and to
-// go then, whatever one of its name in another namespace is used for.
+// TestProviderConfigInUse checks that a ProviderConfig that is in use is not deleted,
+// and that uses of one of the same name in another namespace do not count.
 func TestProviderConfigInUse(t *testing.T) {
 	t.Parallel()
 
@@ -235,13 +236,13 @@ func TestProviderConfigInUse(t *testing.T) {
 	create(t, b)
 	waitAvailable(t, b)
 
-	await.For(t, "the use to be counted beside the health", func() error {
+	await.For(t, "one use and Ready in the status", func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(pc), pc); err != nil {
 			return err
 		}
 
 		if pc.Status.Users != 1 || pc.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
-			return fmt.Errorf("it says %d users, %s", pc.Status.Users, pc.GetCondition(xpv1.TypeReady).Reason)
+			return fmt.Errorf("it has %d users and reason %s", pc.Status.Users, pc.GetCondition(xpv1.TypeReady).Reason)
 		}
 
 		return nil
@@ -251,24 +252,24 @@ func TestProviderConfigInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	await.For(t, "the configuration to say that it is in use", func() error {
+	await.For(t, "the ProviderConfig to be Terminating", func() error {
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(pc), pc); err != nil {
 			return err
 		}
 
 		if pc.GetCondition("Terminating").Status != corev1.ConditionTrue {
-			return errors.New("it does not")
+			return errors.New("it has no such condition")
 		}
 
 		return nil
 	})
 
-	// The Bucket is left: the namespace must go with it, though its credentials
-	// go first.
+	// The Bucket is deleted with its namespace, which must succeed although the Secret
+	// with the credentials is deleted first.
 }
 
-// TestProviderConfigForeignNamespace wants a namespace's configuration to read
-// that namespace's Secrets only.
+// TestProviderConfigForeignNamespace checks that a ProviderConfig cannot refer to a
+// Secret of another namespace.
 func TestProviderConfigForeignNamespace(t *testing.T) {
 	t.Parallel()
 
@@ -276,12 +277,12 @@ func TestProviderConfigForeignNamespace(t *testing.T) {
 	pc.Spec.Credentials.SecretRef.Namespace = "minio"
 
 	if err := kube.Create(t.Context(), pc); err == nil || !strings.Contains(err.Error(), "reads Secrets of its own namespace") {
-		t.Errorf("want it to be refused, got %v", err)
+		t.Errorf("want an error, got %v", err)
 	}
 }
 
-// TestClusterProviderConfigReady wants the configuration of the whole platform to
-// say that it can be used.
+// TestClusterProviderConfigReady checks that the ClusterProviderConfig of the platform
+// is usable.
 func TestClusterProviderConfigReady(t *testing.T) {
 	waitReason(t, &miniov1alpha1.ClusterProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default"}}, miniov1alpha1.ReasonServerUsable)
 }

@@ -15,16 +15,16 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestNamespaceIsHeld deletes a namespace in which a bucket is not empty: the
-// namespace says why it stays, and goes by itself once the bucket is empty. Its
-// credentials and provider configuration go long before.
-func TestNamespaceIsHeld(t *testing.T) {
+// TestNamespaceDeletionBlocked deletes a namespace with a bucket that is not empty. It
+// checks that the namespace reports the bucket, that its Secrets are deleted, and that
+// it is gone soon after the bucket is emptied.
+func TestNamespaceDeletionBlocked(t *testing.T) {
 	t.Parallel()
 
-	for name, bring := range map[string]func(t *testing.T, ns string) string{
+	for name, createBucket := range map[string]func(t *testing.T, ns string) string{
 		"Claim": func(t *testing.T, ns string) string {
 			t.Helper()
-			claim(t, ns, "held")
+			applyMinimalClaim(t, ns, "held")
 
 			return waitReady(t, ns, "held").Spec.BucketName
 		},
@@ -48,7 +48,7 @@ func TestNamespaceIsHeld(t *testing.T) {
 			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-held-"}}
 			create(t, ns)
 
-			bucket := bring(t, ns.Name)
+			bucket := createBucket(t, ns.Name)
 			if err := put(ctx, admin.S3, bucket, "precious"); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestNamespaceIsHeld(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			await.For(t, "the namespace to say what holds it", func() error {
+			await.For(t, "the namespace to report the bucket", func() error {
 				if err := kube.Get(ctx, client.ObjectKeyFromObject(ns), ns); err != nil {
 					return err
 				}
@@ -72,16 +72,16 @@ func TestNamespaceIsHeld(t *testing.T) {
 					}
 				}
 
-				return errors.New("it does not")
+				return errors.New("it has no such condition")
 			})
 
 			secrets := &corev1.SecretList{}
 			if err := kube.List(ctx, secrets, client.InNamespace(ns.Name)); err != nil || len(secrets.Items) > 0 {
-				t.Fatalf("want all credentials of the namespace to be gone, got %d, %v", len(secrets.Items), err)
+				t.Fatalf("want all Secrets of the namespace to be deleted, got %d, %v", len(secrets.Items), err)
 			}
 
-			wantKept(t, ns.Name, "buckets.minio.cistern.dev/"+bucket, "still holds 1 object")
-			wantPrecious(t, bucket)
+			wantDeletionDenied(t, ns.Name, "buckets.minio.cistern.dev/"+bucket, "still holds 1 object")
+			wantObjectIntact(t, bucket)
 
 			emptied := time.Now()
 
@@ -90,8 +90,8 @@ func TestNamespaceIsHeld(t *testing.T) {
 			await.Gone(t, kube, ns)
 			t.Logf("the namespace was gone %s after its bucket was emptied", time.Since(emptied).Round(time.Second))
 
-			if there, err := admin.S3.BucketExists(ctx, bucket); err != nil || there {
-				t.Errorf("the bucket is left: %t, %v", there, err)
+			if exists, err := admin.S3.BucketExists(ctx, bucket); err != nil || exists {
+				t.Errorf("want the bucket to be removed, got exists=%t, %v", exists, err)
 			}
 		})
 	}

@@ -23,12 +23,12 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestDeletionWhileMinIODown deletes while nobody can tell what is in a bucket:
-// that is refused, unless the bucket stays on the server.
+// TestDeletionWhileMinIODown checks that deletions are denied while the server cannot
+// be asked whether a bucket is empty, except where the bucket stays on the server.
 func TestDeletionWhileMinIODown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
-	claim(t, ns, "unknown")
+	applyMinimalClaim(t, ns, "unknown")
 	info := waitReady(t, ns, "unknown")
 
 	b := newBucket(ns, "given-up")
@@ -52,9 +52,10 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 		empty(t, admin.S3, info.Spec.BucketName)
 	})
 
-	wantKept(t, ns, "buckets.apps.cozystack.io/unknown",
+	wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/unknown",
 		`cannot tell whether bucket "`+info.Spec.BucketName+`" is empty, so nothing was deleted`, "set spec.deletionPolicy of the claim to Retain")
-	wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, `cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
+	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+b.Name,
+		`cannot tell whether bucket "`+b.Name+`" is empty`, "spec.managementPolicies", "[Observe]")
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
@@ -66,17 +67,17 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 
 	back = true
 
-	wantPrecious(t, info.Spec.BucketName)
-	wantPrecious(t, b.Name)
-	waitKept(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
+	wantObjectIntact(t, info.Spec.BucketName)
+	wantObjectIntact(t, b.Name)
+	waitDeletionDenied(t, ns, "buckets.apps.cozystack.io/unknown", "still holds 1 object")
 }
 
-// TestDeletionWhileProviderDown deletes while nobody serves the webhook: the API
-// server refuses what has to be judged, and nothing else.
+// TestDeletionWhileProviderDown checks that, while no pod serves the webhook, the API
+// server denies the deletions that the webhook reviews, and no others.
 func TestDeletionWhileProviderDown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
-	claim(t, ns, "waiting")
+	applyMinimalClaim(t, ns, "waiting")
 	info := waitReady(t, ns, "waiting")
 
 	if err := put(ctx, admin.S3, info.Spec.BucketName, "precious"); err != nil {
@@ -95,33 +96,33 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	t.Cleanup(func() { empty(t, admin.S3, info.Spec.BucketName) })
 	scaleProvider(t, "0")
 
-	wantKept(t, ns, "buckets.apps.cozystack.io/waiting", `failed calling webhook "deletion.buckets.apps.cozystack.io"`)
-	wantKept(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
+	wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/waiting", `failed calling webhook "deletion.buckets.apps.cozystack.io"`)
+	wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+info.Spec.BucketName, `failed calling webhook "deletion.buckets.minio.cistern.dev"`)
 
 	for _, b := range []*miniov1alpha1.Bucket{purge, orphan} {
-		for range 2 { // The second time it is being deleted already.
+		for range 2 { // The second time the Bucket is being deleted already.
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 		}
 	}
 
-	// It comes back as two, of which one does nothing but judge.
+	// Of two pods the leader reconciles; both serve the webhook.
 	scaleProvider(t, "2")
 	await.Gone(t, kube, purge)
 	await.Gone(t, kube, orphan)
-	wantPrecious(t, info.Spec.BucketName)
-	waitKept(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
-	wantJudges(t, ns, "waiting", 2)
+	wantObjectIntact(t, info.Spec.BucketName)
+	waitDeletionDenied(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
+	wantDeniedByEachPod(t, ns, "waiting", 2)
 }
 
-// waitKept wants a deletion to be refused, and waits until that is with a text,
-// which who refuses may not know at once after an outage.
-func waitKept(t *testing.T, ns, resource, text string) {
+// waitDeletionDenied checks that a deletion is denied, and waits until the message
+// contains a text, which the webhook may not know directly after an outage.
+func waitDeletionDenied(t *testing.T, ns, resource, text string) {
 	t.Helper()
 
-	await.For(t, "a refusal that says "+text, func() error {
+	await.For(t, "a denial with the message "+text, func() error {
 		_, err := plat.Kubectl(t.Context(), "", "delete", "--namespace", ns, "--wait=false", "--dry-run=server", resource)
 		if err == nil {
-			t.Fatalf("%s can be deleted", resource)
+			t.Fatalf("want the deletion of %s to be denied", resource)
 		}
 
 		if !strings.Contains(err.Error(), text) {
@@ -130,11 +131,12 @@ func waitKept(t *testing.T, ns, resource, text string) {
 
 		return nil
 	})
-	wantKept(t, ns, resource, text)
+	wantDeletionDenied(t, ns, resource, text)
 }
 
-// wantJudges wants each of the provider's pods to refuse to delete a claim.
-func wantJudges(t *testing.T, ns, claim string, pods int) {
+// wantDeniedByEachPod checks that each of the provider's pods denies the deletion of a
+// claim.
+func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 	t.Helper()
 
 	cfg, err := clientcmd.BuildConfigFromFlags("", plat.Kubeconfig)
@@ -171,13 +173,13 @@ func wantJudges(t *testing.T, ns, claim string, pods int) {
 		}
 
 		if !strings.Contains(string(got), `"allowed":false`) || !strings.Contains(string(got), "still holds 1 object") {
-			t.Errorf("pod %s answers %s", name, got)
+			t.Errorf("want pod %s to deny the deletion, got %s", name, got)
 		}
 	}
 }
 
-// scaleProvider sets how many pods the provider has, and waits until it has.
-// After the test it is as before.
+// scaleProvider sets the number of the provider's pods and waits for it. After the
+// test the provider has one pod again.
 func scaleProvider(t *testing.T, replicas string) {
 	t.Helper()
 
@@ -185,7 +187,8 @@ func scaleProvider(t *testing.T, replicas string) {
 
 	provider := build.InstalledName(plat.Registry, "provider-minio")
 	use := func(config string) {
-		mustKubectl(t, "", "patch", "providers.pkg.crossplane.io", provider, "--type=merge", `--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`)
+		mustKubectl(t, "", "patch", "providers.pkg.crossplane.io", provider, "--type=merge",
+			`--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`)
 	}
 
 	mustKubectl(t, "{apiVersion: pkg.crossplane.io/v1beta1, kind: DeploymentRuntimeConfig, metadata: {name: "+scaled+"}, "+
@@ -199,16 +202,18 @@ func scaleProvider(t *testing.T, replicas string) {
 	waitProvider(t, provider, replicas)
 }
 
-// waitProvider waits until the API server sends reviews to a number of pods, and
-// no pod more is there.
+// waitProvider waits until the provider has a number of pods, and all of them serve the
+// webhook.
 func waitProvider(t *testing.T, provider, replicas string) {
 	t.Helper()
 
 	await.For(t, "the provider to have "+replicas+" pods", func() error {
 		slices, pods := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}
 		if err := errors.Join(
-			kube.List(context.Background(), slices, client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),
-			kube.List(context.Background(), pods, client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/provider": provider}),
+			kube.List(context.Background(), slices,
+				client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),
+			kube.List(context.Background(), pods,
+				client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/provider": provider}),
 		); err != nil {
 			return err
 		}

@@ -18,30 +18,33 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// leftovers are what keeps a bucket from being deleted, each on its own, and how
-// the refusal calls it.
-var leftovers = map[string]struct {
+// bucketContents are the contents for which the deletion of a bucket is denied, each on
+// its own, and what the message calls them.
+var bucketContents = map[string]struct {
 	reason string
-	leave  func(ctx context.Context, s3 *miniogo.Client, bucket string) error
+	create func(ctx context.Context, s3 *miniogo.Client, bucket string) error
 	text   string
 }{
 	"Object": {
-		reason: "An object is what a bucket is for.",
-		leave: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
+		reason: "An object is data of the tenant.",
+		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			return put(ctx, s3, bucket, "precious")
 		},
 		text: "1 object",
 	},
 	"Versions": {
-		reason: "A deleted object whose versions are kept can be had back.",
-		leave: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
-			return errors.Join(admin.S3.EnableVersioning(ctx, bucket), put(ctx, s3, bucket, "precious"), remove(ctx, s3, bucket, "precious"))
+		reason: "A deleted object with noncurrent versions can be restored.",
+		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
+			return errors.Join(
+				admin.S3.EnableVersioning(ctx, bucket),
+				put(ctx, s3, bucket, "precious"),
+				remove(ctx, s3, bucket, "precious"))
 		},
 		text: "version",
 	},
 	"Upload": {
-		reason: "An upload that is under way has data on the server already.",
-		leave: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
+		reason: "An incomplete upload has parts on the server.",
+		create: func(ctx context.Context, s3 *miniogo.Client, bucket string) error {
 			core := miniogo.Core{Client: s3}
 
 			id, err := core.NewMultipartUpload(ctx, bucket, "precious", miniogo.PutObjectOptions{})
@@ -57,7 +60,7 @@ var leftovers = map[string]struct {
 	},
 }
 
-// empty deletes all that leftovers leave.
+// empty deletes all bucketContents of a bucket.
 func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 	t.Helper()
 
@@ -65,7 +68,7 @@ func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 
 	for v := range s3.ListObjects(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true}) {
 		if v.Err != nil {
-			t.Fatalf("cannot list what is in bucket %q: %v", bucket, v.Err)
+			t.Fatalf("cannot list the objects of bucket %q: %v", bucket, v.Err)
 		}
 
 		if err := s3.RemoveObject(ctx, bucket, v.Key, miniogo.RemoveObjectOptions{VersionID: v.VersionID}); err != nil {
@@ -78,74 +81,79 @@ func empty(t testing.TB, s3 *miniogo.Client, bucket string) {
 	}
 }
 
-// wantKept wants a deletion to be refused, also as a dry run, and nothing to
-// have become of the resource.
-func wantKept(t testing.TB, ns, resource string, texts ...string) {
+// wantDeletionDenied checks that a deletion is denied, with and without dry run, with a
+// message that contains all texts, and that the resource is not being deleted.
+func wantDeletionDenied(t testing.TB, ns, resource string, texts ...string) {
 	t.Helper()
 
 	for _, dryRun := range []string{"server", "none"} {
-		wantRefused(t, "", []string{"delete", "--namespace", ns, "--wait=false", "--dry-run=" + dryRun, resource}, texts...)
+		wantKubectlError(t, "", []string{"delete", "--namespace", ns, "--wait=false", "--dry-run=" + dryRun, resource}, texts...)
 	}
 
 	if got := mustKubectl(t, "", "get", "--namespace", ns, resource, "--output=jsonpath={.metadata.deletionTimestamp}"); got != "" {
-		t.Errorf("%s is being deleted since %s, though that was refused", resource, got)
+		t.Errorf("want %s not to be deleted, got deletionTimestamp %s", resource, got)
 	}
 }
 
-// TestDeletionIsRefused leaves something in a claim's bucket: neither the claim
-// nor its Bucket can be deleted, until the tenant has emptied the bucket.
-func TestDeletionIsRefused(t *testing.T) {
+// TestDeletionDenied checks that neither a claim nor its Bucket can be deleted while the
+// bucket is not empty, and that the claim can be deleted once the tenant has emptied it.
+func TestDeletionDenied(t *testing.T) {
 	t.Parallel()
 
-	for name, tc := range leftovers {
+	for name, tc := range bucketContents {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			ns := newNamespace(t)
-			claim(t, ns, "full")
+			applyMinimalClaim(t, ns, "full")
 			info := waitReady(t, ns, "full")
 			bucket, s3 := info.Spec.BucketName, tenantClient(t, info)
 
-			if err := tc.leave(t.Context(), s3, bucket); err != nil {
-				t.Fatalf("%s\ncannot leave it: %v", tc.reason, err)
+			if err := tc.create(t.Context(), s3, bucket); err != nil {
+				t.Fatalf("%s\ncannot create it: %v", tc.reason, err)
 			}
 
-			wantKept(t, ns, "buckets.apps.cozystack.io/full",
-				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "delete its objects with all their versions", "set spec.deletionPolicy of the claim to Delete", "to Retain, which leaves the bucket on the server")
-			wantKept(t, ns, "buckets.minio.cistern.dev/"+bucket,
+			wantDeletionDenied(t, ns, "buckets.apps.cozystack.io/full",
+				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted",
+				"delete its objects with all their versions",
+				"set spec.deletionPolicy of the claim to Delete",
+				"to Retain, which leaves the bucket on the server")
+			wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+bucket,
 				`bucket "`+bucket+`" still holds`, tc.text, "nothing was deleted", "spec.forProvider.whenNotEmpty to Purge")
 
-			// All of it is as before, and the tenant's keys do what they were told.
+			// The claim is still ready, and its key can empty the bucket.
 			if status := getClaim(t, ns, "full").Status.GetCondition(xpv1.TypeReady).Status; status != corev1.ConditionTrue {
-				t.Errorf("the claim is Ready=%s", status)
+				t.Errorf("want the claim to stay Ready, got Ready=%s", status)
 			}
 
 			empty(t, s3, bucket)
 			mustKubectl(t, "", "delete", "--namespace", ns, "buckets.apps.cozystack.io/full")
-			wantNothingLeft(t, ns, info)
+			waitNothingLeft(t, ns, info)
 		})
 	}
 }
 
-// TestDeletionIsNotRefused deletes Buckets that hold an object and need not be
-// kept for it.
-func TestDeletionIsNotRefused(t *testing.T) {
+// TestDeletionAllowed checks that Buckets can be deleted whose bucket holds an object
+// that is either to be purged or not lost.
+func TestDeletionAllowed(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
 		reason string
 		change func(*miniov1alpha1.Bucket)
-		// stays says whether the bucket with its object outlives the resource.
+		// stays reports whether the bucket stays on the server with its object.
 		stays bool
 	}{
 		"Purge": {
-			reason: "Whoever asks for a purge knows that there is something.",
+			reason: "whenNotEmpty Purge asks for the contents to be deleted.",
 			change: func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge },
 		},
 		"Orphan": {
-			reason: "What stays on the server is not lost.",
+			reason: "Without the management policy Delete the bucket stays on the server.",
 			change: func(b *miniov1alpha1.Bucket) {
-				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate}
+				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{
+					xpv1.ManagementActionObserve, xpv1.ManagementActionCreate, xpv1.ManagementActionUpdate,
+				}
 			},
 			stays: true,
 		},
@@ -164,18 +172,18 @@ func TestDeletionIsNotRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			wantKept(t, ns, "buckets.minio.cistern.dev/"+b.Name, "1 object")
+			wantDeletionDenied(t, ns, "buckets.minio.cistern.dev/"+b.Name, "1 object")
 			await.Change(t, kube, b, tc.change)
 			mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 			await.Gone(t, kube, b)
 
-			there, err := admin.S3.BucketExists(ctx, b.Name)
-			if err != nil || there != tc.stays {
-				t.Fatalf("%s\nthe bucket is there: %t, %v", tc.reason, there, err)
+			exists, err := admin.S3.BucketExists(ctx, b.Name)
+			if err != nil || exists != tc.stays {
+				t.Fatalf("%s\nwant the bucket to exist: %t, got %t, %v", tc.reason, tc.stays, exists, err)
 			}
 
 			if tc.stays {
-				wantPrecious(t, b.Name)
+				wantObjectIntact(t, b.Name)
 			}
 		})
 	}
@@ -186,7 +194,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		ctx, ns := t.Context(), newNamespace(t)
 		b := newBucket(ns, "foreign")
 
-		if err := errors.Join(admin.S3.MakeBucket(ctx, b.Name, minioMake), put(ctx, admin.S3, b.Name, "precious")); err != nil {
+		if err := errors.Join(admin.S3.MakeBucket(ctx, b.Name, makeOptions), put(ctx, admin.S3, b.Name, "precious")); err != nil {
 			t.Fatal(err)
 		}
 
@@ -194,7 +202,7 @@ func TestDeletionIsNotRefused(t *testing.T) {
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "was not made by this resource")
 		mustKubectl(t, "", "delete", "--namespace", ns, "--wait=false", "buckets.minio.cistern.dev/"+b.Name)
 		await.Gone(t, kube, b)
-		wantPrecious(t, b.Name)
+		wantObjectIntact(t, b.Name)
 	})
 
 	t.Run("Missing", func(t *testing.T) {
@@ -214,8 +222,9 @@ func TestDeletionIsNotRefused(t *testing.T) {
 	})
 }
 
-// wantPrecious wants an object to be as it was left.
-func wantPrecious(t testing.TB, bucket string) {
+// wantObjectIntact checks that a bucket's object precious has the content that put
+// wrote.
+func wantObjectIntact(t testing.TB, bucket string) {
 	t.Helper()
 
 	o, err := admin.S3.GetObject(context.Background(), bucket, "precious", miniogo.GetObjectOptions{})
@@ -225,6 +234,6 @@ func wantPrecious(t testing.TB, bucket string) {
 	defer o.Close()
 
 	if b, err := io.ReadAll(o); err != nil || string(b) != "some text" {
-		t.Errorf("the object of bucket %q is lost: got %q, %v", bucket, b, err)
+		t.Errorf("want the object of bucket %q to be unchanged, got %q, %v", bucket, b, err)
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// anotherEndpoint leads to the platform's MinIO under another of its names.
+// anotherEndpoint is the platform's MinIO by another name.
 const anotherEndpoint = "https://minio.minio.svc.cluster.local:9000"
 
-// newUserOn returns a User on the server of a configuration.
+// newUserOn returns a User that uses a ProviderConfig.
 func newUserOn(pc *miniov1alpha1.ProviderConfig, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User {
 	u := newUser(pc.Namespace, name, grants...)
 	u.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: pc.Name}
@@ -24,8 +24,9 @@ func newUserOn(pc *miniov1alpha1.ProviderConfig, name string, grants ...miniov1a
 	return u
 }
 
-// TestPublicEndpoint hands out an endpoint that is not the one that the provider
-// uses. A key that cannot be proven there is not ready until the endpoint is right.
+// TestPublicEndpoint checks that a User's key is published with publicEndpoint instead
+// of the endpoint that the provider uses, and that the User is not ready until its key
+// works there.
 func TestPublicEndpoint(t *testing.T) {
 	t.Parallel()
 
@@ -48,12 +49,13 @@ func TestPublicEndpoint(t *testing.T) {
 	await.Change(t, kube, pc, func(pc *miniov1alpha1.ProviderConfig) { pc.Spec.PublicEndpoint = anotherEndpoint })
 	waitAvailable(t, u)
 
-	if got := string(publishedBy(t, u).Data[miniov1alpha1.ConnectionKeyEndpoint]); got != anotherEndpoint {
-		t.Errorf("want the endpoint to be published that is for users, %s, got %s", anotherEndpoint, got)
+	if got := string(connectionSecret(t, u).Data[miniov1alpha1.ConnectionKeyEndpoint]); got != anotherEndpoint {
+		t.Errorf("want endpoint %s to be published, got %s", anotherEndpoint, got)
 	}
 }
 
-// TestGrantBySelector grants the one bucket that has a label.
+// TestGrantBySelector checks that a grant by bucketSelector resolves to the Bucket with
+// the label.
 func TestGrantBySelector(t *testing.T) {
 	t.Parallel()
 
@@ -68,7 +70,9 @@ func TestGrantBySelector(t *testing.T) {
 		waitAvailable(t, b)
 	}
 
-	u := newUser(ns, "selects", miniov1alpha1.Grant{BucketSelector: &xpv1.NamespacedSelector{MatchLabels: labels}, Access: miniov1alpha1.AccessReadWrite})
+	u := newUser(ns, "selects", miniov1alpha1.Grant{
+		BucketSelector: &xpv1.NamespacedSelector{MatchLabels: labels}, Access: miniov1alpha1.AccessReadWrite,
+	})
 	create(t, u)
 	waitAvailable(t, u)
 

@@ -5,7 +5,6 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -16,31 +15,27 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// Options that say nothing.
+// Empty options of calls to minio-go.
 var (
-	minioStat miniogo.StatObjectOptions
-	minioMake miniogo.MakeBucketOptions
+	statOptions miniogo.StatObjectOptions
+	makeOptions miniogo.MakeBucketOptions
 )
 
-// newNamespace makes a namespace for a test, and wants it to go again after the
-// test with everything in it: what a tenant leaves must not hold it.
+// newNamespace creates a namespace for a test. After the test it deletes the
+// namespace and waits until it is gone: nothing that a tenant leaves behind may
+// block the deletion.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-"}}
 	if err := kube.Create(t.Context(), ns); err != nil {
-		t.Fatalf("cannot make a namespace: %v", err)
+		t.Fatalf("cannot create a namespace: %v", err)
 	}
 
 	t.Cleanup(func() {
@@ -55,8 +50,9 @@ func newNamespace(t *testing.T) string {
 	return ns.Name
 }
 
-// versions returns the versions of what claims, or tests, brought to a namespace.
-func versions(t testing.TB, ns string) string {
+// resourceVersions returns the generation and resource version of each object of a
+// namespace that a claim or a test created, as one text.
+func resourceVersions(t testing.TB, ns string) string {
 	t.Helper()
 
 	var text strings.Builder
@@ -84,82 +80,27 @@ func versions(t testing.TB, ns string) string {
 	return text.String()
 }
 
-// waitQuiet waits until nothing of it is written for a while.
-func waitQuiet(t testing.TB, ns string, while time.Duration) {
+// waitNoWrites waits until none of the objects of resourceVersions is written for
+// a while.
+func waitNoWrites(t testing.TB, ns string, while time.Duration) {
 	t.Helper()
 
-	is := versions(t, ns)
+	is := resourceVersions(t, ns)
 
 	await.For(t, fmt.Sprintf("nothing to be written for %s", while), func() error {
 		was := is
 
 		time.Sleep(while)
 
-		if is = versions(t, ns); is != was {
-			return fmt.Errorf("something writes although nothing changes:\nbefore %s\nafter  %s", was, is)
+		if is = resourceVersions(t, ns); is != was {
+			return fmt.Errorf("objects are still being written:\nbefore %s\nafter  %s", was, is)
 		}
 
 		return nil
 	})
 }
 
-// claim applies the smallest claim there is.
-func claim(t testing.TB, namespace, name string) {
-	t.Helper()
-	mustKubectl(t, "apiVersion: apps.cozystack.io/v1alpha1\nkind: Bucket\nmetadata:\n  name: "+name+"\n",
-		"apply", "--namespace", namespace, "-f", "-")
-}
-
-// getClaim returns a claim as it is.
-func getClaim(t testing.TB, namespace, name string) *tenantv1alpha1.Bucket {
-	t.Helper()
-
-	b := &tenantv1alpha1.Bucket{}
-	if err := kube.Get(context.Background(), types.NamespacedName{Namespace: namespace, Name: name}, b); err != nil {
-		t.Fatalf("cannot get the claim: %v", err)
-	}
-
-	return b
-}
-
-// waitReady waits until a claim is ready as it is now, not as it was before its
-// last change, and returns its credentials.
-func waitReady(t testing.TB, namespace, name string) tenantv1alpha1.BucketInfo {
-	t.Helper()
-
-	await.For(t, "the claim to be ready", func() error {
-		b := getClaim(t, namespace, name)
-		if c := b.Status.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue || c.ObservedGeneration != b.Generation {
-			return errors.New(b.Status.GetCondition(tenantv1alpha1.ConditionProvisioned).Message)
-		}
-
-		return nil
-	})
-
-	info, err := clients.BucketInfo(context.Background(), kube, namespace, name, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return info
-}
-
-// waitProvisioned waits until a claim's Provisioned condition has a reason and
-// contains a text.
-func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
-	t.Helper()
-
-	await.For(t, "the claim to say "+reason, func() error {
-		c := getClaim(t, namespace, name).Status.GetCondition(tenantv1alpha1.ConditionProvisioned)
-		if string(c.Reason) != reason || !strings.Contains(c.Message, text) {
-			return errors.New(string(c.Reason) + ": " + c.Message)
-		}
-
-		return nil
-	})
-}
-
-// mustKubectl runs kubectl and returns what it prints.
+// mustKubectl runs kubectl and returns its output.
 func mustKubectl(t testing.TB, stdin string, args ...string) string {
 	t.Helper()
 
@@ -171,9 +112,8 @@ func mustKubectl(t testing.TB, stdin string, args ...string) string {
 	return out
 }
 
-// wantRefused runs kubectl and wants it to fail with an error that contains all
-// texts.
-func wantRefused(t testing.TB, manifest string, args []string, texts ...string) {
+// wantKubectlError checks that kubectl fails with an error that contains all texts.
+func wantKubectlError(t testing.TB, manifest string, args []string, texts ...string) {
 	t.Helper()
 
 	out, err := plat.Kubectl(context.Background(), manifest, args...)
@@ -183,23 +123,12 @@ func wantRefused(t testing.TB, manifest string, args []string, texts ...string) 
 
 	for _, text := range texts {
 		if !strings.Contains(err.Error(), text) {
-			t.Errorf("kubectl %s: want an error that says %q, got %v", strings.Join(args, " "), text, err)
+			t.Errorf("kubectl %s: want an error that contains %q, got %v", strings.Join(args, " "), text, err)
 		}
 	}
 }
 
-// tenantClient returns an S3 client with the tenant's keys.
-func tenantClient(t testing.TB, info tenantv1alpha1.BucketInfo) *miniogo.Client {
-	t.Helper()
-
-	s3, err := clients.Tenant(plat, info)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return s3
-}
-
+// put writes an object of nine bytes.
 func put(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	const text = "some text"
 	_, err := s3.PutObject(ctx, bucket, key, bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
@@ -207,6 +136,7 @@ func put(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	return err
 }
 
+// list returns the keys of a bucket's objects.
 func list(ctx context.Context, s3 *miniogo.Client, bucket string) ([]string, error) {
 	keys := []string{}
 
@@ -221,15 +151,16 @@ func list(ctx context.Context, s3 *miniogo.Client, bucket string) ([]string, err
 	return keys, nil
 }
 
+// remove deletes an object.
 func remove(ctx context.Context, s3 *miniogo.Client, bucket, key string) error {
 	return s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{})
 }
 
-// wantDenied wants an error by which the server refused an act.
-func wantDenied(t testing.TB, act string, err error) {
+// wantDenied checks that the server denied an action, which failed with err.
+func wantDenied(t testing.TB, action string, err error) {
 	t.Helper()
 
 	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.AccessDenied {
-		t.Errorf("%s: want AccessDenied, got %v", act, err)
+		t.Errorf("%s: want AccessDenied, got %v", action, err)
 	}
 }

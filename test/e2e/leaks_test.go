@@ -33,14 +33,14 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// What is public: everybody who may look at a namespace's objects, or at the logs
-// of the platform's own pods, sees it.
+// crossplaneNamespace is where the pods of Crossplane and its packages run.
 const crossplaneNamespace = "crossplane-system"
 
 var (
 	secretsResource = corev1.SchemeGroupVersion.WithResource("secrets")
 	podsResource    = corev1.SchemeGroupVersion.WithResource("pods")
 
+	// publicResources are readable without access to Secrets.
 	publicResources = []schema.GroupVersionResource{
 		corev1.SchemeGroupVersion.WithResource("events"),
 		corev1.SchemeGroupVersion.WithResource("namespaces"),
@@ -54,9 +54,9 @@ var (
 	}
 )
 
-// A leakDetector watches a cluster while all tests run: it learns every secret
-// key that is issued, and records everything public. In the end no key may be
-// found in what is public.
+// A leakDetector watches a cluster while all tests run. It collects every secret key
+// that is issued, and records everything public: objects of publicResources, logs and
+// metrics. After the tests no key may be found in what is public.
 type leakDetector struct {
 	kube *kubernetes.Clientset
 	stop context.CancelFunc
@@ -68,8 +68,8 @@ type leakDetector struct {
 	public map[string]*bytes.Buffer
 }
 
-// detectLeaks begins to watch.
-func detectLeaks(p *platform.Platform) (*leakDetector, error) {
+// startLeakDetector starts to watch a platform.
+func startLeakDetector(p *platform.Platform) (*leakDetector, error) {
 	cfg, err := clientcmd.BuildConfigFromFlags("", p.Kubeconfig)
 	if err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ func detectLeaks(p *platform.Platform) (*leakDetector, error) {
 	informers := dynamicinformer.NewDynamicSharedInformerFactory(dyn, 0)
 
 	handlers := map[schema.GroupVersionResource]func(runtime.Object){
-		secretsResource: d.learn,
-		podsResource:    func(o runtime.Object) { d.follow(ctx, o) },
+		secretsResource: d.collectKeys,
+		podsResource:    func(o runtime.Object) { d.recordLogs(ctx, o) },
 	}
 	for _, r := range publicResources {
 		handlers[r] = func(o runtime.Object) { d.recordObject(r.Resource, o) }
@@ -117,8 +117,8 @@ func detectLeaks(p *platform.Platform) (*leakDetector, error) {
 	return d, nil
 }
 
-// learn takes the secret keys out of a Secret, in whatever shape it holds them.
-func (d *leakDetector) learn(o runtime.Object) {
+// collectKeys collects the secret keys and access key IDs of a Secret.
+func (d *leakDetector) collectKeys(o runtime.Object) {
 	s := &corev1.Secret{}
 	if err := convert(o, s); err != nil {
 		return
@@ -139,12 +139,14 @@ func (d *leakDetector) learn(o runtime.Object) {
 	}
 }
 
+// recordObject records an object as JSON.
 func (d *leakDetector) recordObject(kind string, o runtime.Object) {
 	if b, err := json.Marshal(o); err == nil {
 		d.record(kind, b)
 	}
 }
 
+// record appends to what was recorded from a source.
 func (d *leakDetector) record(source string, b []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -156,8 +158,9 @@ func (d *leakDetector) record(source string, b []byte) {
 	d.public[source].Write(b)
 }
 
-// follow records the logs of a pod of Crossplane's, its packages' among them.
-func (d *leakDetector) follow(ctx context.Context, o runtime.Object) {
+// recordLogs records the logs of a pod of Crossplane or of one of its packages, until
+// ctx is done.
+func (d *leakDetector) recordLogs(ctx context.Context, o runtime.Object) {
 	p := &corev1.Pod{}
 	if err := convert(o, p); err != nil || p.Namespace != crossplaneNamespace || p.Status.Phase != corev1.PodRunning {
 		return
@@ -197,9 +200,8 @@ func (d *leakDetector) follow(ctx context.Context, o runtime.Object) {
 	})
 }
 
-// metrics records the metrics of all pods of Crossplane's packages that serve
-// them.
-func (d *leakDetector) metrics(ctx context.Context) error {
+// recordMetrics records the metrics of the pods of all providers.
+func (d *leakDetector) recordMetrics(ctx context.Context) error {
 	pods, err := d.kube.CoreV1().Pods(crossplaneNamespace).List(ctx, metav1.ListOptions{LabelSelector: "pkg.crossplane.io/provider"})
 	if err != nil {
 		return err
@@ -218,17 +220,17 @@ func (d *leakDetector) metrics(ctx context.Context) error {
 	return nil
 }
 
-// report ends the watch and writes what was searched to out. It returns an error
-// if a key was found in anything public, or if too little was seen to tell.
+// report stops the watch and writes to out what was searched. It returns an error if a
+// key was found in anything public, or if what is public was not recorded.
 func (d *leakDetector) report(out io.Writer) error {
-	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
 
-	if err := d.metrics(ctx); err != nil {
+	if err := d.recordMetrics(ctx); err != nil {
 		return err
 	}
 
-	// What was said last has to come in.
+	// The last events and logs may still be on their way.
 	time.Sleep(time.Second)
 	d.stop()
 	d.logs.Wait()
@@ -241,7 +243,7 @@ func (d *leakDetector) report(out io.Writer) error {
 
 	var found []error
 
-	size, seen := 0, false
+	size, recorded := 0, false
 
 	for source, text := range d.public {
 		size += text.Len()
@@ -249,27 +251,27 @@ func (d *leakDetector) report(out io.Writer) error {
 		for key := range d.keys {
 			for _, form := range []string{key, base64.StdEncoding.EncodeToString([]byte(key)), url.QueryEscape(key)} {
 				if bytes.Contains(text.Bytes(), []byte(form)) {
-					found = append(found, fmt.Errorf("a secret key is in %s", source))
+					found = append(found, fmt.Errorf("a secret key was found in %s", source))
 				}
 			}
 		}
 
 		for id := range d.ids {
-			seen = seen || (strings.HasPrefix(source, "users") && bytes.Contains(text.Bytes(), []byte(id)))
+			recorded = recorded || (strings.HasPrefix(source, "users") && bytes.Contains(text.Bytes(), []byte(id)))
 		}
 	}
 
 	sources := slices.Sorted(maps.Keys(d.public))
 	fmt.Fprintf(out, "Leaks: %d secret keys were issued; searched %d kB of %s\n", len(d.keys), size>>10, strings.Join(sources, ", "))
 
-	if len(d.ids) > 0 && (!seen || d.public["metrics"] == nil) {
+	if len(d.ids) > 0 && (!recorded || d.public["metrics"] == nil) {
 		found = append(found, errors.New("keys were issued, but what is public was not recorded"))
 	}
 
 	return errors.Join(found...)
 }
 
-// convert turns what an informer holds into a typed object.
+// convert converts an object of an informer to a typed object.
 func convert(o runtime.Object, into any) error {
 	m, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
 	if err != nil {

@@ -1,7 +1,7 @@
 //go:build e2e
 
-// Package e2e tests Cistern end to end on a platform that is up: real
-// Kubernetes, real Crossplane, real MinIO. Run it with `make e2e`.
+// Package e2e tests Cistern end to end on a running platform of Kubernetes,
+// Crossplane and MinIO. Run it with `make e2e`.
 package e2e
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// What all tests share: the platform, and clients of what is in it.
+// All tests share the platform and its clients. repo is the root of the repository.
 var (
 	plat  *platform.Platform
 	kube  client.Client
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 
-	leaks, err := detectLeaks(plat)
+	leaks, err := startLeakDetector(plat)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 func connect() error {
-	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
 
 	var err error

@@ -21,7 +21,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// newBucket returns a Bucket whose name nobody else has.
+// newBucket returns a Bucket whose name is unique on the server: it begins with
+// the namespace.
 func newBucket(ns, name string) *miniov1alpha1.Bucket {
 	return &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
 }
@@ -34,8 +35,8 @@ func create(t *testing.T, o client.Object) {
 	}
 }
 
-// waitCondition waits until a managed resource's condition has a status and
-// contains a text.
+// waitCondition waits until a managed resource's condition has a status and its
+// message contains a text.
 func waitCondition(t *testing.T, mg resource.Managed, typ xpv1.ConditionType, status corev1.ConditionStatus, text string) {
 	t.Helper()
 
@@ -57,17 +58,18 @@ func waitAvailable(t *testing.T, mg resource.Managed) {
 	waitCondition(t, mg, xpv1.TypeReady, corev1.ConditionTrue, "")
 }
 
-// look makes the provider look at a resource now, not at its next poll.
-func look(t *testing.T, mg resource.Managed) {
+// reconcileNow makes the provider reconcile a resource at once, without waiting for
+// the next poll. It changes an annotation.
+func reconcileNow(t *testing.T, mg resource.Managed) {
 	t.Helper()
 	await.Change(t, kube, mg, func(mg resource.Managed) {
-		meta.AddAnnotations(mg, map[string]string{"e2e/look": time.Now().String()})
+		meta.AddAnnotations(mg, map[string]string{"e2e/reconcile": time.Now().String()})
 	})
 }
 
-// TestExamples applies the examples of managed resources as they are. Those of the
-// long tail that need more than the platform's MinIO has are left to package
-// extras.
+// TestExamples applies the examples of managed resources unchanged and checks that
+// they become Ready and do what they say. Package extras tests the examples that
+// need more than the platform's MinIO.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 
@@ -98,9 +100,9 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s3 := keysOf(t, u)
+	s3 := userClient(t, u)
 
-	if _, err := s3.StatObject(ctx, b.Name, "photo", minioStat); err != nil {
+	if _, err := s3.StatObject(ctx, b.Name, "photo", statOptions); err != nil {
 		t.Errorf("read: %v", err)
 	}
 
@@ -110,10 +112,10 @@ func TestExamples(t *testing.T) {
 
 	g, err := admin.GetGroupDescription(ctx, "example-analysts")
 	if err != nil || len(g.Members) != 1 || g.Policy != "example-list-photos" {
-		t.Errorf("want a group of one that holds a policy, got %+v, %v", g, err)
+		t.Errorf("want a group with one member and policy example-list-photos, got %+v, %v", g, err)
 	}
 
 	if p, err := admin.S3.GetBucketPolicy(ctx, "example-gallery"); err != nil || p == "" {
-		t.Errorf("want a bucket with a policy, got %q, %v", p, err)
+		t.Errorf("want bucket example-gallery to have a policy, got %q, %v", p, err)
 	}
 }

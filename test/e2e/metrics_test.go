@@ -14,15 +14,16 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// metricsOf returns what the provider says at /metrics.
-func metricsOf(t *testing.T) string {
+// providerMetrics returns what the provider serves at /metrics.
+func providerMetrics(t *testing.T) string {
 	t.Helper()
 
 	return mustKubectl(t, "", "get", "--raw",
 		"/api/v1/namespaces/crossplane-system/pods/"+pod(t, "provider", "provider-minio").Name+":8080/proxy/metrics")
 }
 
-// metric returns the value of a metric whose name and labels match an expression.
+// metric returns the value of the first metric whose name and labels match a regular
+// expression, and reports whether there is one.
 func metric(t *testing.T, text, expression string) (value float64, found bool) {
 	t.Helper()
 
@@ -39,8 +40,8 @@ func metric(t *testing.T, text, expression string) (value float64, found bool) {
 	return value, true
 }
 
-// TestMetrics wants every call to be counted, and a bucket's size to be told
-// once the server has counted it.
+// TestMetrics checks that calls to the server are counted by operation, and that the
+// size of a bucket is reported once the server has counted it.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 
@@ -58,13 +59,13 @@ func TestMetrics(t *testing.T) {
 	}
 
 	t.Cleanup(func() {
-		// A bucket that holds objects is not deleted.
+		// A bucket that is not empty is not deleted.
 		if err := remove(context.Background(), admin.S3, b.Name, "photo"); err != nil {
 			t.Error(err)
 		}
 	})
 
-	text := metricsOf(t)
+	text := providerMetrics(t)
 	for _, operation := range []string{"admin:add-user", "admin:user-info", "admin:info", "s3:CreateBucket", "admin:export-bucket-metadata"} {
 		for _, name := range []string{"cistern_minio_requests_total", "cistern_minio_request_duration_seconds_count"} {
 			if n, found := metric(t, text, name+`\{operation="`+operation+`",outcome="ok"\}`); !found || n < 1 {
@@ -74,13 +75,13 @@ func TestMetrics(t *testing.T) {
 	}
 
 	if strings.Contains(text, `operation="s3:other"`) || strings.Contains(text, `operation="admin:other"`) {
-		t.Error("there are calls without a name")
+		t.Error("want each call to have the name of its operation, got calls of operation other")
 	}
 
-	// Two rounds: the server's scanner counts, and the provider asks.
+	// The server's scanner has to count the objects, and then the provider to query the counts.
 	labels := fmt.Sprintf(`\{bucket=%q,name=%q,namespace=%q\}`, b.Name, b.Name, ns)
 	seen := func() (bytes, objects float64, found bool) {
-		text := metricsOf(t)
+		text := providerMetrics(t)
 		bytes, found = metric(t, text, `cistern_bucket_size_bytes`+labels)
 		objects, _ = metric(t, text, `cistern_bucket_objects`+labels)
 
@@ -90,16 +91,17 @@ func TestMetrics(t *testing.T) {
 	deadline := time.Now().Add(4 * time.Minute)
 	for bytes, objects, _ := seen(); bytes != float64(len("some text")) || objects != 1; bytes, objects, _ = seen() {
 		if time.Now().After(deadline) {
-			t.Fatalf("want the size of %s to be told, got %g bytes, %g objects", b.Name, bytes, objects)
+			t.Fatalf("want the size of %s to be reported, got %g bytes, %g objects", b.Name, bytes, objects)
 		}
 
 		time.Sleep(time.Second)
 	}
 }
 
-// TestDriftIsNoticed removes a bucket behind the provider's back: the next
-// question for sizes tells, long before the next poll.
-func TestDriftIsNoticed(t *testing.T) {
+// TestRemovedBucketIsRecreated removes a bucket on the server. It checks that the next
+// query of bucket sizes notices, long before the next poll, and the bucket is created
+// again.
+func TestRemovedBucketIsRecreated(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -122,8 +124,8 @@ func TestDriftIsNoticed(t *testing.T) {
 		}
 	}
 
-	until("the bucket to be known", func() bool {
-		_, found := metric(t, metricsOf(t), `cistern_bucket_size_bytes`+labels)
+	until("the size of the bucket to be reported", func() bool {
+		_, found := metric(t, providerMetrics(t), `cistern_bucket_size_bytes`+labels)
 		return found
 	})
 
@@ -131,8 +133,8 @@ func TestDriftIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	until("the bucket to be made again", func() bool {
-		there, err := admin.S3.BucketExists(t.Context(), b.Name)
-		return err == nil && there
+	until("the bucket to be created again", func() bool {
+		exists, err := admin.S3.BucketExists(t.Context(), b.Name)
+		return err == nil && exists
 	})
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// quietFor is how long nothing must happen: longer than the 15 seconds after
-// which a resource that waits is tried again.
-const quietFor = 18 * time.Second
+// idleTime is how long tests check that nothing is written. It is longer than the 15
+// seconds after which a failing resource is retried.
+const idleTime = 18 * time.Second
 
-// TestSteadyState wants resources in order to be looked at without a trace.
+// TestSteadyState checks that reconciling resources without drift writes nothing.
 func TestSteadyState(t *testing.T) {
 	t.Parallel()
 
@@ -40,23 +40,23 @@ func TestSteadyState(t *testing.T) {
 	waitAvailable(t, u)
 	waitReason(t, pc, miniov1alpha1.ReasonServerUsable)
 
-	waitQuiet(t, ns, time.Second)
+	waitNoWrites(t, ns, time.Second)
 
-	// An annotation makes the provider look; that look must write nothing.
-	look(t, b)
-	look(t, u)
+	// The changed annotation causes a reconcile, which must write nothing.
+	reconcileNow(t, b)
+	reconcileNow(t, u)
 
-	before := versions(t, ns)
+	before := resourceVersions(t, ns)
 
 	time.Sleep(2 * time.Second)
 
-	if after := versions(t, ns); before != after {
+	if after := resourceVersions(t, ns); before != after {
 		t.Errorf("want nothing to be written\nbefore %s\nafter  %s", before, after)
 	}
 }
 
-// TestEventsAreNotRepeated lets a resource wait for longer than it takes to be
-// tried again: its condition stays as it is, and so do its events.
+// TestEventsAreNotRepeated checks that retries of a failing resource change neither its
+// conditions nor its events.
 func TestEventsAreNotRepeated(t *testing.T) {
 	t.Parallel()
 
@@ -67,7 +67,7 @@ func TestEventsAreNotRepeated(t *testing.T) {
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "missing")
 
 	// The first retries follow each other within milliseconds.
-	time.Sleep(quietFor)
+	time.Sleep(idleTime)
 
 	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 		t.Fatal(err)
@@ -75,14 +75,14 @@ func TestEventsAreNotRepeated(t *testing.T) {
 
 	version := b.ResourceVersion
 
-	time.Sleep(quietFor)
+	time.Sleep(idleTime)
 
 	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), b); err != nil {
 		t.Fatal(err)
 	}
 
 	if b.ResourceVersion != version {
-		t.Errorf("want the resource to be left alone, got %v", b.Status.Conditions)
+		t.Errorf("want the resource not to be written, got conditions %v", b.Status.Conditions)
 	}
 
 	events := &corev1.EventList{}
@@ -99,12 +99,12 @@ func TestEventsAreNotRepeated(t *testing.T) {
 	}
 
 	if warnings != 1 {
-		t.Errorf("want one warning, got %d", warnings)
+		t.Errorf("want one Warning event, got %d", warnings)
 	}
 }
 
-// TestSecretIsWatched takes a User's Secret away, and spoils it: nobody has to
-// wait for the next poll.
+// TestSecretIsWatched deletes and edits a User's connection Secret. It checks that the
+// Secret is restored without waiting for the next poll.
 func TestSecretIsWatched(t *testing.T) {
 	t.Parallel()
 
@@ -119,7 +119,7 @@ func TestSecretIsWatched(t *testing.T) {
 
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}}
 
-	for name, touch := range map[string]func(){
+	for name, damage := range map[string]func(){
 		"Deleted": func() {
 			if err := kube.Delete(t.Context(), s.DeepCopy()); err != nil {
 				t.Fatal(err)
@@ -130,17 +130,18 @@ func TestSecretIsWatched(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			touch()
+			damage()
 			await.For(t, "the key to work again", func() error {
-				_, err := list(t.Context(), keysOf(t, u), b.Name)
+				_, err := list(t.Context(), userClient(t, u), b.Name)
 				return err
 			})
 		})
 	}
 }
 
-// TestPaused wants a resource that is paused to be left alone.
-func TestPaused(t *testing.T) {
+// TestPausedResource checks that a paused Bucket is not created on the server, until it
+// is no longer paused.
+func TestPausedResource(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
@@ -150,20 +151,20 @@ func TestPaused(t *testing.T) {
 	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
 
 	if b.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcilePaused {
-		t.Errorf("want it to say that it is paused, got %s", b.GetCondition(xpv1.TypeSynced).Reason)
+		t.Errorf("want reason ReconcilePaused, got %s", b.GetCondition(xpv1.TypeSynced).Reason)
 	}
 
-	wantBucket(t, b.Name, false)
+	wantBucketExists(t, b.Name, false)
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) {
 		b.Annotations[meta.AnnotationKeyReconciliationPaused] = "false"
 	})
 	waitAvailable(t, b)
-	wantBucket(t, b.Name, true)
+	wantBucketExists(t, b.Name, true)
 }
 
-// TestManagementPolicies wants a resource that may only look to change nothing,
-// and one that may not delete to leave its bucket.
+// TestManagementPolicies checks that a Bucket with the policy Observe changes nothing on
+// the server, and that one without Delete keeps its bucket.
 func TestManagementPolicies(t *testing.T) {
 	t.Parallel()
 
@@ -175,9 +176,9 @@ func TestManagementPolicies(t *testing.T) {
 		meta.SetExternalName(b, b.Name)
 		create(t, b)
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "")
-		wantBucket(t, b.Name, false)
+		wantBucketExists(t, b.Name, false)
 
-		if err := admin.S3.MakeBucket(ctx, b.Name, minioMake); err != nil {
+		if err := admin.S3.MakeBucket(ctx, b.Name, makeOptions); err != nil {
 			t.Fatal(err)
 		}
 
@@ -185,11 +186,11 @@ func TestManagementPolicies(t *testing.T) {
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
 
 		if v, err := admin.S3.GetBucketVersioning(ctx, b.Name); err != nil || v.Status != "" {
-			t.Errorf("want versioning to be left alone, got %q, %v", v.Status, err)
+			t.Errorf("want versioning not to be set, got %q, %v", v.Status, err)
 		}
 
 		deleteAndWait(t, b)
-		wantBucket(t, b.Name, true)
+		wantBucketExists(t, b.Name, true)
 		removeBucket(t, b.Name)
 	})
 
@@ -201,11 +202,12 @@ func TestManagementPolicies(t *testing.T) {
 		create(t, b)
 		waitAvailable(t, b)
 		deleteAndWait(t, b)
-		wantBucket(t, b.Name, true)
+		wantBucketExists(t, b.Name, true)
 		removeBucket(t, b.Name)
 	})
 }
 
+// deleteAndWait deletes a managed resource and waits until it is gone.
 func deleteAndWait(t *testing.T, mg resource.Managed) {
 	t.Helper()
 
@@ -216,15 +218,16 @@ func deleteAndWait(t *testing.T, mg resource.Managed) {
 	await.Gone(t, kube, mg)
 }
 
-func wantBucket(t *testing.T, name string, want bool) {
+// wantBucketExists checks whether a bucket exists on the server.
+func wantBucketExists(t *testing.T, name string, want bool) {
 	t.Helper()
 
-	if there, err := admin.S3.BucketExists(t.Context(), name); err != nil || there != want {
-		t.Errorf("bucket %s: want it to exist: %t, got %t, %v", name, want, there, err)
+	if exists, err := admin.S3.BucketExists(t.Context(), name); err != nil || exists != want {
+		t.Errorf("want bucket %s to exist: %t, got %t, %v", name, want, exists, err)
 	}
 }
 
-// removeBucket removes a bucket that no resource will.
+// removeBucket removes a bucket that no resource manages.
 func removeBucket(t *testing.T, name string) {
 	t.Helper()
 
@@ -233,21 +236,22 @@ func removeBucket(t *testing.T, name string) {
 	}
 }
 
-// TestShutdown stops the provider: it must end in order, and another go on.
-func TestShutdown(t *testing.T) {
+// TestProviderShutdown checks that the provider's pod stops in time when it is deleted,
+// and that the next pod goes on.
+func TestProviderShutdown(t *testing.T) {
 	before := pod(t, "provider", "provider-minio")
 	began := time.Now()
 
 	mustKubectl(t, "", "--namespace", "crossplane-system", "delete", "pod", before.Name, "--wait=true", "--timeout=60s")
 
-	// A pod that does not stop by itself is killed after 30 seconds.
+	// The kubelet kills a pod that has not stopped after 30 seconds.
 	if took := time.Since(began); took > 25*time.Second {
-		t.Errorf("want the provider to stop by itself, it took %s", took)
+		t.Errorf("want the provider to stop within 25s, it took %s", took)
 	}
 
 	ns := newNamespace(t)
 	b := newBucket(ns, "after-shutdown")
 	create(t, b)
 	waitAvailable(t, b)
-	t.Logf("from the end of one provider to a bucket by the next: %s", time.Since(began).Round(time.Millisecond))
+	t.Logf("from the deletion of one pod to a bucket by the next: %s", time.Since(began).Round(time.Millisecond))
 }

@@ -10,12 +10,13 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestMinIODown claims a bucket while MinIO is away: the claim says so, and is
-// ready by itself once MinIO is back. What was there before is there again.
-func TestMinIODown(t *testing.T) {
+// TestMinIOOutage applies a claim while MinIO is down. It checks that the claim reports
+// that it waits for its bucket, becomes ready once MinIO is up again, and that keys from
+// before the outage still work.
+func TestMinIOOutage(t *testing.T) {
 	ns := newNamespace(t)
 
-	claim(t, ns, "before")
+	applyMinimalClaim(t, ns, "before")
 	before := waitReady(t, ns, "before")
 
 	scaleMinIO(t, "0")
@@ -27,7 +28,7 @@ func TestMinIODown(t *testing.T) {
 		}
 	})
 
-	claim(t, ns, "during")
+	applyMinimalClaim(t, ns, "during")
 	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot look at bucket")
 
 	scaleMinIO(t, "1")
@@ -45,6 +46,7 @@ func TestMinIODown(t *testing.T) {
 	}
 }
 
+// scaleMinIO sets the number of MinIO's pods and waits until they are gone or answer.
 func scaleMinIO(t *testing.T, replicas string) {
 	t.Helper()
 	mustKubectl(t, "", "--namespace", "minio", "scale", "deployment/minio", "--replicas", replicas)

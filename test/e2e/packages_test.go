@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"debug/buildinfo"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,8 +23,8 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestPackages builds the packages twice, in two directories: they must be the
-// same byte for byte, and hold what they should.
+// TestPackages checks that two builds of the packages in different directories are equal
+// byte for byte, that they run without root, and what their programs link.
 func TestPackages(t *testing.T) {
 	t.Parallel()
 
@@ -62,15 +63,15 @@ func TestPackages(t *testing.T) {
 		}
 
 		if config.Config.User != image.NonRoot {
-			t.Errorf("%s runs as user %q", name, config.Config.User)
+			t.Errorf("want %s to run as user %q, got %q", name, image.NonRoot, config.Config.User)
 		}
 	}
 
-	checkLinks(t, output)
+	wantModules(t, output)
 }
 
-// checkLinks looks at what each program is built from.
-func checkLinks(t *testing.T, output string) {
+// wantModules checks with which tags each program is built and which modules it links.
+func wantModules(t *testing.T, output string) {
 	t.Helper()
 
 	for name, tc := range map[string]struct{ fips, minio, terraform bool }{
@@ -92,29 +93,29 @@ func checkLinks(t *testing.T, output string) {
 
 		t.Logf("%s: %d modules, %.1f MB", name, len(info.Deps), float64(file.Size())/1e6)
 
-		// Without this tag each new user costs ten times as much.
+		// Without this tag creating a user takes ten times as long.
 		if got := slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "fips"}); got != tc.fips {
-			t.Errorf("%s: want it built with the tag fips: %t", name, tc.fips)
+			t.Errorf("%s: want it to be built with the tag fips: %t", name, tc.fips)
 		}
 
-		if got := links(info, "github.com/minio/"); got != tc.minio {
+		if got := linksModule(info, "github.com/minio/"); got != tc.minio {
 			t.Errorf("%s: want it to link MinIO's SDKs: %t", name, tc.minio)
 		}
 
 		for _, module := range []string{"github.com/hashicorp/", "github.com/crossplane/upjet", "github.com/aminueza/"} {
-			if got := links(info, module); got != tc.terraform {
+			if got := linksModule(info, module); got != tc.terraform {
 				t.Errorf("%s: want it to link modules of %s: %t, got %t", name, module, tc.terraform, got)
 			}
 		}
 	}
 }
 
-// links says whether a program links a module whose path begins so.
-func links(info *debug.BuildInfo, prefix string) bool {
+// linksModule reports whether a program links a module whose path has a prefix.
+func linksModule(info *debug.BuildInfo, prefix string) bool {
 	return slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return strings.HasPrefix(m.Path, prefix) })
 }
 
-// pod returns the pod of a package's program.
+// pod returns the pod of a package of a kind, provider or function.
 func pod(t *testing.T, kind, name string) corev1.Pod {
 	t.Helper()
 
@@ -129,43 +130,47 @@ func pod(t *testing.T, kind, name string) corev1.Pod {
 	return pods.Items[0]
 }
 
-// TestPodsAreUnprivileged looks at the pods of provider and function.
+// TestPodsAreUnprivileged checks that no pod of our packages may run as root or gain
+// privileges.
 func TestPodsAreUnprivileged(t *testing.T) {
 	t.Parallel()
 
-	for name, kind := range map[string]string{"provider-minio": "provider", "provider-minio-extras": "provider", "function-bucket": "function"} {
+	for name, kind := range map[string]string{
+		"provider-minio": "provider", "provider-minio-extras": "provider", "function-bucket": "function",
+	} {
 		p := pod(t, kind, name)
 		if sc := p.Spec.SecurityContext; sc == nil || sc.RunAsNonRoot == nil || !*sc.RunAsNonRoot {
-			t.Errorf("pod %s may run as root", p.Name)
+			t.Errorf("want pod %s not to run as root", p.Name)
 		}
 
 		for _, c := range p.Spec.Containers {
 			if sc := c.SecurityContext; sc == nil || sc.AllowPrivilegeEscalation == nil || *sc.AllowPrivilegeEscalation {
-				t.Errorf("container %s of pod %s may gain privileges", c.Name, p.Name)
+				t.Errorf("want container %s of pod %s not to gain privileges", c.Name, p.Name)
 			}
 		}
 	}
 }
 
-// TestEndpoints asks the provider's pod for health, readiness and metrics, and
-// the function's for metrics.
-func TestEndpoints(t *testing.T) {
+// TestPodEndpoints checks that pods serve health, readiness and metrics.
+func TestPodEndpoints(t *testing.T) {
 	t.Parallel()
 
 	for name, tc := range map[string]struct{ kind, pkg, port, path, text string }{
 		"Health":          {kind: "provider", pkg: "provider-minio", port: "8081", path: "healthz", text: "ok"},
 		"Readiness":       {kind: "provider", pkg: "provider-minio", port: "8081", path: "readyz", text: "ok"},
 		"ProviderMetrics": {kind: "provider", pkg: "provider-minio", port: "8080", path: "metrics", text: "crossplane_managed_resource_exists"},
-		"ExtrasMetrics":   {kind: "provider", pkg: "provider-minio-extras", port: "8080", path: "metrics", text: "controller_runtime_max_concurrent_reconciles"},
+		"ExtrasMetrics": {
+			kind: "provider", pkg: "provider-minio-extras", port: "8080", path: "metrics", text: "controller_runtime_max_concurrent_reconciles",
+		},
 		"FunctionMetrics": {kind: "function", pkg: "function-bucket", port: "8080", path: "metrics", text: "grpc_server_handled_total"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := "/api/v1/namespaces/crossplane-system/pods/" + pod(t, tc.kind, tc.pkg).Name + ":" + tc.port + "/proxy/" + tc.path
-			// The first counters of managed resources come with the first of these.
-			await.For(t, tc.path+" to answer "+tc.text, func() error {
+			// Counters of managed resources appear with the first managed resource.
+			await.For(t, "/"+tc.path+" to contain "+tc.text, func() error {
 				out, err := plat.Kubectl(t.Context(), "", "get", "--raw", url)
 				if err == nil && !strings.Contains(out, tc.text) {
-					err = io.ErrUnexpectedEOF
+					err = errors.New("it is not in the answer")
 				}
 
 				return err

@@ -4,26 +4,21 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/dev/install"
 )
 
-// useComposition makes a file the platform's Composition for a test, through the
-// package manager, and the project's own afterwards. Such tests run one by one,
-// before the parallel ones.
+// useComposition installs the Composition of a file as a package for the time of a
+// test, and the project's own Composition afterwards. Tests that use it do not run
+// in parallel with others.
 func useComposition(t *testing.T, file string) {
 	t.Helper()
 
-	// Not t.TempDir(): it is gone before the cleanup.
+	// t.TempDir() would be removed before the cleanup runs.
 	output, err := os.MkdirTemp("", "cistern-composition-")
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +30,7 @@ func useComposition(t *testing.T, file string) {
 
 	t.Cleanup(func() {
 		if err := use("package/configuration/composition.yaml"); err != nil {
-			t.Errorf("cannot put the project's own Composition back: %v", err)
+			t.Errorf("cannot restore the project's own Composition: %v", err)
 		}
 
 		_ = os.RemoveAll(output)
@@ -46,46 +41,8 @@ func useComposition(t *testing.T, file string) {
 	}
 }
 
-// applyClaim applies a claim with a spec.
-func applyClaim(t *testing.T, namespace, name, spec string) {
-	t.Helper()
-	mustKubectl(t, fmt.Sprintf("{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: %s}, spec: %s}", name, spec),
-		"apply", "--namespace", namespace, "-f", "-")
-}
-
-// bucketOf returns the Bucket that a claim brought.
-func bucketOf(t *testing.T, namespace, name string) *miniov1alpha1.Bucket {
-	t.Helper()
-
-	b := &miniov1alpha1.Bucket{}
-	key := types.NamespacedName{Namespace: namespace, Name: "bucket-" + string(getClaim(t, namespace, name).GetUID())}
-
-	if err := kube.Get(t.Context(), key, b); err != nil {
-		t.Fatalf("cannot get the Bucket of claim %s: %v", name, err)
-	}
-
-	return b
-}
-
-// wantNothingMade wants a claim that was refused to have brought nothing.
-func wantNothingMade(t *testing.T, namespace, claim string) {
-	t.Helper()
-
-	buckets := &miniov1alpha1.BucketList{}
-	if err := kube.List(t.Context(), buckets, client.InNamespace(namespace)); err != nil {
-		t.Fatal(err)
-	}
-
-	uid := getClaim(t, namespace, claim).GetUID()
-	for _, b := range buckets.Items {
-		if b.Name == "bucket-"+string(uid) {
-			t.Errorf("claim %s was refused, and Bucket %s made", claim, b.Name)
-		}
-	}
-}
-
-// TestCompositionOnePool applies the Composition with one pool: defaults, limits
-// and rules are in force.
+// TestCompositionOnePool checks that the defaults, limits and rules of the example
+// Composition with one pool are enforced.
 func TestCompositionOnePool(t *testing.T) {
 	useComposition(t, "examples/platform/composition-one-pool.yaml")
 
@@ -94,50 +51,53 @@ func TestCompositionOnePool(t *testing.T) {
 	applyClaim(t, ns, "plain", "{}")
 	plain := waitReady(t, ns, "plain")
 
-	p := bucketOf(t, ns, "plain").Spec.ForProvider
+	p := getBucket(t, ns, "plain").Spec.ForProvider
 	if p.Quota.String() != "10Gi" || len(p.Lifecycle) != 1 || *p.Lifecycle[0].AbortIncompleteUploadsAfterDays != 2 {
 		t.Errorf("want the pool's defaults, got quota %s and lifecycle %+v", p.Quota, p.Lifecycle)
 	}
 
-	bucketSettings["Quota"].want(t, getClaim(t, ns, "plain").Status.BucketName, "10737418240")
+	bucketSettings["Quota"].waitFor(t, getClaim(t, ns, "plain").Status.BucketName, "10737418240")
 
 	if c := getClaim(t, ns, "plain").Status.Credentials; len(c) != 1 || c[0].NextRotationAt == nil {
-		t.Errorf("want a rotation to be due, got %+v", c)
+		t.Errorf("want a next rotation in the credentials' status, got %+v", c)
 	}
 
 	for name, tc := range map[string]struct{ spec, reason, message string }{
-		"public":   {"{publicRead: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer publicRead`},
-		"locked":   {"{locking: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer locking`},
-		"large":    {"{quota: 101Gi}", tenantv1alpha1.ReasonInvalidClaim, "100Gi"},
-		"overlap":  {"{rotation: {interval: 24h, overlap: 1m}}", tenantv1alpha1.ReasonRuleBroken, "rotation.overlap must be 1h at least"},
-		"careless": {"{deletionPolicy: Delete, quota: 21Gi}", tenantv1alpha1.ReasonRuleBroken, "deletionPolicy Delete is for buckets with a quota of at most 20Gi"},
+		"public":  {"{publicRead: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer publicRead`},
+		"locked":  {"{locking: true}", tenantv1alpha1.ReasonInvalidClaim, `storage pool "default" does not offer locking`},
+		"large":   {"{quota: 101Gi}", tenantv1alpha1.ReasonInvalidClaim, "100Gi"},
+		"overlap": {"{rotation: {interval: 24h, overlap: 1m}}", tenantv1alpha1.ReasonRuleBroken, "rotation.overlap must be 1h at least"},
+		"careless": {
+			"{deletionPolicy: Delete, quota: 21Gi}", tenantv1alpha1.ReasonRuleBroken,
+			"deletionPolicy Delete is for buckets with a quota of at most 20Gi",
+		},
 	} {
 		applyClaim(t, ns, name, tc.spec)
 		waitProvisioned(t, ns, name, tc.reason, tc.message)
-		wantNothingMade(t, ns, name)
+		wantNotComposed(t, ns, name)
 	}
 
-	// A claim that was refused and is mended goes on.
+	// A claim that is corrected becomes ready.
 	applyClaim(t, ns, "large", "{quota: 100Gi}")
 	waitReady(t, ns, "large")
 
-	// One that is there and comes to break a rule stays as it is, and works.
+	// A change that breaks a rule is not applied: the bucket keeps its settings and works.
 	applyClaim(t, ns, "plain", "{deletionPolicy: Delete, quota: 50Gi, users: {alice: {}}}")
 	waitProvisioned(t, ns, "plain", tenantv1alpha1.ReasonRuleBroken, "not applied: deletionPolicy, quota, users.alice")
 
-	if got := bucketOf(t, ns, "plain").Spec.ForProvider.Quota.String(); got != "10Gi" {
-		t.Errorf("a rule is broken: want the quota to stay 10Gi, got %s", got)
+	if got := getBucket(t, ns, "plain").Spec.ForProvider.Quota.String(); got != "10Gi" {
+		t.Errorf("want the quota to stay 10Gi while a rule is broken, got %s", got)
 	}
 
 	testAllowed(t, plain)
 
-	// Neither does a Composition of another revision take anything away.
+	// The claim is ready again once the change is reverted.
 	applyClaim(t, ns, "plain", "{}")
 	waitReady(t, ns, "plain")
 }
 
-// TestCompositionGoldSilver applies the Composition with two pools: what the
-// namespace's labels say counts, as soon as they say so.
+// TestCompositionGoldSilver checks that the example Composition with two pools
+// follows the labels of the claim's namespace, as soon as they change.
 func TestCompositionGoldSilver(t *testing.T) {
 	useComposition(t, "examples/platform/composition-gold-silver.yaml")
 
@@ -145,36 +105,36 @@ func TestCompositionGoldSilver(t *testing.T) {
 
 	applyClaim(t, ns, "silver", "{}")
 	waitReady(t, ns, "silver")
-	bucketSettings["Quota"].want(t, getClaim(t, ns, "silver").Status.BucketName, "10737418240")
+	bucketSettings["Quota"].waitFor(t, getClaim(t, ns, "silver").Status.BucketName, "10737418240")
 
 	applyClaim(t, ns, "gold", "{storagePool: gold}")
 	waitProvisioned(t, ns, "gold", tenantv1alpha1.ReasonRuleBroken, "cistern.dev/tier=gold")
-	wantNothingMade(t, ns, "gold")
+	wantNotComposed(t, ns, "gold")
 
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier=gold", "cistern.dev/quota=200Gi")
 	gold := waitReady(t, ns, "gold")
-	bucketSettings["Versioning"].want(t, getClaim(t, ns, "gold").Status.BucketName, "Enabled")
+	bucketSettings["Versioning"].waitFor(t, getClaim(t, ns, "gold").Status.BucketName, "Enabled")
 
 	applyClaim(t, ns, "large", "{storagePool: gold, quota: 201Gi}")
 	waitProvisioned(t, ns, "large", tenantv1alpha1.ReasonRuleBroken, "quota is at most 200Gi in namespace "+ns)
-	wantNothingMade(t, ns, "large")
+	wantNotComposed(t, ns, "large")
 
 	applyClaim(t, ns, "public", "{storagePool: gold, publicRead: true}")
 	waitProvisioned(t, ns, "public", tenantv1alpha1.ReasonRuleBroken, "example.org/public-since")
 	mustKubectl(t, "", "annotate", "--namespace", ns, "bucket.apps.cozystack.io/public", "example.org/public-since=2026-01-01")
 	public := waitReady(t, ns, "public")
-	bucketSettings["AnonymousDownload"].want(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
+	bucketSettings["AnonymousDownload"].waitFor(t, getClaim(t, ns, "public").Status.BucketName, "read: OK, list: AccessDenied")
 	empty(t, admin.S3, public.Spec.BucketName)
 
-	// What was taken while the label stood there stays when it is gone.
+	// A bucket that was created while the label was set stays when it is removed.
 	mustKubectl(t, "", "label", "namespace", ns, "cistern.dev/tier-")
 	waitProvisioned(t, ns, "gold", tenantv1alpha1.ReasonRuleBroken, "cistern.dev/tier=gold")
 	testAllowed(t, gold)
 	empty(t, admin.S3, gold.Spec.BucketName)
 }
 
-// TestCompositionLockedBackups applies the Composition whose every bucket is
-// locked.
+// TestCompositionLockedBackups checks the rules and the retention of the example
+// Composition in which every bucket is locked.
 func TestCompositionLockedBackups(t *testing.T) {
 	useComposition(t, "examples/platform/composition-locked-backups.yaml")
 
@@ -187,19 +147,19 @@ func TestCompositionLockedBackups(t *testing.T) {
 	} {
 		applyClaim(t, ns, name, tc.spec)
 		waitProvisioned(t, ns, name, tenantv1alpha1.ReasonRuleBroken, tc.message)
-		wantNothingMade(t, ns, name)
+		wantNotComposed(t, ns, name)
 	}
 
 	applyClaim(t, ns, "backup-db", "{locking: true, users: {auditor: {readonly: true}}}")
 	waitReady(t, ns, "backup-db")
 
 	bucket := getClaim(t, ns, "backup-db").Status.BucketName
-	// Nothing was written, so nothing is locked: the bucket that stays can go.
+	// The bucket outlives its claim. It can be removed because nothing was written to it.
 	t.Cleanup(func() {
 		if err := admin.S3.RemoveBucket(context.Background(), bucket); err != nil {
 			t.Error(err)
 		}
 	})
 
-	bucketSettings["Retention"].want(t, bucket, "COMPLIANCE 30 DAYS")
+	bucketSettings["Retention"].waitFor(t, bucket, "COMPLIANCE 30 DAYS")
 }

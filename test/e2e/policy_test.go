@@ -19,11 +19,14 @@ import (
 )
 
 const (
-	listPhotos = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket","s3:GetBucketLocation"],"Resource":["arn:aws:s3:::photos"]}]}`
-	readPhotos = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*"}]}`
+	listPhotos = `{"Version":"2012-10-17","Statement":[` +
+		`{"Effect":"Allow","Action":["s3:ListBucket","s3:GetBucketLocation"],"Resource":["arn:aws:s3:::photos"]}]}`
+	readPhotos = `{"Version":"2012-10-17","Statement":[` +
+		`{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*"}]}`
 )
 
-// newPolicy returns a Policy whose name nobody else has.
+// newPolicy returns a Policy whose name is unique on the server: it begins with the
+// namespace.
 func newPolicy(ns, name, document string) *miniov1alpha1.Policy {
 	p := &miniov1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
 	p.Spec.ForProvider.Document = document
@@ -31,10 +34,10 @@ func newPolicy(ns, name, document string) *miniov1alpha1.Policy {
 	return p
 }
 
-// wantDocument waits until the server's policy contains a text.
-func wantDocument(t *testing.T, name, text string) {
+// waitDocument waits until the document of a policy on the server contains a text.
+func waitDocument(t *testing.T, name, text string) {
 	t.Helper()
-	await.For(t, "policy "+name+" to speak of "+text, func() error {
+	await.For(t, "policy "+name+" to contain "+text, func() error {
 		info, err := admin.InfoCannedPolicyV2(t.Context(), name)
 		if err == nil && !strings.Contains(string(info.Policy), text) {
 			err = errors.New(string(info.Policy))
@@ -44,7 +47,8 @@ func wantDocument(t *testing.T, name, text string) {
 	})
 }
 
-// TestPolicy sets, changes and deletes a policy, and lets it drift.
+// TestPolicy checks that a policy is created, changed, restored after drift and deleted,
+// and that Synced reports a document that MinIO does not accept.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 
@@ -52,17 +56,17 @@ func TestPolicy(t *testing.T) {
 	p := newPolicy(ns, "photos", listPhotos)
 	create(t, p)
 	waitAvailable(t, p)
-	wantDocument(t, p.Name, "s3:ListBucket")
+	waitDocument(t, p.Name, "s3:ListBucket")
 
 	await.Change(t, kube, p, func(p *miniov1alpha1.Policy) { p.Spec.ForProvider.Document = readPhotos })
-	wantDocument(t, p.Name, "s3:GetObject")
+	waitDocument(t, p.Name, "s3:GetObject")
 
 	if err := admin.AddCannedPolicy(ctx, p.Name, []byte(listPhotos)); err != nil {
 		t.Fatal(err)
 	}
 
-	look(t, p)
-	wantDocument(t, p.Name, "s3:GetObject")
+	reconcileNow(t, p)
+	waitDocument(t, p.Name, "s3:GetObject")
 
 	for name, document := range map[string]string{
 		"NoJSON":        "Version: 2012-10-17",
@@ -81,13 +85,13 @@ func TestPolicy(t *testing.T) {
 	await.Gone(t, kube, p)
 
 	if _, err := admin.InfoCannedPolicyV2(ctx, p.Name); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchPolicy" {
-		t.Errorf("the policy is there: %v", err)
+		t.Errorf("want the policy to be deleted, got %v", err)
 	}
 }
 
-// TestPolicyIsNotTaken lets a policy exist: it is left alone until somebody asks
-// to adopt it.
-func TestPolicyIsNotTaken(t *testing.T) {
+// TestExistingPolicyIsNotTakenOver checks that a Policy neither changes nor deletes a
+// policy that exists already, unless its external name asks to adopt it.
+func TestExistingPolicyIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
@@ -105,11 +109,11 @@ func TestPolicyIsNotTaken(t *testing.T) {
 	}
 
 	await.Gone(t, kube, p)
-	wantDocument(t, p.Name, "s3:ListBucket")
+	waitDocument(t, p.Name, "s3:ListBucket")
 
 	adopted := newPolicy(ns, "taken", readPhotos)
 	meta.SetExternalName(adopted, adopted.Name)
 	create(t, adopted)
 	waitAvailable(t, adopted)
-	wantDocument(t, p.Name, "s3:GetObject")
+	waitDocument(t, p.Name, "s3:GetObject")
 }

@@ -22,9 +22,9 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// adminWith makes an administrator of MinIO with the policy of examples/platform,
-// and a ProviderConfig of the namespace that uses it. It returns its keys.
-func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
+// newRestrictedAdmin creates a user of MinIO with the example's policy for the provider,
+// and a ProviderConfig least in a namespace that uses it. It returns the user's keys.
+func newRestrictedAdmin(t *testing.T, ns string) (accessKey, secretKey string) {
 	t.Helper()
 
 	ctx := t.Context()
@@ -40,30 +40,33 @@ func adminWith(t *testing.T, ns string) (accessKey, secretKey string) {
 		kube.Get(ctx, types.NamespacedName{Namespace: "minio", Name: "minio-ca"}, ca),
 		admin.AddCannedPolicy(ctx, accessKey, document),
 		admin.AddUser(ctx, accessKey, secretKey),
-		attach(ctx, accessKey, accessKey)); err != nil {
+		attachPolicy(ctx, accessKey, accessKey)); err != nil {
 		t.Fatal(err)
 	}
 
 	create(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "admin"}, Data: map[string][]byte{
 		"accessKey": []byte(accessKey), "secretKey": []byte(secretKey),
 	}})
-	create(t, &miniov1alpha1.ProviderConfig{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "least"}, Spec: miniov1alpha1.ProviderConfigSpec{
-		Endpoint:    platform.MinIOInsideURL,
-		Region:      "us-east-1",
-		Credentials: miniov1alpha1.Credentials{SecretRef: miniov1alpha1.ObjectReference{Name: "admin"}},
-		CABundle:    &miniov1alpha1.CABundle{Inline: ca.Data["ca.crt"]},
-	}})
+	create(t, &miniov1alpha1.ProviderConfig{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "least"},
+		Spec: miniov1alpha1.ProviderConfigSpec{
+			Endpoint:    platform.MinIOInsideURL,
+			Region:      "us-east-1",
+			Credentials: miniov1alpha1.Credentials{SecretRef: miniov1alpha1.ObjectReference{Name: "admin"}},
+			CABundle:    &miniov1alpha1.CABundle{Inline: ca.Data["ca.crt"]},
+		},
+	})
 
 	return accessKey, secretKey
 }
 
-// TestLeastPrivilege lets the provider do all that it does with no more rights
-// than the example gives it.
+// TestLeastPrivilege checks that the provider can do all that it does with the rights of
+// examples/platform/minio-admin-policy.json.
 func TestLeastPrivilege(t *testing.T) {
 	t.Parallel()
 
 	ctx, ns := t.Context(), newNamespace(t)
-	accessKey, secretKey := adminWith(t, ns)
+	accessKey, secretKey := newRestrictedAdmin(t, ns)
 	config := &xpv1.ProviderConfigReference{Kind: "ProviderConfig", Name: "least"}
 
 	plain, locked := newBucket(ns, "plain"), newBucket(ns, "locked")
@@ -98,7 +101,7 @@ func TestLeastPrivilege(t *testing.T) {
 	waitAvailable(t, p)
 	waitAvailable(t, u)
 
-	// Settings are undone, a key is rotated, a user switched off and on.
+	// Settings are undone, a key is rotated, and a user is disabled and enabled.
 	await.Change(t, kube, plain, func(b *miniov1alpha1.Bucket) {
 		b.Spec.ForProvider = miniov1alpha1.BucketParameters{WhenNotEmpty: miniov1alpha1.WhenNotEmptyPurge}
 	})
@@ -119,17 +122,17 @@ func TestLeastPrivilege(t *testing.T) {
 	await.Change(t, kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Enabled = nil })
 	waitAvailable(t, u)
 
-	if err := put(ctx, keysOf(t, u), plain.Name, "a"); err != nil {
+	if err := put(ctx, userClient(t, u), plain.Name, "a"); err != nil {
 		t.Fatal(err)
 	}
 
-	// The provider need not be able to read what tenants store.
+	// These rights do not allow reading the tenants' objects.
 	s3, err := clients.S3(plat, platform.MinIOInsideURL, accessKey, secretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, err = s3.StatObject(ctx, plain.Name, "a", minioStat)
+	_, err = s3.StatObject(ctx, plain.Name, "a", statOptions)
 	wantDenied(t, "read", err)
 
 	if err := errors.Join(kube.Delete(ctx, plain), kube.Delete(ctx, locked), kube.Delete(ctx, u), kube.Delete(ctx, p)); err != nil {

@@ -22,7 +22,7 @@ import (
 // leaks returns an error if a secret that was used stands in the provider's log,
 // in an event or in a resource, or if the Terraform provider logs anything.
 func leaks() error {
-	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
 
 	log, err := bed.WholeLog()

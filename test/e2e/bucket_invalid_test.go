@@ -20,9 +20,9 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// TestBucketIsRefused asks for what no server is asked: the API server says what
-// to correct.
-func TestBucketIsRefused(t *testing.T) {
+// TestBucketValidation checks that the API server rejects invalid Buckets with
+// messages that name the field and what is wrong with it.
+func TestBucketValidation(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
@@ -31,87 +31,87 @@ func TestBucketIsRefused(t *testing.T) {
 		texts       []string
 	}{
 		"RetentionWithoutLocking": {
-			reason:      "Objects of a bucket without locking cannot be retained.",
+			reason:      "Only buckets with object locking have a retention.",
 			forProvider: `{"retention":{"mode":"Governance","days":1}}`,
 			texts:       []string{"retention needs objectLocking"},
 		},
 		"RetentionTwice": {
-			reason:      "Retention is in days or years.",
+			reason:      "Retention is in days or in years, not both.",
 			forProvider: `{"objectLocking":true,"retention":{"mode":"Governance","days":1,"years":1}}`,
 			texts:       []string{"spec.forProvider.retention", "days", "years"},
 		},
 		"RetentionMode": {
-			reason:      "A mode that is none is named.",
+			reason:      "The message names the unknown mode and the known ones.",
 			forProvider: `{"objectLocking":true,"retention":{"mode":"GOVERNANCE","days":1}}`,
 			texts:       []string{"spec.forProvider.retention.mode", `"GOVERNANCE"`, `"Governance"`},
 		},
 		"SuspendedLocking": {
-			reason:      "Locking needs versions.",
+			reason:      "Object locking needs versioning.",
 			forProvider: `{"objectLocking":true,"versioning":"Suspended"}`,
 			texts:       []string{"objectLocking needs versioning"},
 		},
 		"Versioning": {
-			reason:      "A bucket cannot become unversioned.",
+			reason:      "Versioning cannot be disabled, only suspended.",
 			forProvider: `{"versioning":"Disabled"}`,
 			texts:       []string{"spec.forProvider.versioning", `"Enabled", "Suspended"`},
 		},
-		"NoQuota": {
-			reason:      "0 would mean none to the server.",
+		"ZeroQuota": {
+			reason:      "The server takes 0 for no quota.",
 			forProvider: `{"quota":0}`,
 			texts:       []string{"spec.forProvider.quota", "quota must be more than 0"},
 		},
 		"NegativeQuota": {
-			reason:      "Less than nothing is no quota.",
+			reason:      "A quota is positive.",
 			forProvider: `{"quota":"-1Gi"}`,
 			texts:       []string{"spec.forProvider.quota", "quota must be more than 0"},
 		},
 		"FractionalQuota": {
-			reason:      "There is no half of a byte.",
+			reason:      "A quota is whole bytes.",
 			forProvider: `{"quota":"1500m"}`,
 			texts:       []string{"spec.forProvider.quota", "quota must be whole bytes"},
 		},
-		"NoQuantity": {
-			reason:      "A unit that is none is refused.",
+		"UnknownUnit": {
+			reason:      "A quantity has one of Kubernetes' units.",
 			forProvider: `{"quota":"10GB"}`,
 			texts:       []string{"spec.forProvider.quota"},
 		},
 		"EmptyRule": {
-			reason:      "A rule that deletes nothing is a mistake.",
+			reason:      "A lifecycle rule has at least one action.",
 			forProvider: `{"lifecycle":[{"prefix":"a/"}]}`,
 			texts:       []string{"spec.forProvider.lifecycle[0]", "a lifecycle rule needs one of expireAfterDays"},
 		},
 		"ExpireAtOnce": {
-			reason:      "Days are whole, and one at least.",
+			reason:      "The least is one day.",
 			forProvider: `{"lifecycle":[{"expireAfterDays":0}]}`,
 			texts:       []string{"spec.forProvider.lifecycle[0].expireAfterDays", "greater than or equal to 1"},
 		},
 		"TagWithoutKey": {
-			reason:      "A tag has a key.",
+			reason:      "The key of a tag is not empty.",
 			forProvider: `{"tags":{"":"gallery"}}`,
 			texts:       []string{"spec.forProvider.tags", "a tag has a key"},
 		},
 		"EncryptionWithoutKey": {
-			reason:      "SSE-KMS is with a key by name.",
+			reason:      "SSE-KMS needs the name of a key.",
 			forProvider: `{"encryption":{"type":"SSE-KMS"}}`,
 			texts:       []string{"spec.forProvider.encryption", "type SSE-KMS needs kmsKeyID"},
 		},
-		"EncryptionWithNeedlessKey": {
-			reason:      "SSE-S3 is with the server's own key.",
+		"EncryptionWithUnusedKey": {
+			reason:      "SSE-S3 uses the server's default key.",
 			forProvider: `{"encryption":{"type":"SSE-S3","kmsKeyID":"cistern"}}`,
 			texts:       []string{"spec.forProvider.encryption", "kmsKeyID needs type SSE-KMS"},
 		},
 		"AnonymousAccess": {
-			reason:      "Nobody uploads without a key.",
+			reason:      "Anonymous uploads are not offered.",
 			forProvider: `{"anonymousAccess":"Upload"}`,
 			texts:       []string{"spec.forProvider.anonymousAccess", `"Upload"`, `"None", "Download"`},
 		},
 		"WhenNotEmpty": {
-			reason:      "What to do with what is left is not guessed.",
+			reason:      "The message names the known values.",
 			forProvider: `{"whenNotEmpty":"Delete"}`,
 			texts:       []string{"spec.forProvider.whenNotEmpty", `"Refuse", "Purge"`},
 		},
 		"UnknownField": {
-			reason:      "A field that is misspelt is named.",
+			reason:      "The message names the unknown field.",
 			forProvider: `{"objectLock":true}`,
 			texts:       []string{"spec.forProvider.objectLock"},
 		},
@@ -121,13 +121,15 @@ func TestBucketIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			t.Log(tc.reason)
-			wantRefused(t, `{"apiVersion":"minio.cistern.dev/v1alpha1","kind":"Bucket","metadata":{"name":"refused"},"spec":{"forProvider":`+tc.forProvider+`}}`,
+			wantKubectlError(t,
+				`{"apiVersion":"minio.cistern.dev/v1alpha1","kind":"Bucket","metadata":{"name":"invalid"},"spec":{"forProvider":`+tc.forProvider+`}}`,
 				[]string{"create", "--dry-run=server", "--filename=-"}, tc.texts...)
 		})
 	}
 }
 
-// TestBucketObjectLocking makes a bucket whose objects can be locked.
+// TestBucketObjectLocking checks that a bucket is created with object locking, and
+// that locking, region and versioning can then no longer be changed.
 func TestBucketObjectLocking(t *testing.T) {
 	t.Parallel()
 
@@ -139,7 +141,7 @@ func TestBucketObjectLocking(t *testing.T) {
 	waitAvailable(t, b)
 
 	if lock, _, _, _, err := admin.S3.GetObjectLockConfig(t.Context(), b.Name); err != nil || lock != "Enabled" {
-		t.Errorf("want object locking, got %q, %v", lock, err)
+		t.Errorf("want object locking to be Enabled, got %q, %v", lock, err)
 	}
 
 	for field, f := range map[string]func(*miniov1alpha1.Bucket){
@@ -151,29 +153,29 @@ func TestBucketObjectLocking(t *testing.T) {
 		f(changed)
 
 		if err := kube.Update(t.Context(), changed); err == nil || !strings.Contains(err.Error(), field) {
-			t.Errorf("change of %s: want it to be refused by name, got %v", field, err)
+			t.Errorf("change of %s: want an error that names the field, got %v", field, err)
 		}
 	}
 }
 
-// TestBucketIsRefusedByTheServer asks for what only the server knows to be
-// impossible.
-func TestBucketIsRefusedByTheServer(t *testing.T) {
+// TestBucketRejectedByServer checks that Synced reports settings that only the server
+// can reject, and that a corrected setting is applied.
+func TestBucketRejectedByServer(t *testing.T) {
 	t.Parallel()
 
 	t.Run("QuotaBelowUsage", func(t *testing.T) {
 		t.Parallel()
 
 		b := newSettingBucket(t, bucketSettings["Quota"], func(*miniov1alpha1.BucketParameters) {})
-		fill(t, b.Name, 2<<20)
+		fillBucket(t, b.Name, 2<<20)
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Mi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, "spec.forProvider.quota of 1Mi")
-		bucketSettings["Quota"].want(t, b.Name, "0")
+		bucketSettings["Quota"].waitFor(t, b.Name, "0")
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Quota = new(resource.MustParse("1Gi")) })
 		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionTrue, "")
-		bucketSettings["Quota"].want(t, b.Name, "1073741824")
+		bucketSettings["Quota"].waitFor(t, b.Name, "1073741824")
 	})
 
 	t.Run("Tags", func(t *testing.T) {
@@ -186,43 +188,44 @@ func TestBucketIsRefusedByTheServer(t *testing.T) {
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"} })
 		waitAvailable(t, b)
-		bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
+		bucketSettings["Tags"].waitFor(t, b.Name, "map[team:gallery]")
 	})
 
 	t.Run("UnknownKMSKey", func(t *testing.T) {
 		t.Parallel()
 
 		b := newBucket(newNamespace(t), "unknown-key")
-		b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
+		b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "missing-key"}
 		create(t, b)
-		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
+		waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "missing-key"`)
 
 		await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Encryption.KMSKeyID = platform.MinIOKMSKey })
 		waitAvailable(t, b)
-		bucketSettings["EncryptionWithKMS"].want(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
+		bucketSettings["EncryptionWithKMS"].waitFor(t, b.Name, "aws:kms "+platform.MinIOKMSKey)
 	})
 }
 
-// TestBucketSettingIsUndoneAfterAnotherFailed sets tags beside an encryption that
-// fails: the tags were set nevertheless, and are undone with it.
+// TestBucketSettingIsUndoneAfterAnotherFailed sets tags together with an encryption
+// that the server rejects. It checks that the tags are set all the same, and are
+// removed when the Bucket no longer has them.
 func TestBucketSettingIsUndoneAfterAnotherFailed(t *testing.T) {
 	t.Parallel()
 
 	b := newBucket(newNamespace(t), "half-set")
 	b.Spec.ForProvider.Tags = map[string]string{"team": "gallery"}
-	b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "nobodys-key"}
+	b.Spec.ForProvider.Encryption = &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: "missing-key"}
 	create(t, b)
-	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "nobodys-key"`)
-	bucketSettings["Tags"].want(t, b.Name, "map[team:gallery]")
+	waitCondition(t, b, xpv1.TypeSynced, corev1.ConditionFalse, `no key "missing-key"`)
+	bucketSettings["Tags"].waitFor(t, b.Name, "map[team:gallery]")
 
 	await.Change(t, kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Tags, b.Spec.ForProvider.Encryption = nil, nil })
 	waitAvailable(t, b)
-	bucketSettings["Tags"].want(t, b.Name, "")
+	bucketSettings["Tags"].waitFor(t, b.Name, "")
 }
 
-// fill puts an object of a size into a bucket, and waits until the server has
-// counted it.
-func fill(t *testing.T, bucket string, size int) {
+// fillBucket writes an object of size bytes and waits until the server counts it in
+// the bucket's usage.
+func fillBucket(t *testing.T, bucket string, size int) {
 	t.Helper()
 
 	text := strings.NewReader(strings.Repeat("x", size))
@@ -230,7 +233,7 @@ func fill(t *testing.T, bucket string, size int) {
 		t.Fatal(err)
 	}
 
-	await.For(t, "the server to count what bucket "+bucket+" holds", func() error {
+	await.For(t, "the server to count the usage of bucket "+bucket, func() error {
 		info, err := admin.AccountInfo(t.Context(), madmin.AccountOpts{})
 		if err != nil {
 			return err
@@ -242,23 +245,23 @@ func fill(t *testing.T, bucket string, size int) {
 			}
 		}
 
-		return fmt.Errorf("it has counted less than %d bytes", size)
+		return fmt.Errorf("the usage is less than %d bytes", size)
 	})
 }
 
-// TestBucketName uses names that Kubernetes takes and MinIO does not: Synced
-// says so, and the resource can go.
-func TestBucketName(t *testing.T) {
+// TestBucketNameInvalid checks that Synced reports a name that Kubernetes accepts and
+// MinIO does not, and that such a Bucket can be deleted.
+func TestBucketNameInvalid(t *testing.T) {
 	t.Parallel()
 
 	cases := map[string]struct {
 		reason         string
 		name, external string
 	}{
-		"Short":     {reason: "A name has 3 characters at least.", name: "ab"},
-		"Long":      {reason: "A name has 63 characters at most.", name: strings.Repeat("x", 64)},
-		"Address":   {reason: "A name does not look like an address.", name: "192.168.5.4"},
-		"UpperCase": {reason: "A name is in lower case, also one that is adopted.", name: "upper", external: "UPPER"},
+		"Short":     {reason: "A name has at least 3 characters.", name: "ab"},
+		"Long":      {reason: "A name has at most 63 characters.", name: strings.Repeat("x", 64)},
+		"Address":   {reason: "A name is not an IP address.", name: "192.168.5.4"},
+		"UpperCase": {reason: "A name is in lower case, also an external name.", name: "upper", external: "UPPER"},
 	}
 
 	for name, tc := range cases {
