@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -16,35 +17,24 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-var update = flag.Bool("update", false, "write the policies to testdata/*.json")
-
-func mustPolicy(t testing.TB, grants ...miniov1alpha1.Grant) policy {
-	t.Helper()
-
-	p, err := newPolicy(grants)
-	if err != nil {
-		t.Fatalf("newPolicy(%v): %v", grants, err)
-	}
-
-	return p
-}
+var update = flag.Bool("update", false, "write the golden files testdata/*.json")
 
 func mustDocument(t testing.TB, grants ...miniov1alpha1.Grant) []byte {
 	t.Helper()
 
-	b, err := mustPolicy(t, grants...).document()
+	b, err := grantsDocument(grants)
 	if err != nil {
-		t.Fatalf("document(): %v", err)
+		t.Fatalf("grantsDocument(%v): %v", grants, err)
 	}
 
 	return b
 }
 
-// TestPolicyDocument pins what each kind of access allows, to the letter: a word
-// more is a right more. After a wanted change, refresh with
+// TestGrantsDocument pins the whole policy of each kind of access: one more action is
+// one more right. After an intended change, refresh the golden files with
 //
-//	go test -tags fips ./provider/user -run TestPolicyDocument -update
-func TestPolicyDocument(t *testing.T) {
+//	go test -tags fips ./provider/user -run TestGrantsDocument -update
+func TestGrantsDocument(t *testing.T) {
 	grant := func(bucket string, a miniov1alpha1.Access) miniov1alpha1.Grant {
 		return miniov1alpha1.Grant{BucketName: bucket, Access: a}
 	}
@@ -53,19 +43,29 @@ func TestPolicyDocument(t *testing.T) {
 		reason string
 		grants []miniov1alpha1.Grant
 	}{
-		"nothing":    {reason: "Without grants nothing is allowed."},
-		"read-write": {reason: "Objects may be listed, read, written and deleted.", grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessReadWrite)}},
-		"read-only":  {reason: "Objects may be listed and read.", grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessReadOnly)}},
-		"write-only": {reason: "Objects may be written.", grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessWriteOnly)}},
-		"unknown":    {reason: "Access that this version does not know allows nothing.", grants: []miniov1alpha1.Grant{grant("photos", "Everything")}},
-		"prefix": {reason: "Objects may be listed, read, written and deleted below a prefix.", grants: []miniov1alpha1.Grant{
+		"nothing": {reason: "Without grants the user has no access to any bucket."},
+		"read-write": {reason: "ReadWrite allows listing, reading, writing and deleting objects.", grants: []miniov1alpha1.Grant{
+			grant("photos", miniov1alpha1.AccessReadWrite),
+		}},
+		"read-only": {reason: "ReadOnly allows listing and reading objects.", grants: []miniov1alpha1.Grant{
+			grant("photos", miniov1alpha1.AccessReadOnly),
+		}},
+		"write-only": {reason: "WriteOnly allows writing objects.", grants: []miniov1alpha1.Grant{
+			grant("photos", miniov1alpha1.AccessWriteOnly),
+		}},
+		"unknown": {reason: "An access that this version does not know allows nothing.", grants: []miniov1alpha1.Grant{
+			grant("photos", "Everything"),
+		}},
+		"prefix": {reason: "With a prefix, ReadWrite covers only objects below it.", grants: []miniov1alpha1.Grant{
 			{BucketName: "photos", Prefix: "2026/", Access: miniov1alpha1.AccessReadWrite},
 		}},
-		"prefix-write-only": {reason: "Objects may be written below a prefix.", grants: []miniov1alpha1.Grant{
+		"prefix-write-only": {reason: "With a prefix, WriteOnly covers only objects below it.", grants: []miniov1alpha1.Grant{
 			{BucketName: "photos", Prefix: "in/", Access: miniov1alpha1.AccessWriteOnly},
 		}},
-		"several": {reason: "Each grant counts once.", grants: []miniov1alpha1.Grant{
-			grant("photos", miniov1alpha1.AccessReadOnly), grant("videos", miniov1alpha1.AccessWriteOnly), grant("photos", miniov1alpha1.AccessReadOnly),
+		"several": {reason: "A repeated grant is written once.", grants: []miniov1alpha1.Grant{
+			grant("photos", miniov1alpha1.AccessReadOnly),
+			grant("videos", miniov1alpha1.AccessWriteOnly),
+			grant("photos", miniov1alpha1.AccessReadOnly),
 		}},
 	}
 
@@ -89,31 +89,36 @@ func TestPolicyDocument(t *testing.T) {
 			}
 
 			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("%s\nnewPolicy(...): -want, +got:\n%s", tc.reason, diff)
+				t.Errorf("%s\ngrantsDocument(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
-func TestPolicyRefusesNames(t *testing.T) {
+// TestGrantsRejectNames wants an error for names that a policy could read as more than
+// one bucket, or as part of the policy itself.
+func TestGrantsRejectNames(t *testing.T) {
 	for _, name := range []string{"", "*", "photos*", "pho?os", "${aws:username}", "../photos", "photos/x", `x","y`, "Photos"} {
-		if _, err := newPolicy([]miniov1alpha1.Grant{{BucketName: name, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
-			t.Errorf("newPolicy(%q): want an error", name)
+		if _, err := grantsDocument([]miniov1alpha1.Grant{{BucketName: name, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
+			t.Errorf("grantsDocument(%q): want an error", name)
 		}
 	}
 }
 
-func TestPolicyRefusesPrefixes(t *testing.T) {
+// TestGrantsRejectPrefixes wants an error for prefixes that a policy could read as a
+// pattern or a variable.
+func TestGrantsRejectPrefixes(t *testing.T) {
 	for _, prefix := range []string{"*", "a/*", "a?", "${aws:username}/", `a\b`} {
-		if _, err := newPolicy([]miniov1alpha1.Grant{{BucketName: "photos", Prefix: prefix, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
-			t.Errorf("newPolicy(%q): want an error", prefix)
+		if _, err := grantsDocument([]miniov1alpha1.Grant{{BucketName: "photos", Prefix: prefix, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
+			t.Errorf("grantsDocument(%q): want an error", prefix)
 		}
 	}
 }
 
-func TestPolicyMeans(t *testing.T) {
-	p := mustPolicy(t, miniov1alpha1.Grant{BucketName: "photos", Access: miniov1alpha1.AccessWriteOnly})
+// TestSamePolicy compares the policy of a grant with documents that may mean the same.
+func TestSamePolicy(t *testing.T) {
 	own := mustDocument(t, miniov1alpha1.Grant{BucketName: "photos", Access: miniov1alpha1.AccessWriteOnly})
+	replaced := func(old, with string) string { return strings.ReplaceAll(string(own), old, with) }
 
 	cases := map[string]struct {
 		reason   string
@@ -121,13 +126,19 @@ func TestPolicyMeans(t *testing.T) {
 		want     bool
 	}{
 		"Same":      {reason: "A document means the same as itself.", document: string(own), want: true},
-		"Reordered": {reason: "The order of actions means nothing.", document: reorder(t, p), want: true},
-		"Widened":   {reason: "Another action is another meaning.", document: strings.Replace(string(own), `"s3:PutObject"`, `"s3:PutObject","s3:GetObject"`, 1)},
-		"Moved":     {reason: "Another bucket is another meaning.", document: strings.ReplaceAll(string(own), "photos", "others")},
-		"Allowed":   {reason: "Allow is not Deny.", document: strings.Replace(string(own), "Deny", "Allow", 1)},
-		"Condition": {reason: "A condition is another meaning.", document: strings.Replace(string(own), `"Effect":"Deny"`, `"Effect":"Deny","Condition":{"Bool":{"aws:SecureTransport":"false"}}`, 1)},
-		"Strange":   {reason: "A document in a form of its own was not written here.", document: `{"Statement":"x"}`},
-		"Empty":     {reason: "Nothing means something else.", document: ``},
+		"Reordered": {reason: "The order of actions has no meaning.", document: reversed(t, own), want: true},
+		"Moved":     {reason: "Another bucket changes the meaning.", document: replaced("photos", "others")},
+		"Allowed":   {reason: "Allow does not mean Deny.", document: replaced("Deny", "Allow")},
+		"Widened": {
+			reason:   "Another action changes the meaning.",
+			document: replaced(`"s3:PutObject"`, `"s3:PutObject","s3:GetObject"`),
+		},
+		"Condition": {
+			reason:   "A condition changes the meaning.",
+			document: replaced(`"Effect":"Deny"`, `"Effect":"Deny","Condition":{"Bool":{"aws:SecureTransport":"false"}}`),
+		},
+		"Invalid": {reason: "A document that is not a policy differs from one.", document: `{"Statement":"x"}`},
+		"Empty":   {reason: "An empty document differs from a policy.", document: ``},
 	}
 
 	for name, tc := range cases {
@@ -139,23 +150,21 @@ func TestPolicyMeans(t *testing.T) {
 	}
 }
 
-// reorder returns a policy's document with the actions of each statement the
-// other way round.
-func reorder(t *testing.T, p policy) string {
+// reversed returns a policy document with the actions of each statement in reverse
+// order.
+func reversed(t *testing.T, document []byte) string {
 	t.Helper()
 
-	other := policy{Version: p.Version}
-
-	for _, s := range p.Statement {
-		s.Action = append([]string{}, s.Action...)
-		for i, j := 0, len(s.Action)-1; i < j; i, j = i+1, j-1 {
-			s.Action[i], s.Action[j] = s.Action[j], s.Action[i]
-		}
-
-		other.Statement = append(other.Statement, s)
+	p := iamPolicy{}
+	if err := json.Unmarshal(document, &p); err != nil {
+		t.Fatal(err)
 	}
 
-	b, err := json.Marshal(other)
+	for _, s := range p.Statement {
+		slices.Reverse(s.Action)
+	}
+
+	b, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +172,8 @@ func reorder(t *testing.T, p policy) string {
 	return string(b)
 }
 
-// FuzzPolicy renders policies of any bucket name and prefix: they are refused, or
-// the policy speaks of them and of nothing else.
+// FuzzPolicy wants an error for each bucket name and prefix, or a policy that allows
+// access to them alone.
 func FuzzPolicy(f *testing.F) {
 	f.Add("photos", "", "ReadWrite")
 	f.Add("photos", "a/b\"c", "ReadOnly")
@@ -173,23 +182,25 @@ func FuzzPolicy(f *testing.F) {
 	f.Add("\xff", "\xff", "")
 
 	f.Fuzz(func(t *testing.T, bucket, prefix, access string) {
-		p, err := newPolicy([]miniov1alpha1.Grant{{BucketName: bucket, Prefix: prefix, Access: miniov1alpha1.Access(access)}})
+		grant := miniov1alpha1.Grant{BucketName: bucket, Prefix: prefix, Access: miniov1alpha1.Access(access)}
+
+		p, err := grantsPolicy([]miniov1alpha1.Grant{grant})
 		if err != nil {
 			return
 		}
 
-		b, err := p.document()
-		if err != nil {
-			t.Fatalf("document(): %v", err)
+		if b := mustDocument(t, grant); utf8.ValidString(prefix) && minio.CheckPolicy(b) != nil {
+			t.Fatalf("want a policy that the server accepts, got %v: %s", minio.CheckPolicy(b), b)
 		}
 
-		if err := minio.CheckPolicy(b); utf8.ValidString(prefix) && err != nil {
-			t.Fatalf("the server would not take it: %v: %s", err, b)
+		if strings.ContainsAny(bucket+prefix, patternChars) || strings.Contains(bucket, "/") {
+			t.Fatalf("want an error for bucket %q and prefix %q", bucket, prefix)
 		}
 
+		arn := "arn:aws:s3:::" + bucket
 		for _, s := range p.Statement[1:] {
-			if r := s.Resource[0]; r != "arn:aws:s3:::"+bucket && r != "arn:aws:s3:::"+bucket+"/"+prefix+"*" || strings.ContainsAny(bucket+prefix, `*?$\`) || strings.Contains(bucket, "/") {
-				t.Fatalf("resource %q is not of bucket %q and prefix %q alone", r, bucket, prefix)
+			if r := s.Resource[0]; r != arn && r != arn+"/"+prefix+"*" {
+				t.Fatalf("want only resources of bucket %q and prefix %q, got %q", bucket, prefix, r)
 			}
 		}
 	})
