@@ -15,24 +15,6 @@ type memory struct {
 	// comparedPolicies is the hash of two documents that mean the same: the desired
 	// and the observed policy.
 	comparedPolicies [sha256.Size]byte
-	// version is the resource's version when it was last observed, and checkKeyNext
-	// reports whether the next observation of that version checks the key.
-	version      string
-	checkKeyNext bool
-}
-
-// nextCheck returns what to check beside the user. While nothing changes policy and
-// key take turns, so that a poll costs two calls.
-func (m *memory) nextCheck(version string) (policy, key bool) {
-	if m.verified == "" || m.version != version {
-		m.version = version
-
-		return true, true
-	}
-
-	m.checkKeyNext = !m.checkKeyNext
-
-	return !m.checkKeyNext, m.checkKeyNext
 }
 
 // samePolicy reports whether two policy documents mean the same. It parses them only

@@ -54,8 +54,8 @@ func (d drift) none() bool {
 	return !d.policy && !d.attachments && !d.status && !d.keyLost && !d.rotationDue && len(d.expiredKeys) == 0
 }
 
-// Observe makes two plain calls while nothing changes: for the user, and for its policy
-// or with its key in turns.
+// Observe makes three plain calls while nothing changes: for the user, for its
+// policy, and one with its key.
 func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalObservation, error) {
 	name := Name(u)
 
@@ -131,12 +131,8 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 	d := drift{status: enabled(u) != (e.observed.info.Status == madmin.AccountEnabled)}
 
 	var err error
-
-	checkPolicy, checkKey := e.memories.Of(u).nextCheck(u.GetResourceVersion())
-	if checkPolicy || !enabled(u) {
-		if d.policy, err = e.policies.drifted(ctx, u, e.memories.Of(u)); err != nil {
-			return d, err
-		}
+	if d.policy, err = e.policies.drifted(ctx, u, e.memories.Of(u)); err != nil {
+		return d, err
 	}
 
 	// Attachments and keys of a disabled user cannot be changed, because the server
@@ -157,9 +153,7 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 		return d, nil
 	}
 
-	if checkKey || !e.verified(u, secretKey) {
-		d.keyLost, err = e.keyLost(ctx, u, secretKey)
-	}
+	d.keyLost, err = e.keyLost(ctx, u, secretKey)
 
 	return d, err
 }

@@ -44,10 +44,8 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 				now:           time.Now,
 			}
 		},
-		Next: nextDue,
-		// Policy and key take turns.
-		PollInterval: func(drift time.Duration) time.Duration { return drift / 2 },
-		Forget:       memories.Forget,
+		Next:   nextDue,
+		Forget: memories.Forget,
 	}
 }
 
@@ -225,8 +223,7 @@ func (e *external) verify(ctx context.Context, u *miniov1alpha1.User, secretKey 
 		return err
 	}
 
-	m := e.memories.Of(u)
-	m.verified, m.version, m.checkKeyNext = hash(e.connection.details(u, secretKey)), u.GetResourceVersion(), false
+	e.memories.Of(u).verified = hash(e.connection.details(u, secretKey))
 
 	return nil
 }
