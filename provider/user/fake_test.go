@@ -21,32 +21,33 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 const (
-	uid  = "9c1de0c2"
-	kept = "a-secret-key-that-was-published"
+	uid            = "9c1de0c2"
+	otherSecretKey = "a-secret-key-of-another-origin"
 )
 
-// key is the access key, and the name of the policy, of the user with that UID.
+// key is the first access key of the user with that UID, and the name of its policy.
 var key = accessKeyFor(uid, 0)
 
 var errInjected = errors.New("injected")
 
-// fakeServer is a server of one user. It writes down the calls that change
-// something, and knows which keys work.
+// fakeServer is a server with one user. It records the calls that change something,
+// and knows which keys work.
 type fakeServer struct {
 	user   *madmin.UserInfo
 	keys   map[string]string
 	policy []byte
 	calls  []string
 	fail   string
-	// elsewhere says that the public endpoint leads to another server.
+	// elsewhere reports whether the public endpoint leads to another server.
 	elsewhere bool
-	// holders hold the user's own policy besides the user.
-	holders []madmin.PolicyEntities
-	// located and looked count the looks for a key and for the policy.
-	located, looked int
+	// attachedTo is what else the user's own policy is attached to.
+	attachedTo []madmin.PolicyEntities
+	// userReads, policyReads and keyUses count the calls that change nothing.
+	userReads, policyReads, keyUses int
 }
 
 func (f *fakeServer) call(name string) error {
@@ -74,6 +75,8 @@ func (f *fakeServer) AddUser(_ context.Context, accessKey, secretKey string) err
 }
 
 func (f *fakeServer) GetUserInfo(context.Context, string) (madmin.UserInfo, error) {
+	f.userReads++
+
 	if f.user == nil {
 		return madmin.UserInfo{}, madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser"}
 	}
@@ -125,7 +128,7 @@ func (f *fakeServer) AddCannedPolicy(_ context.Context, _ string, document []byt
 }
 
 func (f *fakeServer) InfoCannedPolicyV2(_ context.Context, name string) (*madmin.PolicyInfo, error) {
-	f.looked++
+	f.policyReads++
 
 	if f.policy == nil || strings.HasPrefix(name, noSuch) {
 		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
@@ -134,7 +137,7 @@ func (f *fakeServer) InfoCannedPolicyV2(_ context.Context, name string) (*madmin
 	return &madmin.PolicyInfo{Policy: f.policy}, nil
 }
 
-// noSuch begins the names of policies that do not exist.
+// noSuch is the prefix of names of policies that do not exist.
 const noSuch = "no-such-"
 
 func (f *fakeServer) SetPolicy(_ context.Context, names, _ string, _ bool) error {
@@ -148,11 +151,11 @@ func (f *fakeServer) SetPolicy(_ context.Context, names, _ string, _ bool) error
 }
 
 func (f *fakeServer) GetPolicyEntities(context.Context, madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error) {
-	return madmin.PolicyEntitiesResult{PolicyMappings: f.holders}, nil
+	return madmin.PolicyEntitiesResult{PolicyMappings: f.attachedTo}, nil
 }
 
 func (f *fakeServer) RemoveCannedPolicy(context.Context, string) error {
-	if len(f.holders) > 0 {
+	if len(f.attachedTo) > 0 {
 		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse"}
 	}
 
@@ -161,9 +164,9 @@ func (f *fakeServer) RemoveCannedPolicy(context.Context, string) error {
 	return f.call("RemoveCannedPolicy")
 }
 
-// locate answers as the server does to a user's key.
+// locate answers a call with a user's key as the server does.
 func (f *fakeServer) locate(_ context.Context, endpoint, accessKey string, secretKey minio.Secret, bucket string) error {
-	f.located++
+	f.keyUses++
 
 	if (f.elsewhere && endpoint == publicEndpoint) || f.keys[accessKey] != secretKey.Reveal() {
 		return miniogo.ErrorResponse{Code: miniogo.InvalidAccessKeyID, RequestID: "1", StatusCode: 403}
@@ -178,15 +181,15 @@ func (f *fakeServer) locate(_ context.Context, endpoint, accessKey string, secre
 
 const publicEndpoint = "https://s3.example.org"
 
-// bed is a user's controller with a server, a Kubernetes and a clock.
-type bed struct {
+// env is the environment of one User: a server, a Kubernetes API and a clock.
+type env struct {
 	*fakeServer
 
-	t      *testing.T
-	kube   client.Client
-	proofs *proofs
-	now    time.Time
-	user   *miniov1alpha1.User
+	t        *testing.T
+	kube     client.Client
+	memories *reconciler.Memory[memory]
+	now      time.Time
+	user     *miniov1alpha1.User
 }
 
 func newUser() *miniov1alpha1.User {
@@ -198,76 +201,82 @@ func newUser() *miniov1alpha1.User {
 	return u
 }
 
-func newBed(t *testing.T, objects ...client.Object) *bed {
+func newEnv(t *testing.T, objects ...client.Object) *env {
 	t.Helper()
 
-	b := &bed{
+	env := &env{
 		fakeServer: &fakeServer{keys: map[string]string{}},
 		t:          t,
 		kube:       fake.NewClientBuilder().WithScheme(newScheme(t)).WithStatusSubresource(newUser()).WithObjects(objects...).Build(),
-		proofs:     newProofs(),
+		memories:   reconciler.NewMemory[memory](),
 		now:        time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		user:       newUser(),
 	}
 
-	if err := b.kube.Create(t.Context(), b.user); err != nil {
+	if err := env.kube.Create(t.Context(), env.user); err != nil {
 		t.Fatal(err)
 	}
 
-	return b
+	return env
 }
 
-// store stores the user as it is, if that changes anything.
-func (b *bed) store() {
-	b.t.Helper()
+// store stores the User if it changed.
+func (env *env) store() {
+	env.t.Helper()
 
-	ctx, stored := b.t.Context(), &miniov1alpha1.User{}
-	if err := b.kube.Get(ctx, client.ObjectKeyFromObject(b.user), stored); err != nil {
-		b.t.Fatal(err)
+	ctx, stored := env.t.Context(), &miniov1alpha1.User{}
+	if err := env.kube.Get(ctx, client.ObjectKeyFromObject(env.user), stored); err != nil {
+		env.t.Fatal(err)
 	}
 
-	if equality.Semantic.DeepEqual(stored, b.user) {
+	if equality.Semantic.DeepEqual(stored, env.user) {
 		return
 	}
 
-	status := b.user.Status
-	if err := b.kube.Update(ctx, b.user); err != nil {
-		b.t.Fatal(err)
+	status := env.user.Status
+	if err := env.kube.Update(ctx, env.user); err != nil {
+		env.t.Fatal(err)
 	}
 
-	b.user.Status = status
-	if err := b.kube.Status().Update(ctx, b.user); err != nil {
-		b.t.Fatal(err)
+	env.user.Status = status
+	if err := env.kube.Status().Update(ctx, env.user); err != nil {
+		env.t.Fatal(err)
 	}
 }
 
-// newReadyBed is a bed whose user is there and in order.
-func newReadyBed(t *testing.T) *bed {
+// newReadyEnv returns an environment whose User is Ready and has not drifted.
+func newReadyEnv(t *testing.T) *env {
 	t.Helper()
 
-	b := newBed(t)
-	b.settle()
-	b.calls = nil
+	env := newEnv(t)
+	env.settle()
+	env.calls = nil
 
-	return b
+	return env
 }
 
-func (b *bed) external() *external {
+func (env *env) external() *external {
 	return &external{
-		kube: controller.Kube{Reader: b.kube, Live: b.kube}, admin: b.fakeServer, locate: b.locate, proofs: b.proofs, now: func() time.Time { return b.now },
-		inside: "https://minio:9000", endpoint: publicEndpoint, region: "eu-1",
+		kube:       controller.Kube{Reader: env.kube, Live: env.kube},
+		admin:      env.fakeServer,
+		keys:       keys{admin: env.fakeServer},
+		policies:   policies{kube: env.kube, admin: env.fakeServer},
+		connection: connection{kube: env.kube, endpoint: publicEndpoint, region: "eu-1"},
+		verifier:   verifier{locate: env.locate, endpoint: publicEndpoint, internalEndpoint: "https://minio:9000"},
+		memories:   env.memories,
+		now:        func() time.Time { return env.now },
 	}
 }
 
-// reconcile does what the runtime does once, and says whether anything was to be
-// done.
-func (b *bed) reconcile() (bool, error) {
-	b.t.Helper()
-	b.store()
+// reconcile does what the runtime does in one reconcile, and reports whether the
+// external resource had to be created or updated.
+func (env *env) reconcile() (bool, error) {
+	env.t.Helper()
+	env.store()
 
-	ctx, e := b.t.Context(), b.external()
+	ctx, e := env.t.Context(), env.external()
 
-	o, err := e.Observe(ctx, b.user)
+	o, err := e.Observe(ctx, env.user)
 	if err != nil {
 		return false, err
 	}
@@ -278,12 +287,12 @@ func (b *bed) reconcile() (bool, error) {
 	case !o.ResourceExists:
 		var c managed.ExternalCreation
 
-		c, err = e.Create(ctx, b.user)
+		c, err = e.Create(ctx, env.user)
 		details = c.ConnectionDetails
 	case !o.ResourceUpToDate:
 		var u managed.ExternalUpdate
 
-		u, err = e.Update(ctx, b.user)
+		u, err = e.Update(ctx, env.user)
 		details = u.ConnectionDetails
 	}
 
@@ -291,20 +300,20 @@ func (b *bed) reconcile() (bool, error) {
 		return true, err
 	}
 
-	b.publish(details)
-	b.store()
+	env.publish(details)
+	env.store()
 
 	return !o.ResourceExists || !o.ResourceUpToDate, nil
 }
 
-// settle reconciles until nothing is to be done.
-func (b *bed) settle() {
-	b.t.Helper()
+// settle reconciles until nothing has to be done.
+func (env *env) settle() {
+	env.t.Helper()
 
 	for range 10 {
-		busy, err := b.reconcile()
+		busy, err := env.reconcile()
 		if err != nil {
-			b.t.Fatalf("reconcile: %v", err)
+			env.t.Fatalf("reconcile: %v", err)
 		}
 
 		if !busy {
@@ -312,64 +321,64 @@ func (b *bed) settle() {
 		}
 	}
 
-	b.t.Fatal("reconcile: there is always something to do")
+	env.t.Fatal("reconcile: want an end, but there is always something to do")
 }
 
-// publish keeps details as the runtime does.
-func (b *bed) publish(details map[string][]byte) {
-	b.t.Helper()
+// publish writes details to the connection Secret, as the runtime does.
+func (env *env) publish(details map[string][]byte) {
+	env.t.Helper()
 
 	if len(details) == 0 {
 		return
 	}
 
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "u-key", Namespace: "team-a"}}
-	if err := client.IgnoreNotFound(b.kube.Delete(b.t.Context(), s)); err != nil {
-		b.t.Fatal(err)
+	if err := client.IgnoreNotFound(env.kube.Delete(env.t.Context(), s)); err != nil {
+		env.t.Fatal(err)
 	}
 
 	s = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "u-key", Namespace: "team-a"}, Data: details}
-	if err := b.kube.Create(b.t.Context(), s); err != nil {
-		b.t.Fatal(err)
+	if err := env.kube.Create(env.t.Context(), s); err != nil {
+		env.t.Fatal(err)
 	}
 }
 
-// secret returns the Secret that is published; an empty one if there is none.
-func (b *bed) secret() *corev1.Secret {
-	b.t.Helper()
+// secret returns the connection Secret; an empty one if there is none.
+func (env *env) secret() *corev1.Secret {
+	env.t.Helper()
 
 	s := &corev1.Secret{}
-	if err := client.IgnoreNotFound(b.kube.Get(b.t.Context(), client.ObjectKey{Namespace: "team-a", Name: "u-key"}, s)); err != nil {
-		b.t.Fatal(err)
+	if err := client.IgnoreNotFound(env.kube.Get(env.t.Context(), client.ObjectKey{Namespace: "team-a", Name: "u-key"}, s)); err != nil {
+		env.t.Fatal(err)
 	}
 
 	return s
 }
 
-// published returns the key that is published.
-func (b *bed) published() (accessKey, secretKey string) {
-	b.t.Helper()
+// published returns the published key.
+func (env *env) published() (accessKey, secretKey string) {
+	env.t.Helper()
 
-	d := b.secret().Data
+	d := env.secret().Data
 
 	return string(d[miniov1alpha1.ConnectionKeyAccessKeyID]), string(d[miniov1alpha1.ConnectionKeySecretAccessKey])
 }
 
-// wantWorkingKey wants the published key to be one that the server knows, and
-// the status to name it.
-func (b *bed) wantWorkingKey(reason string) {
-	b.t.Helper()
+// wantWorkingKey wants the published key to work on the server, the status to name
+// it, and the User to be Ready.
+func (env *env) wantWorkingKey(reason string) {
+	env.t.Helper()
 
-	id, secretKey := b.published()
-	if id == "" || b.keys[id] != secretKey {
-		b.t.Errorf("%s\nthe published key %q does not work", reason, id)
+	id, secretKey := env.published()
+	if id == "" || env.keys[id] != secretKey {
+		env.t.Errorf("%s\nwant the published key %q to work", reason, id)
 	}
 
-	if got := b.user.Status.AtProvider.AccessKeyID; got != id {
-		b.t.Errorf("%s\nthe status names key %q, published is %q", reason, got, id)
+	if got := env.user.Status.AtProvider.AccessKeyID; got != id {
+		env.t.Errorf("%s\nwant the status to name the published key %q, got %q", reason, id, got)
 	}
 
-	if c := b.user.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue {
-		b.t.Errorf("%s\nwant the user to be ready, got %s: %s", reason, c.Reason, c.Message)
+	if c := env.user.GetCondition(xpv1.TypeReady); c.Status != corev1.ConditionTrue {
+		env.t.Errorf("%s\nwant the User to be Ready, got %s: %s", reason, c.Reason, c.Message)
 	}
 }

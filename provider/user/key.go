@@ -18,14 +18,30 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// Lengths that AWS gives its keys, which some clients insist on.
+// The lengths of keys on AWS, which some clients insist on.
 const (
 	accessKeyLength = 20
 	secretKeyLength = 40
 
-	// accessKeyPrefix tells at a glance whose keys these are.
+	// accessKeyPrefix marks the access keys that this provider created.
 	accessKeyPrefix = "CSTN"
 )
+
+// keyAdmin is what this file needs of an administration client. AddUser and
+// AddServiceAccount are by far the most expensive calls of this package: their
+// payload is encrypted with a key from a slow KDF.
+type keyAdmin interface {
+	AddUser(ctx context.Context, accessKey, secretKey string) error
+	RevokeTokens(ctx context.Context, opts madmin.RevokeTokensReq) error
+
+	AddServiceAccount(ctx context.Context, opts madmin.AddServiceAccountReq) (madmin.Credentials, error)
+	DeleteServiceAccount(ctx context.Context, accessKey string) error
+}
+
+// keys creates and revokes access keys of users.
+type keys struct {
+	admin keyAdmin
+}
 
 // Name returns u's name on the server, which is the ID of its first access key.
 func Name(u *miniov1alpha1.User) string {
@@ -36,8 +52,13 @@ func Name(u *miniov1alpha1.User) string {
 	return accessKeyFor(u.GetUID(), 0)
 }
 
+// enabled reports whether u's keys should work.
+func enabled(u *miniov1alpha1.User) bool {
+	return u.Spec.ForProvider.Enabled == nil || *u.Spec.ForProvider.Enabled
+}
+
 // accessKey returns the ID of u's access key of a generation. Generation 0 is the
-// user's own.
+// user's own key; the key of each later generation is a service account of the user.
 func accessKey(u *miniov1alpha1.User, generation int64) string {
 	if generation == 0 {
 		return Name(u)
@@ -46,8 +67,9 @@ func accessKey(u *miniov1alpha1.User, generation int64) string {
 	return accessKeyFor(u.GetUID(), generation)
 }
 
-// accessKeyFor derives the ID of an access key from the UID of its resource, so
-// that it is the same at each try and no two users share one: 80 bits of a hash.
+// accessKeyFor derives the ID of an access key from the UID of its User, so that
+// each attempt to create it uses the same ID and no two Users share one. It has 80
+// bits of a hash.
 func accessKeyFor(uid types.UID, generation int64) string {
 	seed := string(uid)
 	if generation > 0 {
@@ -59,84 +81,84 @@ func accessKeyFor(uid types.UID, generation int64) string {
 	return accessKeyPrefix + base32.StdEncoding.EncodeToString(sum[:])[:accessKeyLength-len(accessKeyPrefix)]
 }
 
-// newSecretKey returns a new random secret key of 200 bits. It holds capital
-// letters and digits only, so that it needs no quoting anywhere.
+// newSecretKey returns a new random secret key of 200 bits. It consists of capital
+// letters and digits, so that it needs no quoting anywhere.
 func newSecretKey() minio.Secret {
 	return minio.Secret((rand.Text() + rand.Text())[:secretKeyLength])
 }
 
-// addUser makes the user with a new secret key, or gives it one if it exists,
-// and returns that key. It also enables the user.
-func (e *external) addUser(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
+// addUser creates the user with a new secret key, or replaces the secret key of a
+// user that exists, and returns the secret key. It also enables the user.
+func (k keys) addUser(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	secretKey := newSecretKey()
-	err := e.admin.AddUser(ctx, Name(u), secretKey.Reveal())
+	err := k.admin.AddUser(ctx, Name(u), secretKey.Reveal())
 
-	return secretKey, errors.Wrapf(err, "cannot give user %q a key", Name(u))
+	return secretKey, errors.Wrapf(err, "cannot set the secret key of user %q", Name(u))
 }
 
-// makeKey makes the access key of the current generation, or replaces its secret,
-// and returns the secret. Whatever worked under its ID no longer does.
-func (e *external) makeKey(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
+// create creates the access key of the current generation, or replaces its secret
+// key, and returns the secret key. An earlier secret key of the same ID stops
+// working.
+func (k keys) create(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	if u.Status.AtProvider.Generation == 0 {
-		secretKey, err := e.addUser(ctx, u)
+		secretKey, err := k.addUser(ctx, u)
 		if err != nil {
 			return "", err
 		}
 
-		return secretKey, e.revokeTokens(ctx, u)
+		return secretKey, k.revokeTokens(ctx, u)
 	}
 
 	id := accessKey(u, u.Status.AtProvider.Generation)
-	if err := e.removeKey(ctx, id); err != nil {
+	if err := k.remove(ctx, id); err != nil {
 		return "", err
 	}
 
 	secretKey := newSecretKey()
-	_, err := e.admin.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
+	_, err := k.admin.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
 		TargetUser: Name(u), AccessKey: id, SecretKey: secretKey.Reveal(),
 	})
 
-	return secretKey, errors.Wrapf(err, "cannot give user %q the access key %q", Name(u), id)
+	return secretKey, errors.Wrapf(err, "cannot create the access key %q of user %q", id, Name(u))
 }
 
-// retire makes keys of earlier generations useless.
-func (e *external) retire(ctx context.Context, u *miniov1alpha1.User, ids []string) error {
+// revoke makes access keys of earlier generations useless.
+func (k keys) revoke(ctx context.Context, u *miniov1alpha1.User, ids []string) error {
 	for _, id := range ids {
-		if err := e.retireKey(ctx, u, id); err != nil {
+		if err := k.revokeOne(ctx, u, id); err != nil {
 			return err
 		}
 	}
 
-	forgetKeys(u, ids)
-
 	return nil
 }
 
-func (e *external) retireKey(ctx context.Context, u *miniov1alpha1.User, id string) error {
+func (k keys) revokeOne(ctx context.Context, u *miniov1alpha1.User, id string) error {
 	if id != Name(u) {
-		return e.removeKey(ctx, id)
+		return k.remove(ctx, id)
 	}
 
-	// The user's own key cannot be removed, but nobody need know it.
-	if _, err := e.addUser(ctx, u); err != nil {
+	// The user's own key cannot be removed. It gets a secret key that is not stored
+	// anywhere.
+	if _, err := k.addUser(ctx, u); err != nil {
 		return err
 	}
 
-	return e.revokeTokens(ctx, u)
+	return k.revokeTokens(ctx, u)
 }
 
-// removeKey removes an access key that is not a user's own.
-func (e *external) removeKey(ctx context.Context, id string) error {
-	err := resource.Ignore(minio.IsNotFound, e.admin.DeleteServiceAccount(ctx, id))
+// remove removes an access key other than a user's own.
+func (k keys) remove(ctx context.Context, id string) error {
+	err := resource.Ignore(minio.IsNotFound, k.admin.DeleteServiceAccount(ctx, id))
 
 	return errors.Wrapf(err, "cannot remove access key %q", id)
 }
 
-// revokeTokens ends the temporary credentials that were drawn from the user's own
-// key. They outlive a change of its secret, and no policy can forbid to draw
-// them; later keys cannot draw any.
-func (e *external) revokeTokens(ctx context.Context, u *miniov1alpha1.User) error {
-	err := e.admin.RevokeTokens(ctx, madmin.RevokeTokensReq{User: Name(u), FullRevoke: true})
+// revokeTokens ends the temporary credentials that were requested with the user's own
+// key. They outlive a change of its secret key, and no policy can deny requesting
+// them. The keys of later generations cannot request any.
+func (k keys) revokeTokens(ctx context.Context, u *miniov1alpha1.User) error {
+	err := k.admin.RevokeTokens(ctx, madmin.RevokeTokensReq{User: Name(u), FullRevoke: true})
 
 	return errors.Wrapf(err, "cannot revoke the temporary credentials of user %q", Name(u))
 }

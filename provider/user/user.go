@@ -2,17 +2,10 @@
 package user
 
 import (
-	"bytes"
 	"context"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/minio/madmin-go/v3"
-	kerrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -23,14 +16,15 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
-	canned "github.com/cistern-dev/cistern/provider/policy"
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // Kind of User.
 func Kind() controller.Kind[*miniov1alpha1.User] {
-	proofs := newProofs()
+	return kind(reconciler.NewMemory[memory]())
+}
 
+func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.User] {
 	return controller.Kind[*miniov1alpha1.User]{
 		GVK:    miniov1alpha1.UserKind,
 		Object: &miniov1alpha1.User{},
@@ -39,266 +33,72 @@ func Kind() controller.Kind[*miniov1alpha1.User] {
 		PublishesSecret: true,
 		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.User] {
 			return &external{
-				kube: kube, admin: srv.Admin, locate: srv.Locate, proofs: proofs, now: time.Now,
-				own: srv.AccessKey, inside: srv.Endpoint, endpoint: srv.PublicEndpoint, region: srv.Region,
+				kube:          kube,
+				admin:         srv.Admin,
+				providersUser: srv.AccessKey,
+				keys:          keys{admin: srv.Admin},
+				policies:      policies{kube: kube, admin: srv.Admin},
+				connection:    connection{kube: kube, endpoint: srv.PublicEndpoint, region: srv.Region},
+				verifier:      verifier{locate: srv.Locate, endpoint: srv.PublicEndpoint, internalEndpoint: srv.Endpoint},
+				memories:      memories,
+				now:           time.Now,
 			}
 		},
-		Next: next,
-		// Policy and key take turns.
-		PollInterval: func(drift time.Duration) time.Duration { return drift / 2 },
+		Next:   nextDue,
+		Forget: memories.Forget,
 	}
 }
 
-// admin is what is needed of an administration client. AddUser and
-// AddServiceAccount are by far the dearest calls: what they send, or are
-// answered, is encrypted with a key derived by force.
-type admin interface {
-	userAdmin
-	policyAdmin
-}
-
+// userAdmin is what this file and observe.go need of an administration client.
 type userAdmin interface {
-	AddUser(ctx context.Context, accessKey, secretKey string) error
 	GetUserInfo(ctx context.Context, accessKey string) (madmin.UserInfo, error)
 	SetUserStatus(ctx context.Context, accessKey string, status madmin.AccountStatus) error
 	RemoveUser(ctx context.Context, accessKey string) error
-	RevokeTokens(ctx context.Context, opts madmin.RevokeTokensReq) error
-
-	AddServiceAccount(ctx context.Context, opts madmin.AddServiceAccountReq) (madmin.Credentials, error)
-	DeleteServiceAccount(ctx context.Context, accessKey string) error
 }
 
-type policyAdmin interface {
-	canned.Entities
-
-	AddCannedPolicy(ctx context.Context, name string, document []byte) error
-	InfoCannedPolicyV2(ctx context.Context, name string) (*madmin.PolicyInfo, error)
-	SetPolicy(ctx context.Context, names, entity string, isGroup bool) error
-	RemoveCannedPolicy(ctx context.Context, name string) error
-}
-
-// external drives one server's users.
+// external drives one server's users. It lives for one reconcile.
 type external struct {
-	kube   controller.Kube
-	admin  admin
-	locate func(ctx context.Context, endpoint, accessKey string, secretKey minio.Secret, bucket string) error
-	proofs *proofs
-	now    func() time.Time
+	kube  controller.Kube
+	admin userAdmin
+	// providersUser is the access key that the provider itself uses.
+	providersUser string
 
-	// own is the access key that the provider itself uses.
-	own string
-	// inside is where the provider reaches the server, endpoint where its users
-	// do.
-	inside, endpoint string
-	region           string
+	keys       keys
+	policies   policies
+	connection connection
+	verifier   verifier
 
-	// found is what Observe found, for Update. A client lives for one reconcile.
-	found findings
+	memories *reconciler.Memory[memory]
+	now      func() time.Time
+
+	// observed and drift are the results of Observe, for Update.
+	observed observed
+	drift    drift
 }
 
-// findings are what a user is like, and what is amiss with it.
-type findings struct {
-	exists bool
-	info   madmin.UserInfo
-
-	// document says that the user's policy is not what the grants say.
-	document bool
-	// attached says that the user holds other policies than it should.
-	attached bool
-	// status says that the user is enabled and should not be, or is not and
-	// should.
-	status bool
-	// key says that nobody knows the current key: it was never made or published,
-	// or does not work.
-	key bool
-	// due says that the next key is due.
-	due bool
-	// expired are the keys whose time is over.
-	expired []string
-
-	// published is what the connection Secret holds.
-	published managed.ConnectionDetails
-	// secretKey of the current key, as published.
-	secretKey minio.Secret
-}
-
-func (f findings) inOrder() bool {
-	return !f.document && !f.attached && !f.status && !f.key && !f.due && len(f.expired) == 0
-}
-
-// Observe costs two plain calls while nothing changes: one for the user, and one
-// that is for its policy and for its key in turns.
-func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalObservation, error) {
-	name := Name(u)
-
-	if name == e.own {
-		return managed.ExternalObservation{}, notAdoptable(u)
-	}
-
-	info, err := e.admin.GetUserInfo(ctx, name)
-	e.found = findings{exists: !minio.IsNotFound(err), info: info}
-
-	if err != nil && e.found.exists {
-		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at user %q", name)
-	}
-
-	if meta.WasDeleted(u) {
-		// The connection Secret may be gone, and does not matter any more. What
-		// matters is that the policy goes too.
-		exists, err := e.found.exists, error(nil)
-		if !exists {
-			_, exists, err = e.policy(ctx, policyName(u))
-		}
-
-		return managed.ExternalObservation{ResourceExists: exists}, err
-	}
-
-	if !e.found.exists {
-		return managed.ExternalObservation{}, nil
-	}
-
-	if err := e.examine(ctx, u); err != nil {
-		return managed.ExternalObservation{}, err
-	}
-
-	if e.found.key {
-		if err := e.isCurrent(ctx, u); err != nil {
-			return managed.ExternalObservation{}, err
-		}
-	}
-
-	o := managed.ExternalObservation{
-		ResourceExists:          true,
-		ResourceUpToDate:        e.found.inOrder(),
-		ResourceLateInitialized: reconciler.RecordName(u, name),
-	}
-
-	details := e.working(u)
-
-	// The runtime compares what it is to publish with what is published byte by byte,
-	// at more than all else in a look together costs.
-	if !maps.EqualFunc(details, e.found.published, bytes.Equal) {
-		o.ConnectionDetails = details
-	}
-
-	if o.ResourceUpToDate {
-		e.setAvailable(u, details)
-	} else if e.found.key && len(u.Status.AtProvider.RetiringKeys) == 0 {
-		u.SetConditions(xpv1.Unavailable())
-	}
-
-	return o, nil
-}
-
-// working returns the connection details of a published key that works; nothing if
-// none does.
-func (e *external) working(u *miniov1alpha1.User) managed.ConnectionDetails {
-	if e.found.secretKey == "" || e.found.key {
-		return nil
-	}
-
-	return e.details(u, e.found.secretKey)
-}
-
-// notAdoptable is the observation's error for the user that the provider itself is:
-// another key and other policies would lock it out. It is nil if u is being
-// deleted, to whom it is as if it did not exist.
-func notAdoptable(u *miniov1alpha1.User) error {
-	if meta.WasDeleted(u) {
-		return nil
-	}
-
-	return errors.Errorf("user %q is the one that the provider configuration itself uses, which cannot be adopted: set the annotation %s to another user, or make a new resource without it",
-		Name(u), meta.AnnotationKeyExternalName)
-}
-
-// examine finds out what is amiss with a user that exists.
-func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) error {
-	f := &e.found
-	f.status = enabled(u) != (f.info.Status == madmin.AccountEnabled)
-
-	secretKey, err := e.published(ctx, u)
-	if err != nil {
-		return err
-	}
-
-	f.secretKey = secretKey
-
-	look := e.proofs.turn(u)
-
-	if look.policy || !enabled(u) {
-		if f.document, err = e.documentDiffers(ctx, u); err != nil {
-			return err
-		}
-	}
-
-	// Of a user that is not enabled the server denies that it exists when its
-	// policies or keys are to be changed; both can wait until it is.
-	if !enabled(u) {
-		return nil
-	}
-
-	f.attached = !sameNames(attachments(u), f.info.PolicyName)
-	f.key = secretKey == "" && publishes(u)
-	f.due = !f.key && due(u, e.now())
-	f.expired = expired(u, e.now())
-
-	if secretKey == "" || f.document || f.attached || f.status {
-		return nil
-	}
-
-	switch {
-	case e.proofs.lacking(u, hash(e.details(u, secretKey))):
-		err = e.prove(ctx, u, secretKey)
-	case look.key:
-		err = e.proveAllowed(ctx, u, secretKey)
-	}
-
-	if minio.IsBadKey(err) {
-		f.key, err = e.keyIsDead(ctx, u, secretKey, err)
-	}
-
-	return err
-}
-
-// isCurrent returns a conflict if u is not the latest that Kubernetes knows. A
-// key that seems lost may only be later than a cache: replacing it would end one
-// that works.
-func (e *external) isCurrent(ctx context.Context, u *miniov1alpha1.User) error {
-	live := &miniov1alpha1.User{}
-	if err := e.kube.Live.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
-		return errors.Wrapf(err, "cannot read User %q", u.GetName())
-	}
-
-	if live.GetResourceVersion() != u.GetResourceVersion() {
-		return kerrors.NewConflict(schema.GroupResource{Group: miniov1alpha1.Group, Resource: "users"}, u.GetName(), errors.New("it has changed since"))
-	}
-
-	return nil
-}
-
-// Create writes the policy, makes the user, which may do nothing yet, and gives
-// it the policy. Each step may be repeated, so it does not matter where an
-// earlier try ended.
+// Create writes the policy, creates the user, which has no rights yet, and attaches
+// the policy. Each step can be repeated, so it does not matter where an earlier
+// attempt stopped.
 func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
-	if err := e.writePolicy(ctx, u); err != nil {
+	if err := e.policies.write(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
-	secretKey, err := e.addUser(ctx, u)
+	secretKey, err := e.keys.addUser(ctx, u)
 	if err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
 	meta.SetExternalName(u, Name(u))
 
-	if err := e.attach(ctx, u); err != nil {
+	if err := e.policies.attach(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
-	// A user that was rotated and then lost on the server gets its later key back.
+	// A rotated user that was lost on the server gets the key of its current
+	// generation again.
 	if u.Status.AtProvider.Generation > 0 {
-		if secretKey, err = e.makeKey(ctx, u); err != nil {
+		if secretKey, err = e.keys.create(ctx, u); err != nil {
 			return managed.ExternalCreation{}, err
 		}
 	}
@@ -307,19 +107,18 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		err = e.setStatus(ctx, u, madmin.AccountDisabled)
 	}
 
-	return managed.ExternalCreation{ConnectionDetails: e.details(u, secretKey)}, err
+	return managed.ExternalCreation{ConnectionDetails: e.connection.details(u, secretKey)}, err
 }
 
-// Update mends what Observe found amiss, and nothing else. The next look may be
-// a poll away, so Update says itself that the user is in order again.
+// Update corrects what has drifted, and nothing else. The next reconcile may be a
+// whole poll interval away, so Update itself marks the user Ready.
 func (e *external) Update(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalUpdate, error) {
-	f := &e.found
-	if !f.exists {
+	if !e.observed.exists {
 		return managed.ExternalUpdate{}, reconciler.NotCreatable("user", Name(u))
 	}
 
-	if f.document {
-		if err := e.writePolicy(ctx, u); err != nil {
+	if e.drift.policy {
+		if err := e.policies.write(ctx, u); err != nil {
 			return managed.ExternalUpdate{}, err
 		}
 	}
@@ -328,83 +127,81 @@ func (e *external) Update(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalUpdate{}, e.disable(ctx, u)
 	}
 
-	if err := e.mend(ctx, u); err != nil {
+	secretKey, err := e.mend(ctx, u)
+	if err != nil {
 		return managed.ExternalUpdate{}, err
 	}
 
-	var details managed.ConnectionDetails
-	if f.secretKey != "" {
-		details = e.details(u, f.secretKey)
-	}
+	details := e.connection.details(u, secretKey)
+	e.setReady(u, details)
 
-	e.setAvailable(u, details)
-
-	if f.due {
-		// That a key is due is stored first, and the key made in the reconcile
-		// that follows: however that ends, it is the same key at the next try.
+	if e.drift.rotationDue {
+		// The new generation is stored first. The next reconcile creates its key:
+		// however often that fails, each attempt creates the same key.
 		rotate(u, e.now())
 	}
 
 	return managed.ExternalUpdate{ConnectionDetails: details}, nil
 }
 
-// mend puts a user that should be enabled in order. The user is enabled before it
-// gets its policies: the server denies that a disabled one exists. A key is
-// proven before it is handed out.
-func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) error {
-	f := &e.found
-
-	if f.status {
+// mend corrects the drift of a user that should be enabled, and returns its current
+// secret key; empty if the key is not published. It enables the user before it
+// attaches policies, because the server denies that a disabled user exists. It
+// verifies a key before it is published.
+func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
+	if e.drift.status {
 		if err := e.setStatus(ctx, u, madmin.AccountEnabled); err != nil {
-			return err
+			return "", err
 		}
 	}
 
-	if f.attached {
-		if err := e.attach(ctx, u); err != nil {
-			return err
+	if e.drift.attachments {
+		if err := e.policies.attach(ctx, u); err != nil {
+			return "", err
 		}
 	}
 
-	if err := e.retire(ctx, u, f.expired); err != nil {
-		return err
+	if err := e.keys.revoke(ctx, u, e.drift.expiredKeys); err != nil {
+		return "", err
 	}
 
-	if f.key {
-		secretKey, err := e.makeKey(ctx, u)
-		if err != nil {
-			return err
+	dropRetiring(u, e.drift.expiredKeys)
+
+	secretKey := e.observed.secretKey
+
+	if e.drift.keyLost {
+		var err error
+		if secretKey, err = e.keys.create(ctx, u); err != nil {
+			return "", err
 		}
-
-		f.secretKey = secretKey
 	}
 
-	if f.secretKey == "" {
-		return nil
+	if secretKey == "" {
+		return "", nil
 	}
 
-	return e.prove(ctx, u, f.secretKey)
+	return secretKey, e.verify(ctx, u, secretKey)
 }
 
-// disable keeps a user out.
+// disable disables the user.
 func (e *external) disable(ctx context.Context, u *miniov1alpha1.User) error {
-	if e.found.status {
+	if e.drift.status {
 		if err := e.setStatus(ctx, u, madmin.AccountDisabled); err != nil {
 			return err
 		}
 	}
 
-	e.setAvailable(u, nil)
+	u.SetConditions(disabledCondition())
 
 	return nil
 }
 
-// Delete removes the user with all its keys, and then its policy, which the
-// server keeps as long as somebody holds it.
+// Delete removes the user with all its keys, and then its policy, which the server
+// keeps while it is attached to another user or group.
 func (e *external) Delete(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalDelete, error) {
 	u.SetConditions(xpv1.Deleting())
 
-	if err := e.waitForBuckets(ctx, u); err != nil {
+	if err := waitForBuckets(ctx, e.kube, u); err != nil {
 		return managed.ExternalDelete{}, err
 	}
 
@@ -412,152 +209,42 @@ func (e *external) Delete(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove user %q", Name(u))
 	}
 
-	e.proofs.forget(u)
-
-	name := policyName(u)
-
-	err := e.admin.RemoveCannedPolicy(ctx, name)
-	if minio.IsPolicyInUse(err) {
-		return managed.ExternalDelete{}, errors.Errorf("policy %q, which is this user's own, is held by %s: take it from them, and it goes too", name, canned.AttachedTo(ctx, e.kube, e.admin, name))
-	}
-
-	return managed.ExternalDelete{}, errors.Wrapf(resource.Ignore(minio.IsNotFound, err), "cannot remove policy %q", name)
+	return managed.ExternalDelete{}, e.policies.remove(ctx, u)
 }
 
 // Disconnect does nothing: the client is shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-// setAvailable says that the user is there and in order, and which details of
-// it are published.
-func (e *external) setAvailable(u *miniov1alpha1.User, published managed.ConnectionDetails) {
-	if !enabled(u) {
-		c := xpv1.Unavailable().WithMessage("the user is disabled, as spec.forProvider.enabled asks")
-		c.Reason = miniov1alpha1.ReasonDisabled
-		u.SetConditions(c)
-
-		return
+// verify verifies a key and remembers the connection details that it was verified
+// with.
+func (e *external) verify(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
+	inGroups := len(e.observed.info.MemberOf) > 0
+	if err := e.verifier.verify(ctx, u, secretKey, inGroups); err != nil {
+		return err
 	}
 
-	e.recordKey(u, published)
+	e.memories.Of(u).verified = hash(e.connection.details(u, secretKey))
+
+	return nil
+}
+
+// setReady marks an enabled user Ready and records the key that is published.
+func (e *external) setReady(u *miniov1alpha1.User, published managed.ConnectionDetails) {
+	recordKey(u, published, e.now())
 	u.SetConditions(xpv1.Available())
 }
 
-// enabled says whether the user should be let in.
-func enabled(u *miniov1alpha1.User) bool {
-	return u.Spec.ForProvider.Enabled == nil || *u.Spec.ForProvider.Enabled
+// disabledCondition is the condition Ready of a user that is disabled as its spec
+// asks.
+func disabledCondition() xpv1.Condition {
+	c := xpv1.Unavailable().WithMessage("the user is disabled, as spec.forProvider.enabled asks")
+	c.Reason = miniov1alpha1.ReasonDisabled
+
+	return c
 }
 
 func (e *external) setStatus(ctx context.Context, u *miniov1alpha1.User, status madmin.AccountStatus) error {
 	err := e.admin.SetUserStatus(ctx, Name(u), status)
 
-	return errors.Wrapf(err, "cannot set user %q %s", Name(u), status)
-}
-
-// attachments returns the names of the policies that the user should hold.
-func attachments(u *miniov1alpha1.User) []string {
-	names := []string{policyName(u)}
-	for _, p := range u.Spec.ForProvider.Policies {
-		if !slices.Contains(names, p.PolicyName) {
-			names = append(names, p.PolicyName)
-		}
-	}
-
-	return names
-}
-
-// sameNames says whether a list as the server writes it holds these names and no
-// others.
-func sameNames(names []string, list string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(strings.SplitSeq(list, ",")))
-}
-
-// attach gives the user its policies, and takes every other.
-func (e *external) attach(ctx context.Context, u *miniov1alpha1.User) error {
-	names := strings.Join(attachments(u), ",")
-
-	err := e.admin.SetPolicy(ctx, names, Name(u), false)
-	if minio.IsNoSuchPolicy(err) {
-		// The answer does not tell which.
-		missing, err := e.missing(ctx, u)
-		if err != nil {
-			return err
-		}
-
-		if len(missing) > 0 {
-			return errors.Errorf("cannot give user %q the policies %s, which do not exist: make them, or take them out of spec.forProvider.policies", Name(u), strings.Join(missing, ", "))
-		}
-	}
-
-	return errors.Wrapf(err, "cannot give user %q the policies %s", Name(u), names)
-}
-
-// missing returns the names of the policies beside the user's own that it should
-// hold and that do not exist.
-func (e *external) missing(ctx context.Context, u *miniov1alpha1.User) ([]string, error) {
-	var names []string
-
-	for _, name := range attachments(u)[1:] {
-		_, exists, err := e.policy(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-
-		if !exists {
-			names = append(names, name)
-		}
-	}
-
-	return names, nil
-}
-
-// policyName returns the name of u's own policy. It follows from the UID even
-// where the user's own name was set by hand: a policy of such a name may be
-// somebody else's.
-func policyName(u *miniov1alpha1.User) string { return accessKeyFor(u.GetUID(), 0) }
-
-// writePolicy writes the user's own policy.
-func (e *external) writePolicy(ctx context.Context, u *miniov1alpha1.User) error {
-	p, err := newPolicy(u.Spec.ForProvider.Grants)
-	if err != nil {
-		return err
-	}
-
-	document, err := p.document()
-	if err != nil {
-		return err
-	}
-
-	return errors.Wrapf(e.admin.AddCannedPolicy(ctx, policyName(u), document), "cannot write policy %q", policyName(u))
-}
-
-// documentDiffers says whether the user's own policy is missing or says something
-// else than the grants say.
-func (e *external) documentDiffers(ctx context.Context, u *miniov1alpha1.User) (bool, error) {
-	p, err := newPolicy(u.Spec.ForProvider.Grants)
-	if err != nil {
-		return false, err
-	}
-
-	want, err := p.document()
-	if err != nil {
-		return false, err
-	}
-
-	got, exists, err := e.policy(ctx, policyName(u))
-
-	return !exists || !e.proofs.samePolicy(u, want, got), err
-}
-
-// policy returns a policy's document, and whether the policy exists.
-func (e *external) policy(ctx context.Context, name string) (document []byte, exists bool, err error) {
-	p, err := e.admin.InfoCannedPolicyV2(ctx, name)
-	if minio.IsNotFound(err) {
-		return nil, false, nil
-	}
-
-	if err != nil {
-		return nil, false, errors.Wrapf(err, "cannot look at policy %q", name)
-	}
-
-	return p.Policy, true, nil
+	return errors.Wrapf(err, "cannot set the status of user %q to %s", Name(u), status)
 }

@@ -40,7 +40,7 @@ func TestPublicEndpoint(t *testing.T) {
 
 	u := newUserOn(pc, "elsewhere", miniov1alpha1.Grant{BucketName: b.Name, Access: miniov1alpha1.AccessReadWrite})
 	create(t, u)
-	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "the published key is not proven")
+	waitCondition(t, u, xpv1.TypeReady, corev1.ConditionFalse, "the published key could not be verified")
 
 	if c := u.GetCondition(xpv1.TypeReady); c.Reason != miniov1alpha1.ReasonUnproven {
 		t.Errorf("want reason %s, got %s", miniov1alpha1.ReasonUnproven, c.Reason)

@@ -261,7 +261,7 @@ func TestUserKeptWhileBucketExists(t *testing.T) {
 		}
 	}
 
-	waitCondition(t, u, xpv1.TypeSynced, corev1.ConditionFalse, `stays while there is Bucket "`+ns+"/"+b.Name)
+	waitCondition(t, u, xpv1.TypeSynced, corev1.ConditionFalse, `is kept while it has access to Bucket "`+ns+"/"+b.Name)
 	await.Gone(t, kube, other)
 
 	if _, err := list(ctx, s3, b.Name); err != nil {

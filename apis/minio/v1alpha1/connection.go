@@ -6,66 +6,68 @@ import (
 	"strings"
 )
 
-// Keys of a User's connection Secret. Each client finds the credentials in the
-// shape that it reads; a pod can take them all with envFrom, which passes over
-// the names that no variable can have.
+// The keys of a User's connection Secret. Each client finds the credentials in the
+// format that it reads. A pod can use envFrom with the whole Secret: Kubernetes skips
+// keys that are not valid names of environment variables.
 const (
-	// ConnectionKeyAccessKeyID and those that follow are what the AWS SDKs read
-	// from the environment. This one holds the access key's ID.
+	// ConnectionKeyAccessKeyID holds the access key's ID. This key and the three that
+	// follow are environment variables of the AWS SDKs.
 	// Source: https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html.
 	ConnectionKeyAccessKeyID = "AWS_ACCESS_KEY_ID"
-	// ConnectionKeySecretAccessKey holds the access key's secret.
+	// ConnectionKeySecretAccessKey holds the secret key.
 	ConnectionKeySecretAccessKey = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // The name of a key, not a key.
-	// ConnectionKeyEndpoint holds the URL that the provider configuration
-	// advertises to users of the bucket.
+	// ConnectionKeyEndpoint holds the URL at which clients reach the server:
+	// publicEndpoint of the provider configuration, or its endpoint.
 	ConnectionKeyEndpoint = "AWS_ENDPOINT_URL_S3"
-	// ConnectionKeyRegion holds the region that the provider configuration
-	// advertises; empty if it names none.
+	// ConnectionKeyRegion holds the region of the provider configuration; empty if it
+	// names none.
 	ConnectionKeyRegion = "AWS_REGION"
 
-	// ConnectionKeyBucketName holds the name of the bucket of the first grant.
-	// It is there if there is a grant.
+	// ConnectionKeyBucketName holds the bucket of the first grant. It is left out
+	// without a grant.
 	ConnectionKeyBucketName = "BUCKET_NAME"
 
-	// ConnectionKeyCozystackAccessKey and the three that follow are Cozystack's.
-	// This one holds the access key's ID.
+	// ConnectionKeyCozystackAccessKey holds the access key's ID. This key and the
+	// three that follow are Cozystack's.
 	// Source: https://cozystack.io/docs/, Bucket.
 	ConnectionKeyCozystackAccessKey = "accessKey"
-	// ConnectionKeyCozystackSecretKey holds the access key's secret.
+	// ConnectionKeyCozystackSecretKey holds the secret key.
 	ConnectionKeyCozystackSecretKey = "secretKey"
 	// ConnectionKeyCozystackEndpoint holds host and port of the endpoint,
 	// without the scheme.
 	ConnectionKeyCozystackEndpoint = "endpoint"
-	// ConnectionKeyCozystackBucketName is there if there is a grant.
+	// ConnectionKeyCozystackBucketName holds the bucket of the first grant. It is left
+	// out without a grant.
 	ConnectionKeyCozystackBucketName = "bucketName"
 
-	// ConnectionKeyCOSIProtocol and those that follow are COSI v1alpha2's. This
-	// one holds S3.
+	// ConnectionKeyCOSIProtocol holds S3. This key and the six that follow are those of
+	// COSI v1alpha2.
 	// Source: https://github.com/kubernetes-sigs/container-object-storage-interface, client/apis/objectstorage/v1alpha2/protocols.go.
 	ConnectionKeyCOSIProtocol = "COSI_PROTOCOL"
-	// ConnectionKeyCOSIBucketID is there if there is a grant.
+	// ConnectionKeyCOSIBucketID holds the bucket of the first grant. It is left out
+	// without a grant.
 	ConnectionKeyCOSIBucketID = "COSI_S3_BUCKET_ID"
 	// ConnectionKeyCOSIEndpoint holds the endpoint's URL.
 	ConnectionKeyCOSIEndpoint = "COSI_S3_ENDPOINT"
-	// ConnectionKeyCOSIRegion may be empty.
+	// ConnectionKeyCOSIRegion holds the region; empty if there is none.
 	ConnectionKeyCOSIRegion = "COSI_S3_REGION"
-	// ConnectionKeyCOSIAddressingStyle holds path: MinIO takes the bucket from
-	// the URL's path.
+	// ConnectionKeyCOSIAddressingStyle holds path: MinIO expects the bucket in the
+	// path of the URL.
 	ConnectionKeyCOSIAddressingStyle = "COSI_S3_ADDRESSING_STYLE"
 	// ConnectionKeyCOSIAccessKeyID holds the access key's ID.
 	ConnectionKeyCOSIAccessKeyID = "COSI_S3_ACCESS_KEY_ID"
-	// ConnectionKeyCOSIAccessSecretKey holds the access key's secret.
+	// ConnectionKeyCOSIAccessSecretKey holds the secret key.
 	ConnectionKeyCOSIAccessSecretKey = "COSI_S3_ACCESS_SECRET_KEY" //nolint:gosec // The name of a key, not a key.
 
-	// ConnectionKeyAWSFile holds a shared credentials file of the AWS SDKs and
-	// command line.
+	// ConnectionKeyAWSFile holds a shared credentials file of the AWS SDKs and the AWS
+	// CLI.
 	// Source: https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html.
 	ConnectionKeyAWSFile = "credentials"
-	// ConnectionKeyVeleroFile holds the same for Velero, whose Helm chart reads
+	// ConnectionKeyVeleroFile holds the same file for Velero, whose Helm chart reads
 	// this key.
 	// Source: https://github.com/vmware-tanzu/velero-plugin-for-aws.
 	ConnectionKeyVeleroFile = "cloud"
-	// ConnectionKeyRcloneFile holds a configuration of rclone with one remote,
+	// ConnectionKeyRcloneFile holds a configuration of rclone with one remote named
 	// s3.
 	// Source: https://rclone.org/s3/.
 	ConnectionKeyRcloneFile = "rclone.conf"
@@ -74,22 +76,21 @@ const (
 	ConnectionKeyS3cmdFile = "s3cfg"
 )
 
-// Connection is what it takes to use a server, and a bucket on it.
+// Connection is what a client needs to use a server, and a bucket on it.
 // +kubebuilder:object:generate=false
 type Connection struct {
-	// Endpoint is the server's URL.
+	// Endpoint is the URL at which clients reach the server.
 	Endpoint string
 	// Region may be empty.
 	Region string
-	// AccessKeyID and SecretAccessKey are the credentials.
+	// AccessKeyID and SecretAccessKey are the two parts of the access key.
 	AccessKeyID, SecretAccessKey string
-	// BucketName may be empty: then the keys that name a bucket are left out.
+	// BucketName may be empty; the keys for a bucket's name are then left out.
 	BucketName string
 }
 
-// Details returns the connection in every shape that a connection Secret holds.
-// None of its fields may hold a line break; the result of one that does is not
-// defined for the shapes that are files.
+// Details returns the content of a connection Secret: the connection in every format.
+// No field may contain a line break; the files are undefined for one that does.
 func (c Connection) Details() map[string][]byte {
 	host, secure := c.host()
 	file := c.awsFile()
@@ -131,7 +132,8 @@ func (c Connection) Details() map[string][]byte {
 	return details
 }
 
-// host returns host and port of the endpoint, and whether it speaks TLS.
+// host returns host and port of the endpoint, and whether it uses TLS. An endpoint
+// that is not a URL is returned as it is.
 func (c Connection) host() (host string, secure bool) {
 	u, err := url.Parse(c.Endpoint)
 	if err != nil || u.Host == "" {
@@ -156,7 +158,7 @@ func (c Connection) rcloneFile() string {
 		{"secret_access_key", c.SecretAccessKey},
 		{"endpoint", c.Endpoint},
 		{"region", c.Region},
-		// The tenant's key may not make buckets, and does not need to.
+		// The key must not create buckets; rclone would try to otherwise.
 		{"no_check_bucket", "true"},
 	})
 }
@@ -166,15 +168,14 @@ func (c Connection) s3cmdFile(host string, secure bool) string {
 		{"access_key", c.AccessKeyID},
 		{"secret_key", c.SecretAccessKey},
 		{"host_base", host},
-		// The bucket is in the path, not in the host's name.
+		// MinIO expects the bucket in the path, not in the host name.
 		{"host_bucket", host},
 		{"bucket_location", c.Region},
 		{"use_https", map[bool]string{true: "True", false: "False"}[secure]},
 	})
 }
 
-// section returns a section of an INI file. A setting without a value is left
-// out.
+// section returns a section of an INI file. It leaves out settings without a value.
 func section(name string, settings [][2]string) string {
 	var b strings.Builder
 

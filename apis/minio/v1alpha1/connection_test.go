@@ -13,19 +13,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
+var update = flag.Bool("update", false, "write the golden files testdata/connection/*.txt")
 
+// TestConnectionDetails pins every format of a connection Secret.
 func TestConnectionDetails(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		c      Connection
 	}{
 		"Bucket": {
-			reason: "A user of one bucket gets every shape.",
-			c:      Connection{Endpoint: "https://s3.example.org", Region: "eu-1", AccessKeyID: "AKID", SecretAccessKey: "SECRET", BucketName: "photos"},
+			reason: "A user with a bucket gets every format.",
+			c: Connection{
+				Endpoint: "https://s3.example.org", Region: "eu-1", AccessKeyID: "AKID", SecretAccessKey: "SECRET", BucketName: "photos",
+			},
 		},
 		"NoBucket": {
-			reason: "Without a grant there is no bucket to name, and without TLS s3cmd must know.",
+			reason: "Without a grant no bucket is named, and s3cmd is configured without TLS.",
 			c:      Connection{Endpoint: "http://minio:9000", AccessKeyID: "AKID", SecretAccessKey: "SECRET"},
 		},
 	}
@@ -58,8 +61,8 @@ func TestConnectionDetails(t *testing.T) {
 	}
 }
 
-// FuzzConnectionDetails wants a value that has no line break to stay within its
-// line of a file, and each file to hold the credentials once.
+// FuzzConnectionDetails wants each value without a line break to stay within its line
+// of a file, and each file to hold the secret key.
 func FuzzConnectionDetails(f *testing.F) {
 	f.Add("https://s3.example.org", "eu-1", "AKID", "SECRET", "photos")
 	f.Add("://", "", "[default]", "a = b", "%s")
@@ -78,16 +81,16 @@ func FuzzConnectionDetails(f *testing.F) {
 			ConnectionKeyAWSFile: 3, ConnectionKeyVeleroFile: 3, ConnectionKeyRcloneFile: 8, ConnectionKeyS3cmdFile: 7,
 		} {
 			if got := strings.Count(string(d[file]), "\n"); got > lines {
-				t.Errorf("%s has %d lines, want at most %d:\n%s", file, got, lines, d[file])
+				t.Errorf("%s: want at most %d lines, got %d:\n%s", file, lines, got, d[file])
 			}
 
 			if secretKey != "" && !strings.Contains(string(d[file]), " = "+secretKey+"\n") {
-				t.Errorf("%s does not hold the secret key", file)
+				t.Errorf("%s: want the secret key in it", file)
 			}
 		}
 
-		if _, there := d[ConnectionKeyBucketName]; there != (bucket != "") {
-			t.Errorf("%s: there: %t", ConnectionKeyBucketName, there)
+		if _, ok := d[ConnectionKeyBucketName]; ok != (bucket != "") {
+			t.Errorf("%s: want it with a bucket only, got it: %t", ConnectionKeyBucketName, ok)
 		}
 	})
 }

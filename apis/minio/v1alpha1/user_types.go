@@ -11,13 +11,13 @@ import (
 // +kubebuilder:validation:Enum=ReadWrite;ReadOnly;WriteOnly
 type Access string
 
-// Kinds of access. None of them allows changes of the bucket's settings.
+// The kinds of access. None of them allows changing the bucket's settings.
 const (
-	// AccessReadWrite allows to list, read, write and delete objects.
+	// AccessReadWrite allows listing, reading, writing and deleting objects.
 	AccessReadWrite Access = "ReadWrite"
-	// AccessReadOnly allows to list and read objects.
+	// AccessReadOnly allows listing and reading objects.
 	AccessReadOnly Access = "ReadOnly"
-	// AccessWriteOnly allows to write objects, not to list, read or delete
+	// AccessWriteOnly allows writing objects, but not listing, reading or deleting
 	// them.
 	AccessWriteOnly Access = "WriteOnly"
 )
@@ -44,22 +44,21 @@ type Grant struct {
 	// +optional
 	BucketSelector *xpv1.NamespacedSelector `json:"bucketSelector,omitempty"`
 
-	// Prefix of the names of the objects that the grant is for, such as
-	// "reports/". The default is all objects. The characters * and ? stand for
-	// themselves in names of objects but for others in policies, and so does $:
-	// they are refused.
+	// Prefix limits the grant to objects whose names begin with it, such as
+	// "reports/". The default is all objects. The characters *, ?, $ and \ are not
+	// allowed, because policies read them as patterns or variables.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^[^*?$\\]*$`
 	Prefix string `json:"prefix,omitempty"`
 
-	// Access that is allowed.
+	// Access that the grant allows. The default is ReadWrite.
 	// +optional
 	// +kubebuilder:default=ReadWrite
 	Access Access `json:"access,omitempty"`
 }
 
-// PolicyAttachment gives a user a policy beside its grants.
+// PolicyAttachment attaches a policy to a user in addition to its grants.
 // +kubebuilder:validation:XValidation:rule="has(self.policyName) || has(self.policyRef) || has(self.policySelector)",message="a policy needs one of policyName, policyRef and policySelector"
 type PolicyAttachment struct {
 	// PolicyName is the name of a policy on the server. One of policyName,
@@ -82,127 +81,128 @@ type PolicyAttachment struct {
 	PolicySelector *xpv1.NamespacedSelector `json:"policySelector,omitempty"`
 }
 
-// Rotation replaces a user's access key by a new one from time to time.
+// Rotation replaces a user's access key with a new one, at intervals or on demand.
 // +kubebuilder:validation:XValidation:rule="!has(self.interval) || !has(self.overlap) || duration(self.overlap) <= duration(self.interval)",message="overlap, 24h unless it is set, cannot be longer than interval"
 type Rotation struct {
-	// Interval from one key to the next, such as 720h. The default is never.
+	// Interval from one key to the next, such as 720h; at least 1m. Unset means that
+	// no key is replaced because of its age.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="interval must be at least 1m"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
-	// Overlap is how long an old key works beside the new one.
+	// Overlap is how long a replaced key keeps working. The default is 24h.
 	// +optional
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="overlap cannot be negative"
 	Overlap *metav1.Duration `json:"overlap,omitempty"`
 
-	// Trigger is any text. Changing it replaces the key at once.
+	// Trigger is any text. Changing it to another text replaces the key at once.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Trigger string `json:"trigger,omitempty"`
 }
 
-// WhenBucketsRemain says what becomes of a user that is to be deleted while
-// Bucket resources that it was granted exist.
+// WhenBucketsRemain decides whether a User can be deleted while Bucket resources
+// exist to which it has access.
 // +kubebuilder:validation:Enum=Keep;Remove
 type WhenBucketsRemain string
 
-// What becomes of a user that is to be deleted while its buckets exist.
+// The values of WhenBucketsRemain.
 const (
-	// WhenBucketsRemainKeep keeps the user until the Buckets are gone, so that
-	// nobody loses the key to data that still exists.
+	// WhenBucketsRemainKeep keeps the user until these Buckets are deleted, so that
+	// the key to existing data is not lost.
 	WhenBucketsRemainKeep WhenBucketsRemain = "Keep"
 	// WhenBucketsRemainRemove removes the user at once.
 	WhenBucketsRemainRemove WhenBucketsRemain = "Remove"
 )
 
-// UserParameters are the settings of a user.
+// UserParameters are the desired settings of a user.
 type UserParameters struct {
-	// Grants say what the user may do. What neither a grant nor a policy allows
-	// is refused.
+	// Grants are the buckets to which the user has access. The server denies what
+	// neither a grant nor a policy allows.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Grants []Grant `json:"grants,omitempty"`
 
-	// Policies that the user holds beside its grants. They are all there are:
-	// one that was attached elsewhere is taken from the user.
+	// Policies that are attached to the user in addition to its grants. The list is
+	// complete: any other policy is detached.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Policies []PolicyAttachment `json:"policies,omitempty"`
 
-	// Enabled lets the user in. A user that is not enabled keeps its keys, and
-	// none of them works.
+	// Enabled is whether the user's keys work. A disabled user keeps its keys.
 	// +optional
 	// +kubebuilder:default=true
 	Enabled *bool `json:"enabled,omitempty"`
 
-	// Rotation replaces the user's access key. Unset leaves it as it is.
+	// Rotation replaces the user's access key. Unset means that the key is never
+	// replaced, unless it is lost.
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
 
-	// WhenBucketsRemain says what becomes of the user when the resource is
-	// deleted while Bucket resources that its grants are about exist, in the
-	// namespaces that the grants name them in.
+	// WhenBucketsRemain decides what happens when the resource is deleted while
+	// Bucket resources of its grants exist: Keep keeps the user until they are
+	// deleted, Remove removes it at once. A grant without a bucketRef that names a
+	// namespace concerns Buckets of the User's own namespace.
 	// +optional
 	// +kubebuilder:default=Keep
 	WhenBucketsRemain WhenBucketsRemain `json:"whenBucketsRemain,omitempty"`
 }
 
-// RetiringKey is an access key that has been replaced and still works.
+// RetiringKey is an access key that was replaced and still works.
 type RetiringKey struct {
-	// AccessKeyID is the ID of the key. It is no secret.
+	// AccessKeyID is the ID of the key. It is not secret.
 	AccessKeyID string `json:"accessKeyID"`
 
-	// Until is when the key is removed.
+	// Until is when the key is revoked.
 	Until metav1.Time `json:"until"`
 }
 
-// UserObservation is what the server says of a user.
+// UserObservation is the observed state of a user and its access keys.
 type UserObservation struct {
-	// AccessKeyID is the ID of the current access key. It is no secret.
+	// AccessKeyID is the ID of the current access key. It is not secret.
 	// +optional
 	AccessKeyID string `json:"accessKeyID,omitempty"`
 
-	// PublishedHash is another value for each content of the connection Secret,
-	// so that whoever watches the User learns of a change. Nothing follows from
-	// it about the content.
+	// PublishedHash is a hash of the connection Secret's content. It changes with the
+	// content, so that clients that watch the User notice, and reveals nothing of it.
 	// +optional
 	PublishedHash string `json:"publishedHash,omitempty"`
 
-	// Generation counts the rotations. Generation 0 is the user's own key; a
-	// later one is an access key that belongs to the user.
+	// Generation counts the rotations. The key of generation 0 is the user's own; the
+	// key of each later generation is a service account of the user.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
 
-	// RotatedAt is when the current key was made or, of one that was made before
-	// this was recorded, first seen.
+	// RotatedAt is when the current key was created. For a key that was created
+	// before this field existed, it is when the key was first observed.
 	// +optional
 	RotatedAt *metav1.Time `json:"rotatedAt,omitempty"`
 
-	// NextRotationAt is when the next key is due by the interval.
+	// NextRotationAt is when the interval ends and the next key is due.
 	// +optional
 	NextRotationAt *metav1.Time `json:"nextRotationAt,omitempty"`
 
-	// RotationTrigger is the trigger that the current key was made for.
+	// RotationTrigger is the value of the trigger when the current key was created.
 	// +optional
 	RotationTrigger string `json:"rotationTrigger,omitempty"`
 
-	// RetiringKeys are the keys before the current one that still work.
+	// RetiringKeys are the replaced keys that still work.
 	// +optional
 	// +listType=map
 	// +listMapKey=accessKeyID
 	RetiringKeys []RetiringKey `json:"retiringKeys,omitempty"`
 }
 
-// UserSpec is the desired state of a User. Its providerConfigRef is fixed at
-// creation: on another server the external name may be somebody else's.
+// UserSpec is the desired state of a User. Its providerConfigRef is immutable: on
+// another server the external name may belong to another user.
 // +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type UserSpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
 
-	// ForProvider holds the user's settings.
+	// ForProvider holds the user's desired settings.
 	// +optional
 	// +kubebuilder:default={}
 	ForProvider UserParameters `json:"forProvider"`
@@ -212,26 +212,27 @@ type UserSpec struct {
 type UserStatus struct {
 	xpv1.ResourceStatus `json:",inline"`
 
-	// AtProvider is what the server says of the user.
+	// AtProvider is the observed state of the user and its access keys.
 	// +optional
 	AtProvider UserObservation `json:"atProvider,omitempty"`
 }
 
 // User is a user of a MinIO server: one identity with an access key of its own.
 // Its external name is its name on the server, which is also the ID of its first
-// key; the default is made from the resource's UID, so two Users never share
-// one. Its grants are kept as one canned policy, named as that default, which
-// also denies the user to make service accounts: access keys of its own making.
+// access key. The default is derived from the resource's UID, so that two Users
+// never share one. Its grants are written as one canned policy of that default
+// name. This policy also denies the user creating service accounts, which are
+// further access keys.
 //
 // The current access key is published in the Secret that
-// spec.writeConnectionSecretToRef names, in all shapes that ConnectionDetails
-// documents. The server never discloses a secret key: where the Secret or its
-// key is lost, the user gets a new one. So does an existing user that is adopted
-// by its external name. Without the reference the user gets a secret key that
-// nobody knows.
+// spec.writeConnectionSecretToRef names, in the formats of the AWS SDKs, COSI,
+// Cozystack, Velero, rclone and s3cmd. The server never returns a secret key. A user
+// whose Secret or key is lost therefore gets a new key, and so does an existing user
+// that is adopted by its external name. Without the reference the secret key is not
+// stored anywhere.
 //
-// Ready means proven: with the published key, on the published endpoint, the
-// server allowed what a grant allows and refused what none does.
+// Ready means verified: at the published endpoint, the server allowed the published
+// key what a grant allows, and denied it what no grant allows.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

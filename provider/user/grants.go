@@ -11,10 +11,10 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// policy is a policy document of the IAM policy language, as far as this
-// package writes it.
+// iamPolicy is a document of the IAM policy language, limited to what this package
+// writes.
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html.
-type policy struct {
+type iamPolicy struct {
 	Version   string      `json:"Version"`
 	Statement []statement `json:"Statement"`
 }
@@ -26,21 +26,21 @@ type statement struct {
 	Condition map[string]map[string][]string `json:"Condition,omitempty"`
 }
 
-// noOwnKeys denies a user what MinIO allows everybody by default: to make access
-// keys of its own, which would outlive a change of its key, and to change or
-// remove the keys that it was given.
+// noOwnKeys denies a user what MinIO allows every user by default: creating access
+// keys of its own, which would outlive a rotation, and changing or removing the keys
+// that this provider created for it.
 var noOwnKeys = statement{
 	Effect: "Deny",
 	Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
 }
 
-// Actions of each kind of access, on the bucket itself and on its objects,
-// sorted. None of them reads or changes a setting of the bucket.
+// The actions of each kind of access, on the bucket itself and on its objects, sorted.
+// None of them reads or changes a setting of the bucket.
 var (
 	locateActions = []string{"s3:GetBucketLocation"}
 	listActions   = []string{"s3:ListBucket", "s3:ListBucketVersions"}
-	// stageActions cannot be limited to a prefix.
-	stageActions = []string{"s3:ListBucketMultipartUploads"}
+	// listUploadsActions cannot be limited to a prefix.
+	listUploadsActions = []string{"s3:ListBucketMultipartUploads"}
 
 	readActions = []string{
 		"s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectLegalHold", "s3:GetObjectRetention",
@@ -55,29 +55,44 @@ var (
 	}
 )
 
-// bucketName is what a grant may name: nothing that the policy language reads as
-// a pattern or a variable, and not nothing, which it reads as everything.
+// bucketName matches the bucket names that a grant may hold. It excludes what the
+// policy language reads as a pattern or a variable, and the empty name, which that
+// language reads as every bucket.
 var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 
-// patternChars are what the policy language reads as a pattern or a variable, or
-// takes for an escape.
+// patternChars are the characters that the policy language reads as part of a
+// pattern, a variable or an escape.
 const patternChars = `*?$\`
 
-// newPolicy renders grants to the one policy that allows them and nothing else.
-func newPolicy(grants []miniov1alpha1.Grant) (policy, error) {
-	p := policy{Version: "2012-10-17", Statement: []statement{noOwnKeys}}
+// grantsDocument returns the policy of grants as JSON.
+func grantsDocument(grants []miniov1alpha1.Grant) ([]byte, error) {
+	p, err := grantsPolicy(grants)
+	if err != nil {
+		return nil, err
+	}
+
+	document, err := json.Marshal(p)
+
+	return document, errors.Wrap(err, "cannot encode policy")
+}
+
+// grantsPolicy returns the policy that allows what the grants allow and nothing else.
+func grantsPolicy(grants []miniov1alpha1.Grant) (iamPolicy, error) {
+	p := iamPolicy{Version: "2012-10-17", Statement: []statement{noOwnKeys}}
 	seen := map[miniov1alpha1.Grant]bool{}
 
 	for i, g := range grants {
 		if !bucketName.MatchString(g.BucketName) {
-			return p, errors.Errorf("spec.forProvider.grants[%d]: %q is not the name of a bucket", i, g.BucketName)
+			return p, errors.Errorf("spec.forProvider.grants[%d]: %q is not a bucket name", i, g.BucketName)
 		}
 
 		if strings.ContainsAny(g.Prefix, patternChars) {
-			return p, errors.Errorf("spec.forProvider.grants[%d].prefix: %q holds one of the characters %s, which stand for others in a policy", i, g.Prefix, patternChars)
+			return p, errors.Errorf("spec.forProvider.grants[%d].prefix: %q contains one of %s, which have a special meaning in policies",
+				i, g.Prefix, patternChars)
 		}
 
-		// The server drops a statement that it has already.
+		// The server drops repeated statements, so a repeated grant would be taken for
+		// drift.
 		key := miniov1alpha1.Grant{BucketName: g.BucketName, Prefix: g.Prefix, Access: g.Access}
 		if !seen[key] {
 			p.Statement = append(p.Statement, allow(g)...)
@@ -93,21 +108,21 @@ func newPolicy(grants []miniov1alpha1.Grant) (policy, error) {
 func allow(g miniov1alpha1.Grant) []statement {
 	var onObjects []string
 
-	listed := listActions
+	onBucket := listActions
 
 	switch g.Access {
 	case miniov1alpha1.AccessReadOnly:
 		onObjects = readActions
 	case miniov1alpha1.AccessWriteOnly:
-		listed, onObjects = nil, writeActions
+		onBucket, onObjects = nil, writeActions
 	case miniov1alpha1.AccessReadWrite:
 		onObjects = slices.Concat(readActions, writeActions, deleteActions)
 
 		if g.Prefix == "" {
-			listed = slices.Concat(listActions, stageActions)
+			onBucket = slices.Concat(listActions, listUploadsActions)
 		}
 	default:
-		// A later version's kind of access, of which nothing is known.
+		// An access that only a later version knows allows nothing.
 		return nil
 	}
 
@@ -115,23 +130,16 @@ func allow(g miniov1alpha1.Grant) []statement {
 	objects := statement{Effect: "Allow", Action: onObjects, Resource: []string{arn + "/" + g.Prefix + "*"}}
 
 	if g.Prefix == "" {
-		return []statement{{Effect: "Allow", Action: slices.Concat(locateActions, listed), Resource: []string{arn}}, objects}
+		return []statement{{Effect: "Allow", Action: slices.Concat(locateActions, onBucket), Resource: []string{arn}}, objects}
 	}
 
 	s := []statement{{Effect: "Allow", Action: locateActions, Resource: []string{arn}}, objects}
-	if len(listed) > 0 {
+	if len(onBucket) > 0 {
 		s = append(s, statement{
-			Effect: "Allow", Action: listed, Resource: []string{arn},
+			Effect: "Allow", Action: onBucket, Resource: []string{arn},
 			Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {g.Prefix + "*"}}},
 		})
 	}
 
 	return s
-}
-
-// document returns the policy as JSON.
-func (p policy) document() ([]byte, error) {
-	b, err := json.Marshal(p)
-
-	return b, errors.Wrap(err, "cannot encode policy")
 }

@@ -15,25 +15,25 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// waitForBuckets returns an error while the user is the key to Bucket resources
-// that exist.
-func (e *external) waitForBuckets(ctx context.Context, u *miniov1alpha1.User) error {
+// waitForBuckets returns an error while Bucket resources exist to which the user has
+// access, unless its spec says to remove it anyway.
+func waitForBuckets(ctx context.Context, kube client.Reader, u *miniov1alpha1.User) error {
 	if u.Spec.ForProvider.WhenBucketsRemain == miniov1alpha1.WhenBucketsRemainRemove {
 		return nil
 	}
 
-	remaining, err := e.remainingBuckets(ctx, u)
+	remaining, err := remainingBuckets(ctx, kube, u)
 	if err != nil || len(remaining) == 0 {
 		return err
 	}
 
-	return errors.Errorf("user %q stays while there is %s, which it was granted: delete that too, or set spec.forProvider.whenBucketsRemain to Remove",
+	return errors.Errorf("user %q is kept while it has access to %s: delete that too, or set spec.forProvider.whenBucketsRemain to Remove",
 		Name(u), strings.Join(remaining, ", "))
 }
 
-// remainingBuckets returns the Bucket resources that u's grants are about, for
-// people, sorted.
-func (e *external) remainingBuckets(ctx context.Context, u *miniov1alpha1.User) ([]string, error) {
+// remainingBuckets describes the Bucket resources whose buckets are granted to u,
+// for a message, in order.
+func remainingBuckets(ctx context.Context, kube client.Reader, u *miniov1alpha1.User) ([]string, error) {
 	granted := map[string][]string{}
 
 	for _, g := range u.Spec.ForProvider.Grants {
@@ -50,9 +50,9 @@ func (e *external) remainingBuckets(ctx context.Context, u *miniov1alpha1.User) 
 	for ns, names := range granted {
 		buckets := &miniov1alpha1.BucketList{}
 
-		err := e.kube.List(ctx, buckets, client.InNamespace(ns))
+		err := kube.List(ctx, buckets, client.InNamespace(ns))
 		if apimeta.IsNoMatchError(err) {
-			// The platform has no Bucket resources at all.
+			// The CRD of Buckets is not installed.
 			continue
 		}
 
@@ -72,7 +72,7 @@ func (e *external) remainingBuckets(ctx context.Context, u *miniov1alpha1.User) 
 	return remaining, nil
 }
 
-// sameServer says whether user and Bucket use the same provider configuration.
+// sameServer reports whether user and Bucket use the same provider configuration.
 func sameServer(u *miniov1alpha1.User, b *miniov1alpha1.Bucket) bool {
 	x, y := u.GetProviderConfigReference(), b.GetProviderConfigReference()
 	if x == nil || y == nil || *x != *y {
