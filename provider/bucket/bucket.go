@@ -10,6 +10,7 @@ import (
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
@@ -129,10 +130,10 @@ func (e *external) Create(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 	return managed.ExternalCreation{}, errors.Wrapf(err, "cannot make bucket %q", name)
 }
 
-// Update writes the settings that drifted, and no others, and aborts stale uploads. If
-// the server rejects one setting, Update still writes the others and records which
-// settings it manages. The next observation may be a whole poll interval away, so Update itself
-// sets the Bucket Ready.
+// Update writes or undoes the settings that drifted, and no others, and aborts stale
+// uploads. If one setting fails, Update still applies the others and records that they are
+// managed. The next observation may be a whole poll interval away, so Update itself makes
+// the Bucket Ready.
 func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalUpdate, error) {
 	if !e.observed.exists {
 		return managed.ExternalUpdate{}, reconciler.NotCreatable("bucket", Name(b))
@@ -141,22 +142,31 @@ func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 	var failed []error
 
 	c := clients{s3: e.s3, admin: e.admin}
-	fields := wanted(&b.Spec.ForProvider)
+	managedSettings := sets.New(b.Status.AtProvider.ManagedSettings...)
 
-	for _, s := range e.observed.drift {
-		if err := s.apply(ctx, c, b); err != nil {
-			failed = append(failed, err)
-			fields = asBefore(fields, b.Status.AtProvider.ManagedSettings, s.field)
+	for _, s := range allSettings() {
+		if e.observed.drift.includes(s) {
+			if err := s.apply(ctx, c, b); err != nil {
+				failed = append(failed, err)
+
+				continue // The record of this setting stays as it is.
+			}
+		}
+
+		if s.isSet(&b.Spec.ForProvider) {
+			managedSettings.Insert(s.field)
+		} else {
+			managedSettings.Delete(s.field)
 		}
 	}
+
+	b.Status.AtProvider.ManagedSettings = sets.List(managedSettings)
 
 	if err := abortUploads(ctx, e.s3, Name(b), e.observed.stale); err != nil {
 		failed = append(failed, err)
 	}
 
 	if len(failed) > 0 {
-		b.Status.AtProvider.ManagedSettings = fields
-
 		return managed.ExternalUpdate{}, errors.Join(failed...)
 	}
 

@@ -37,8 +37,7 @@ type memory struct {
 type observation struct {
 	exists   bool
 	metadata metadata
-	// drift are the settings to write or to undo.
-	drift []setting
+	drift    drift
 	// stale are the incomplete uploads to abort.
 	stale []miniogo.ObjectMultipartInfo
 }
@@ -129,12 +128,12 @@ func (e *external) compare(ctx context.Context, b *miniov1alpha1.Bucket, poll bo
 		return errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: unset spec.forProvider.objectLocking, or adopt another bucket", Name(b))
 	}
 
-	drift, err := drifted(b, e.observed.metadata)
+	d, err := drifted(b, e.observed.metadata)
 	if err != nil {
 		return err
 	}
 
-	if e.observed.drift, err = e.withoutUndone(ctx, b, drift); err != nil {
+	if e.observed.drift, err = e.withoutUndone(ctx, b, d); err != nil {
 		return err
 	}
 
@@ -157,14 +156,10 @@ func (e *external) compare(ctx context.Context, b *miniov1alpha1.Bucket, poll bo
 // withoutUndone leaves out of the drift the settings that an earlier reconcile has
 // undone already. The cache may lag behind and still list them as managed; if they are
 // on the bucket now, an administrator has set them since.
-func (e *external) withoutUndone(ctx context.Context, b *miniov1alpha1.Bucket, drift []setting) ([]setting, error) {
-	toUndo := func(s setting) bool {
-		_, set := s.want(&b.Spec.ForProvider)
-
-		return !set
-	}
-	if !slices.ContainsFunc(drift, toUndo) {
-		return drift, nil
+func (e *external) withoutUndone(ctx context.Context, b *miniov1alpha1.Bucket, d drift) (drift, error) {
+	toUndo := func(s setting) bool { return !s.isSet(&b.Spec.ForProvider) }
+	if !slices.ContainsFunc(d, toUndo) {
+		return d, nil
 	}
 
 	live := &miniov1alpha1.Bucket{}
@@ -172,7 +167,7 @@ func (e *external) withoutUndone(ctx context.Context, b *miniov1alpha1.Bucket, d
 		return nil, errors.Wrapf(err, "cannot read which settings of bucket %q are managed", Name(b))
 	}
 
-	return slices.DeleteFunc(drift, func(s setting) bool {
+	return slices.DeleteFunc(d, func(s setting) bool {
 		return toUndo(s) && !slices.Contains(live.Status.AtProvider.ManagedSettings, s.field)
 	}), nil
 }

@@ -135,12 +135,12 @@ func TestWithoutUndone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := newExternal(&fakeServer{t: t}, tc.live)
 
-			drift, err := e.withoutUndone(t.Context(), cached, []setting{bucketTags})
+			got, err := e.withoutUndone(t.Context(), cached, drift{bucketTags})
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			if diff := cmp.Diff(tc.want, fieldsOf(drift), cmpopts.EquateEmpty()); diff != "" {
+			if diff := cmp.Diff(tc.want, fieldsOf(got), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("%s\nwithoutUndone(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})

@@ -82,7 +82,7 @@ func wanted(p *miniov1alpha1.BucketParameters) []string {
 	var fields []string
 
 	for _, s := range allSettings() {
-		if _, set := s.want(p); set {
+		if s.isSet(p) {
 			fields = append(fields, s.field)
 		}
 	}
@@ -92,23 +92,19 @@ func wanted(p *miniov1alpha1.BucketParameters) []string {
 	return fields
 }
 
-// asBefore returns fields, with field among them only if it was before.
-func asBefore(fields, before []string, field string) []string {
-	fields = slices.DeleteFunc(fields, func(f string) bool { return f == field })
-	if slices.Contains(before, field) {
-		fields = append(fields, field)
-	}
+// drift is the settings of a bucket to write or to undo, in the order of allSettings.
+type drift []setting
 
-	slices.Sort(fields)
-
-	return fields
+// includes reports whether a setting has drifted.
+func (d drift) includes(s setting) bool {
+	return slices.ContainsFunc(d, func(other setting) bool { return other.field == s.field })
 }
 
 // drifted returns the settings to write and those to undo. A setting is to be written if
 // it is set and means something else on the server. It is to be undone if the resource
 // once set it, no longer does, and the bucket still has it. All others are left alone.
-func drifted(b *miniov1alpha1.Bucket, m metadata) ([]setting, error) {
-	var drift []setting
+func drifted(b *miniov1alpha1.Bucket, m metadata) (drift, error) {
+	var d drift
 
 	for _, s := range allSettings() {
 		want, set := s.want(&b.Spec.ForProvider)
@@ -126,15 +122,24 @@ func drifted(b *miniov1alpha1.Bucket, m metadata) ([]setting, error) {
 
 		switch {
 		case set && want != have:
-			drift = append(drift, s)
+			d = append(d, s)
 		case !set && !s.isUndone(have, m):
-			drift = append(drift, s)
+			d = append(d, s)
 		}
 	}
 
-	return drift, nil
+	return d, nil
 }
 
+// isSet reports whether the spec sets the setting.
+func (s setting) isSet(p *miniov1alpha1.BucketParameters) bool {
+	_, set := s.want(p)
+
+	return set
+}
+
+// isUndone reports whether there is nothing to undo on a bucket where the setting has this
+// meaning.
 func (s setting) isUndone(have string, m metadata) bool {
 	if s.undone != nil {
 		return s.undone(have, m)
@@ -146,7 +151,7 @@ func (s setting) isUndone(have string, m metadata) bool {
 // apply writes the setting if the spec sets it, and undoes it otherwise.
 func (s setting) apply(ctx context.Context, c clients, b *miniov1alpha1.Bucket) error {
 	name := Name(b)
-	if _, set := s.want(&b.Spec.ForProvider); !set {
+	if !s.isSet(&b.Spec.ForProvider) {
 		return errors.Wrapf(s.undo(ctx, c, name), "cannot undo %s of bucket %q", s.field, name)
 	}
 

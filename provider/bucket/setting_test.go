@@ -57,17 +57,17 @@ func files() metadata {
 func driftedFields(t *testing.T, b *miniov1alpha1.Bucket, m metadata) []string {
 	t.Helper()
 
-	drift, err := drifted(b, m)
+	d, err := drifted(b, m)
 	if err != nil {
 		t.Fatalf("drifted(...): %v", err)
 	}
 
-	return fieldsOf(drift)
+	return fieldsOf(d)
 }
 
-func fieldsOf(settings []setting) []string {
-	fields := make([]string, 0, len(settings))
-	for _, s := range settings {
+func fieldsOf(d drift) []string {
+	fields := make([]string, 0, len(d))
+	for _, s := range d {
 		fields = append(fields, s.field)
 	}
 
