@@ -124,7 +124,8 @@ func (e *external) Create(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 	}
 
 	if minio.IsWrongRegion(err) {
-		return managed.ExternalCreation{}, errors.Errorf("cannot make bucket %q in region %q, which is not the server's: correct spec.forProvider.region, or leave it out", name, o.Region)
+		return managed.ExternalCreation{}, errors.Errorf("cannot make bucket %q in region %q, which is not the server's: "+
+			"correct spec.forProvider.region, or leave it out", name, o.Region)
 	}
 
 	return managed.ExternalCreation{}, errors.Wrapf(err, "cannot make bucket %q", name)

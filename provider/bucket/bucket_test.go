@@ -160,7 +160,7 @@ func TestReconcile(t *testing.T) {
 			reason: "A setting that is the resource's must be valid.",
 			server: fakeServer{metadata: metadata{fileQuota: []byte("?")}},
 			bucket: quotaOf("1Gi"),
-			err:    "cannot understand quota",
+			err:    "cannot parse quota",
 		},
 		"TagKey": {
 			reason: "The error names the key of a tag that the server would reject.",

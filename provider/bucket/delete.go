@@ -43,7 +43,8 @@ func (e *external) removeEmpty(ctx context.Context, name string) error {
 	}
 
 	if !c.Empty() {
-		return errors.Errorf("bucket %q still holds %s: delete its objects with all their versions, and abort its incomplete uploads, and it goes too; or set spec.forProvider.whenNotEmpty to Purge, which deletes them", name, c)
+		return errors.Errorf("bucket %q still holds %s: delete its objects with all their versions and abort its incomplete uploads, then it is removed; "+
+			"or set spec.forProvider.whenNotEmpty to Purge, which deletes them", name, c)
 	}
 
 	return e.remove(ctx, name)

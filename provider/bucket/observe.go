@@ -65,7 +65,7 @@ func (e *external) Observe(ctx context.Context, b *miniov1alpha1.Bucket) (manage
 	}
 
 	if err != nil {
-		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at bucket %q", name)
+		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot read bucket %q", name)
 	}
 
 	if !reconciler.Owns(b) {
@@ -125,7 +125,8 @@ func (e *external) observeMetadata(ctx context.Context, b *miniov1alpha1.Bucket,
 // with the spec, and finds stale uploads.
 func (e *external) compare(ctx context.Context, b *miniov1alpha1.Bucket, poll bool) error {
 	if b.Spec.ForProvider.ObjectLocking && !e.observed.metadata.locking() {
-		return errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: unset spec.forProvider.objectLocking, or adopt another bucket", Name(b))
+		return errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: "+
+			"unset spec.forProvider.objectLocking, or adopt another bucket", Name(b))
 	}
 
 	d, err := drifted(b, e.observed.metadata)

@@ -179,7 +179,7 @@ func purgeBlocked(b *miniov1alpha1.Bucket, run *purgeRun) error {
 	text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", run.locked, run.example.Key, run.lock)
 	b.SetConditions(miniov1alpha1.Purging(text))
 
-	return errors.Errorf("cannot purge bucket %q: %s; the bucket goes when they can", Name(b), text)
+	return errors.Errorf("cannot purge bucket %q: %s; it is removed once these locks end", Name(b), text)
 }
 
 // removeVersions deletes the versions of all objects after the given one, except locked
@@ -251,7 +251,7 @@ func (e *external) readLock(ctx context.Context, bucket string, o miniogo.Object
 	case minio.IsNotRetained(err):
 		return "(legal hold)", time.Time{}
 	case err != nil || mode == nil || t == nil:
-		return "(nobody can tell until when)", time.Time{}
+		return "(until an unknown time)", time.Time{}
 	}
 
 	return fmt.Sprintf("(%s until %s)", *mode, t.UTC().Format(time.RFC3339)), *t

@@ -117,7 +117,7 @@ func drifted(b *miniov1alpha1.Bucket, m metadata) (drift, error) {
 
 		have, err := s.have(m[s.file])
 		if err != nil {
-			return nil, errors.Wrapf(err, "cannot understand %s of bucket %q as the server has it", s.field, Name(b))
+			return nil, errors.Wrapf(err, "cannot parse %s of bucket %q as the server has it", s.field, Name(b))
 		}
 
 		switch {

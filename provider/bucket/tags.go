@@ -61,7 +61,8 @@ var bucketTags = setting{
 func checkTags(m map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if (tags.Tag{Key: key, Value: m[key]}).Validate() != nil {
-			return errors.Errorf("spec.forProvider.tags[%q] of %q: key and value are made of letters A to Z and a to z, digits, spaces and + - . _ : / @ =; correct it", key, m[key])
+			return errors.Errorf("spec.forProvider.tags[%q] of %q: key and value are made of letters A to Z and a to z, digits, spaces and + - . _ : / @ =; "+
+				"correct it", key, m[key])
 		}
 	}
 

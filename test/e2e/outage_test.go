@@ -28,7 +28,7 @@ func TestMinIODown(t *testing.T) {
 	})
 
 	claim(t, ns, "during")
-	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot look at bucket")
+	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot read bucket")
 
 	scaleMinIO(t, "1")
 
