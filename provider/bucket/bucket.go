@@ -25,8 +25,8 @@ import (
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// SnapshotShare bounds the age of a snapshot that may answer a poll: one SnapshotShare-th
-// of the drift interval. See minio.WithSnapshots.
+// SnapshotShare bounds the age of a snapshot that may answer a poll: it is at most the
+// drift interval divided by SnapshotShare. See minio.WithSnapshots.
 const SnapshotShare = 5
 
 // Kind returns the wiring of Bucket resources. Each Bucket that changed yields is
@@ -50,9 +50,8 @@ func Kind(changed <-chan event.GenericEvent) controller.Kind[*miniov1alpha1.Buck
 	}
 }
 
-// pollInterval is shorter than the drift interval by the age that a snapshot may have,
-// so that a poll answered from the oldest snapshot still finds drift within the
-// interval.
+// pollInterval returns the drift interval less the age that a snapshot may have: a poll
+// that is answered from the oldest snapshot then still finds drift within the interval.
 func pollInterval(drift time.Duration) time.Duration { return drift - drift/SnapshotShare }
 
 // s3 is the part of the S3 client that this package uses. Each file that needs further
@@ -72,8 +71,8 @@ type admin interface {
 	SetBucketQuota(ctx context.Context, bucket string, q *madmin.BucketQuota) error
 }
 
-// metadataServer reads the metadata of one bucket, as it is now, or a snapshot of that
-// of all buckets.
+// metadataServer is the part of minio.Server that reads the metadata of one bucket, or a
+// snapshot of the metadata of all buckets.
 type metadataServer interface {
 	ExportBucketMetadata(ctx context.Context, bucket string) (io.ReadCloser, error)
 	BucketSnapshot(ctx context.Context, keep func(file string) bool) map[string]minio.BucketFiles
@@ -132,9 +131,9 @@ func (e *external) Create(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 }
 
 // Update writes or undoes the settings that drifted, and no others, and aborts stale
-// uploads. If one setting fails, Update still applies the others and records that they are
-// managed. The next observation may be a whole poll interval away, so Update itself makes
-// the Bucket Ready.
+// uploads. If one setting fails, Update still applies the others and records which settings
+// are managed. The next observation may be a whole poll interval away, so Update itself
+// sets the condition Ready.
 func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalUpdate, error) {
 	if !e.observed.exists {
 		return managed.ExternalUpdate{}, reconciler.NotCreatable("bucket", Name(b))
@@ -179,7 +178,8 @@ func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 // Disconnect does nothing: all reconciles share the server's client.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-// setAvailable records that the bucket has all desired settings.
+// setAvailable sets the condition Ready and records that the bucket has all desired
+// settings.
 func setAvailable(b *miniov1alpha1.Bucket) {
 	b.Status.AtProvider.ManagedSettings = wanted(&b.Spec.ForProvider)
 	if v := b.Spec.ForProvider.Versioning; v != nil {

@@ -42,9 +42,10 @@ type observation struct {
 	stale []miniogo.ObjectMultipartInfo
 }
 
-// Observe costs one call, which answers for existence and all settings, and a second
-// one for a bucket whose lifecycle rules abort incomplete uploads. In polls, a snapshot
-// of all buckets can replace the first call, and the second is made once an hour.
+// Observe makes one call, which shows whether the bucket exists and all of its settings,
+// and a second one for a bucket whose lifecycle rules abort incomplete uploads. In polls,
+// a snapshot of all buckets can replace the first call, and the second is made once an
+// hour.
 func (e *external) Observe(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
 	name := Name(b)
 
@@ -154,9 +155,9 @@ func (e *external) compare(ctx context.Context, b *miniov1alpha1.Bucket, poll bo
 	return err
 }
 
-// withoutUndone leaves out of the drift the settings that an earlier reconcile has
-// undone already. The cache may lag behind and still list them as managed; if they are
-// on the bucket now, an administrator has set them since.
+// withoutUndone returns the drift without the settings that an earlier reconcile has
+// undone already. The Bucket was read from a cache, which may lag behind and still list
+// them as managed; if the bucket has them now, an administrator has set them since.
 func (e *external) withoutUndone(ctx context.Context, b *miniov1alpha1.Bucket, d drift) (drift, error) {
 	toUndo := func(s setting) bool { return !s.isSet(&b.Spec.ForProvider) }
 	if !slices.ContainsFunc(d, toUndo) {

@@ -84,7 +84,8 @@ func TestPollUsesSnapshot(t *testing.T) {
 
 			o, err := e.Observe(t.Context(), b)
 			if err != nil || o.ResourceUpToDate != tc.upToDate || f.exports != tc.exports {
-				t.Errorf("%s\nObserve(...): want up to date: %t, %d exports, got %t, %d, %v", tc.reason, tc.upToDate, tc.exports, o.ResourceUpToDate, f.exports, err)
+				t.Errorf("%s\nObserve(...): want up to date: %t, %d exports, got %t, %d, %v",
+					tc.reason, tc.upToDate, tc.exports, o.ResourceUpToDate, f.exports, err)
 			}
 		})
 	}
@@ -110,7 +111,8 @@ func TestUploadsAreListedOnceAnHour(t *testing.T) {
 
 		o, err := e.Observe(t.Context(), b)
 		if err != nil || o.ResourceUpToDate == step.want {
-			t.Errorf("Observe(...) after another %s: want the stale upload to be found: %t, got up to date: %t, %v", step.wait, step.want, o.ResourceUpToDate, err)
+			t.Errorf("Observe(...) after another %s: want the stale upload to be found: %t, got up to date: %t, %v",
+				step.wait, step.want, o.ResourceUpToDate, err)
 		}
 	}
 }

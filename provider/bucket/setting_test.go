@@ -37,7 +37,8 @@ func parameters() miniov1alpha1.BucketParameters {
 // files returns those settings as a server keeps them, in its own order and form.
 func files() metadata {
 	return metadata{
-		fileVersioning: []byte(`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`),
+		fileVersioning: []byte(`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+			`<Status>Enabled</Status></VersioningConfiguration>`),
 		fileLocking: []byte(`<ObjectLockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ObjectLockEnabled>Enabled</ObjectLockEnabled>` +
 			`<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>30</Days></DefaultRetention></Rule></ObjectLockConfiguration>`),
 		fileQuota: []byte(`{"quota":10737418240,"size":10737418240,"rate":0,"requests":0,"quotatype":"hard"}`),
@@ -48,9 +49,11 @@ func files() metadata {
 			`<ExpiryUpdatedAt>2026-01-01T00:00:00Z</ExpiryUpdatedAt></LifecycleConfiguration>`),
 		fileTags: []byte(`<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><TagSet>` +
 			`<Tag><Key>tier</Key><Value>gold</Value></Tag><Tag><Key>team</Key><Value>a b</Value></Tag></TagSet></Tagging>`),
-		fileEncryption: []byte(`<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule><ApplyServerSideEncryptionByDefault>` +
-			`<KMSMasterKeyID>arn:aws:kms:photos</KMSMasterKeyID><SSEAlgorithm>aws:kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`),
-		filePolicy: []byte(`{"Statement":[{"Action":["s3:GetObject"],"Effect":"Allow","Principal":{"AWS":["*"]},"Resource":["arn:aws:s3:::photos/*"]}],"Version":"2012-10-17"}`),
+		fileEncryption: []byte(`<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>` +
+			`<ApplyServerSideEncryptionByDefault><KMSMasterKeyID>arn:aws:kms:photos</KMSMasterKeyID><SSEAlgorithm>aws:kms</SSEAlgorithm>` +
+			`</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`),
+		filePolicy: []byte(`{"Statement":[{"Action":["s3:GetObject"],"Effect":"Allow",` +
+			`"Principal":{"AWS":["*"]},"Resource":["arn:aws:s3:::photos/*"]}],"Version":"2012-10-17"}`),
 	}
 }
 

@@ -24,7 +24,7 @@ type uploadsS3 interface {
 
 // staleUploads returns the incomplete uploads that are older than a lifecycle rule
 // allows. MinIO does not implement such rules. It lists only uploads that were begun
-// since the server started; it aborts older ones itself, by default after 24 hours.
+// since it started, and aborts older ones itself, by default after 24 hours.
 func staleUploads(ctx context.Context, s3 uploadsS3, b *miniov1alpha1.Bucket, now time.Time) ([]miniogo.ObjectMultipartInfo, error) {
 	var rules []miniov1alpha1.LifecycleRule
 
