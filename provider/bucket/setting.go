@@ -10,24 +10,24 @@ import (
 )
 
 // A setting is one row of the table of bucket settings: a field of spec.forProvider that
-// can change after the bucket was created.
+// can change after the bucket was created. To add one, add
 //
-// To add a setting, add
-//   - a field to BucketParameters in apis/minio/v1alpha1, with its unit, default, and what
-//     happens when it is removed;
-//   - a file here that declares one setting, and the interface of the S3 calls that it
-//     makes, such as tags.go; settingsS3 embeds that interface;
+//   - its field to BucketParameters in apis/minio/v1alpha1, whose comment gives the unit, the
+//     default, and what happens when the field is removed;
+//   - a file to this package, such as tags.go, that declares the setting, and an interface
+//     of the S3 calls that it makes, to be embedded in settingsS3;
 //   - the setting to allSettings.
 //
-// Everything else follows from the table: one export of the bucket's metadata answers for
-// all settings; a setting whose desired and observed meaning differ has drifted and is
-// written; one that is removed from the spec is undone if the resource had set it, and
-// all others are left alone. Status and conditions need no code either.
+// The rest follows from the table. One export of the bucket's metadata shows all settings.
+// A setting that is in the spec is written if its desired and its observed meaning differ:
+// it has drifted. A setting that was removed from the spec is undone, if the resource had
+// set it. Any other is left alone. The settings that the resource has set are recorded in
+// the status.
 //
-// The meaning of a setting is a text. want and have render it in the same words from what
-// the spec says and from what the server has, so settings that mean the same have equal
-// texts, however they are written: in another order, with other names of rules, or with
-// defaults spelled out.
+// The meaning of a setting is a text. want renders it from the spec, and have renders it in
+// the same words from what the server has. So two settings that mean the same have the
+// same text, however they are written: their order, the names of rules, or the form of a
+// key make no difference.
 type setting struct {
 	// field is the setting's field in spec.forProvider.
 	field string
