@@ -34,9 +34,13 @@ func TestSecretEditedOrDeleted(t *testing.T) {
 		got, want bool
 	}{
 		"Published": {reason: "A Secret that appears was just published by its owner.", got: p.Create(event.CreateEvent{Object: after})},
-		"Edited":    {reason: "An edit may remove the key.", got: p.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}), want: true},
-		"Resync":    {reason: "A resync of the cache is no edit.", got: p.Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after})},
-		"Deleted":   {reason: "A deleted Secret must be published again.", got: p.Delete(event.DeleteEvent{Object: after}), want: true},
+		"Edited": {
+			reason: "An edit may remove the key.",
+			got:    p.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}),
+			want:   true,
+		},
+		"Resync":  {reason: "A resync of the cache is no edit.", got: p.Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after})},
+		"Deleted": {reason: "A deleted Secret must be published again.", got: p.Delete(event.DeleteEvent{Object: after}), want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tc.got != tc.want {

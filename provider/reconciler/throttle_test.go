@@ -35,7 +35,13 @@ func TestThrottle(t *testing.T) {
 		done   int
 	}{
 		{reason: "The first request is served at once.", req: one, done: 1},
-		{reason: "An early request is requeued for the end of the interval.", after: interval / 4, req: one, want: interval * 3 / 4, done: 1},
+		{
+			reason: "An early request is requeued for the end of the interval.",
+			after:  interval / 4,
+			req:    one,
+			want:   interval * 3 / 4,
+			done:   1,
+		},
 		{reason: "Another object has an interval of its own.", after: interval / 4, req: other, done: 2},
 		{reason: "The early request did not extend the interval.", after: interval, req: one, done: 3},
 		{reason: "The next interval starts with the last reconcile.", after: interval * 3 / 2, req: one, want: interval / 2, done: 3},
