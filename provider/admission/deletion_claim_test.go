@@ -89,7 +89,8 @@ func TestDeletionOfClaim(t *testing.T) {
 			reason:  "The Bucket would still be purged although the claim no longer wants it.",
 			objects: []client.Object{newBucket(full, controlledBy("mine"), purged)},
 			want: response{Code: http.StatusForbidden, Message: `bucket "full" still has the deletion policy Delete, ` +
-				`not DeleteIfEmpty as the claim wants, so nothing was deleted: try again in a moment; if that does not help, see the claim's condition Provisioned`},
+				`not DeleteIfEmpty as the claim wants, so nothing was deleted: try again in a moment; ` +
+				`if that does not help, see the claim's condition Provisioned`},
 		},
 		"Retain": {
 			reason:  "Nothing is lost, and a warning names the bucket.",
@@ -102,7 +103,8 @@ func TestDeletionOfClaim(t *testing.T) {
 			claim:   newClaim(tenantv1alpha1.DeletionPolicyRetain),
 			objects: []client.Object{newBucket(empty, controlledBy("mine"))},
 			want: response{Code: http.StatusForbidden, Message: `bucket "empty" still has the deletion policy DeleteIfEmpty, ` +
-				`not Retain as the claim wants, so nothing was deleted: try again in a moment; if that does not help, see the claim's condition Provisioned`},
+				`not Retain as the claim wants, so nothing was deleted: try again in a moment; ` +
+				`if that does not help, see the claim's condition Provisioned`},
 		},
 		"RetainNoMore": {
 			reason:  "The Bucket is still retained, so nothing is lost.",
