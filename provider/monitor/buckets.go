@@ -207,15 +207,16 @@ type onServer struct {
 	buckets []*miniov1alpha1.Bucket
 }
 
+// configKey identifies the configuration of a Bucket.
+type configKey struct {
+	namespace string
+	ref       xpv1.ProviderConfigReference
+}
+
 // group returns the Buckets that have been created, by server. It finds the server of each
 // configuration once, not once for each Bucket.
 func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[serverKey]*onServer {
-	type configKey struct {
-		namespace string
-		ref       xpv1.ProviderConfigReference
-	}
-
-	configs := make(map[configKey]*minio.Server)
+	servers := make(map[configKey]*minio.Server)
 	groups := make(map[serverKey]*onServer)
 
 	for i := range items {
@@ -226,23 +227,15 @@ func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[s
 			continue
 		}
 
-		ck := configKey{namespace: o.Namespace, ref: *ref}
+		config := configKey{namespace: o.Namespace, ref: *ref}
 		if ref.Kind == miniov1alpha1.ClusterProviderConfigKind.Kind {
-			ck.namespace = ""
+			config.namespace = ""
 		}
 
-		srv, found := configs[ck]
+		srv, found := servers[config]
 		if !found {
-			var err error
-			if srv, err = b.server(ctx, o); err != nil {
-				// The condition Synced of each Bucket shows the error.
-				b.log.Debug("Cannot ask for the size of buckets", "config", ref.Name, "error", err)
-
-				// The error may come with a server that must not be driven.
-				srv = nil
-			}
-
-			configs[ck] = srv
+			srv = b.serverOf(ctx, o)
+			servers[config] = srv
 		}
 
 		if srv == nil {
@@ -265,6 +258,19 @@ func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[s
 	}
 
 	return groups
+}
+
+// serverOf returns the server of a Bucket, or nil if it cannot be found or must not be driven.
+// The condition Synced of the Bucket shows the error.
+func (b *Buckets) serverOf(ctx context.Context, o *miniov1alpha1.Bucket) *minio.Server {
+	srv, err := b.server(ctx, o)
+	if err != nil {
+		b.log.Debug("Cannot ask for the size of buckets", "config", o.GetProviderConfigReference().Name, "error", err)
+
+		return nil
+	}
+
+	return srv
 }
 
 // Describe implements prometheus.Collector.
