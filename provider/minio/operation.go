@@ -48,8 +48,8 @@ func outcome(status int) string {
 // adminPath is the path of the administration API. No bucket can have this name.
 const adminPath = "/minio/admin/"
 
-// operation returns the operation of a request, as in Call. Operations that no controller
-// uses are s3:other or admin:other.
+// operation returns the operation of a request, as in Call. S3 calls that no controller makes
+// have no name: they are s3:other.
 func operation(req *http.Request) string {
 	if rest, ok := strings.CutPrefix(req.URL.Path, adminPath); ok {
 		// v3/add-user, v3/idp-config/openid/name.
@@ -74,7 +74,7 @@ func operation(req *http.Request) string {
 	return "s3:" + name
 }
 
-// subresources of a bucket whose operations are named after their verb.
+// subresources are parts of a bucket whose operations are named after the verb.
 var subresources = map[string]string{
 	"cors": "BucketCors", "encryption": "BucketEncryption", "lifecycle": "BucketLifecycleConfiguration",
 	"location": "BucketLocation", "notification": "BucketNotificationConfiguration", "object-lock": "ObjectLockConfiguration",
@@ -114,6 +114,9 @@ func objectOperation(method string, query url.Values) string {
 	switch {
 	case method == http.MethodDelete && query.Has("uploadId"):
 		return "AbortMultipartUpload"
+	case method == http.MethodDelete:
+		// minio-go deletes objects in batches, except those whose key XML cannot hold.
+		return "DeleteObject"
 	case method == http.MethodGet && query.Has("retention"):
 		return "GetObjectRetention"
 	}

@@ -53,6 +53,12 @@ func TestOperation(t *testing.T) {
 			path:   "/photos/a?retention=",
 			want:   "s3:GetObjectRetention",
 		},
+		"DeleteObject": {
+			reason: "An object is deleted alone.",
+			method: "DELETE",
+			path:   "/photos/a?versionId=1",
+			want:   "s3:DeleteObject",
+		},
 		"AbortUpload": {
 			reason: "An upload is aborted.",
 			method: "DELETE",
