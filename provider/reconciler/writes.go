@@ -39,6 +39,9 @@ func (m managerWithClient) GetClient() client.Client { return m.client }
 // and if it has the same content. In any doubt the update is made: an outdated version
 // then meets a conflict, and the object is reconciled again.
 //
+// The client also omits the status Creating of a managed resource right after its creation
+// was recorded: the next reconcile follows at once and writes the outcome.
+//
 // An object whose last write has not reached the cache yet is read from the API server.
 // That is rare: it happens if a reconcile follows a write of the previous one at once.
 func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) client.Client {
@@ -174,9 +177,8 @@ func (c *changeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
 	return true
 }
 
-// justCreated reports whether the status says nothing but Creating, and the last write
-// recorded the creation itself. The next reconcile follows at once and writes the
-// outcome.
+// justCreated reports whether a status shows nothing but Creating, and the object's last
+// write recorded that creation.
 func (c *changeOnlyClient[T]) justCreated(obj client.Object) bool {
 	mg, ok := obj.(resource.Managed)
 	if !ok || mg.GetCondition(xpv1.TypeReady).Reason != xpv1.ReasonCreating || mg.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
