@@ -149,7 +149,7 @@ type ownError struct {
 // Those of calls are reported as they are by the calls, see minio.ErrorCapture.
 func failed(ctx context.Context, err error) diag.Diagnostics {
 	if own, ok := stderrors.AsType[*ownError](err); ok {
-		minio.Report(ctx, own)
+		minio.Capture(ctx, own)
 	}
 
 	return diag.FromErr(err)

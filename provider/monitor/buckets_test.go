@@ -36,8 +36,8 @@ func newBucket(name string) *miniov1alpha1.Bucket {
 	return b
 }
 
-// newServer returns a server that answers with what info points to, and counts
-// calls.
+// newServer returns a server that answers with info, or does not answer while that is empty, and
+// counts calls.
 func newServer(t *testing.T, info *madmin.AccountInfo, calls *int) *minio.Server {
 	t.Helper()
 
@@ -62,8 +62,8 @@ func newServer(t *testing.T, info *madmin.AccountInfo, calls *int) *minio.Server
 }
 
 func TestBuckets(t *testing.T) {
-	notMade := newBucket("not-made")
-	notMade.Annotations = nil
+	notCreated := newBucket("not-created")
+	notCreated.Annotations = nil
 
 	const head = `
 # HELP cistern_bucket_size_bytes Bytes that the objects of a managed bucket take, all versions, as the server's scanner counted them last.
@@ -73,46 +73,48 @@ func TestBuckets(t *testing.T) {
 	all := []madmin.BucketAccessInfo{
 		{Name: "photos", Size: 7, Objects: 2, Details: &madmin.BucketDetails{}},
 		{Name: "films", Size: 9, Objects: 1, Details: &madmin.BucketDetails{}},
-		{Name: "not-made", Size: 1},
-		{Name: "of-somebody-else", Size: 1},
+		{Name: "not-created", Size: 1},
+		{Name: "unmanaged", Size: 1},
 	}
-	changed := append([]madmin.BucketAccessInfo{{Name: "photos", Size: 8, Objects: 2, Details: &madmin.BucketDetails{Versioning: true}}}, all[1:]...)
+	changed := append([]madmin.BucketAccessInfo{
+		{Name: "photos", Size: 8, Objects: 2, Details: &madmin.BucketDetails{Versioning: true}},
+	}, all[1:]...)
 
-	type answer struct {
+	type accountInfo struct {
 		account string
 		buckets []madmin.BucketAccessInfo
 	}
 
 	cases := map[string]struct {
 		reason string
-		second answer
+		second accountInfo
 		sizes  string
-		woken  []string
+		sent   []string
 	}{
 		"Same": {
-			reason: "Nobody is woken by nothing.",
-			second: answer{"admin", all},
+			reason: "Without a change no Bucket is sent.",
+			second: accountInfo{"admin", all},
 			sizes: head + `cistern_bucket_size_bytes{bucket="films",name="films",namespace="team-a"} 9
 cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 7
 `,
 		},
 		"Changed": {
-			reason: "A change of settings is looked at, a change of size only told.",
-			second: answer{"admin", changed},
+			reason: "A Bucket with changed settings is sent, a changed size is only measured.",
+			second: accountInfo{"admin", changed},
 			sizes: head + `cistern_bucket_size_bytes{bucket="films",name="films",namespace="team-a"} 9
 cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 `,
-			woken: []string{"photos"},
+			sent: []string{"photos"},
 		},
 		"Vanished": {
-			reason: "A bucket that vanished is looked at, and told no more.",
-			second: answer{"admin", all[1:]},
+			reason: "A Bucket whose bucket has vanished is sent, and not measured any more.",
+			second: accountInfo{"admin", all[1:]},
 			sizes: head + `cistern_bucket_size_bytes{bucket="films",name="films",namespace="team-a"} 9
 `,
-			woken: []string{"photos"},
+			sent: []string{"photos"},
 		},
 		"NoAnswer": {
-			reason: "A server that does not answer says nothing of its buckets.",
+			reason: "A server that does not answer has no metrics.",
 		},
 	}
 
@@ -123,7 +125,7 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 				t.Fatal(err)
 			}
 
-			kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films"), notMade.DeepCopy()).Build()
+			kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films"), notCreated.DeepCopy()).Build()
 
 			calls, asked := 0, 0
 			info := &madmin.AccountInfo{AccountName: "admin", Buckets: all}
@@ -140,28 +142,28 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 			b.ask(t.Context())
 
 			if calls != 2 || asked != 2 {
-				t.Errorf("%s\nwant one call and one configuration read for all Buckets of a server, got %d and %d in two rounds", tc.reason, calls, asked)
+				t.Errorf("%s\nwant one call and one configuration read for all Buckets of a server, got %d and %d in two rounds",
+					tc.reason, calls, asked)
 			}
 
 			if err := testutil.CollectAndCompare(b, strings.NewReader(tc.sizes), "cistern_bucket_size_bytes"); err != nil {
 				t.Errorf("%s\n%v", tc.reason, err)
 			}
 
-			var woken []string
-			for len(b.wake) > 0 {
-				woken = append(woken, (<-b.Changed()).Object.GetName())
+			var sent []string
+			for len(b.changed) > 0 {
+				sent = append(sent, (<-b.Changed()).Object.GetName())
 			}
 
-			if diff := cmp.Diff(tc.woken, woken); diff != "" {
-				t.Errorf("%s\nwoken: -want, +got:\n%s", tc.reason, diff)
+			if diff := cmp.Diff(tc.sent, sent); diff != "" {
+				t.Errorf("%s\nsent: -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
-// TestBucketsVanishedBefore wants a bucket to be looked at that was gone when the
-// provider asked first.
-func TestBucketsVanishedBefore(t *testing.T) {
+// TestBucketsMissingAtFirst expects a Bucket to be sent whose bucket is missing in the first answer.
+func TestBucketsMissingAtFirst(t *testing.T) {
 	s := runtime.NewScheme()
 	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
@@ -174,16 +176,16 @@ func TestBucketsVanishedBefore(t *testing.T) {
 
 	b.ask(t.Context())
 
-	if len(b.wake) != 1 || (<-b.Changed()).Object.GetName() != "photos" {
-		t.Error("want the Bucket whose bucket is not in the answer to be looked at")
+	if len(b.changed) != 1 || (<-b.Changed()).Object.GetName() != "photos" {
+		t.Error("want the Bucket whose bucket is missing in the answer to be sent")
 	}
 }
 
-// TestBucketsForgetLooks has a bucket change that is looked at together with others,
-// through two configurations that lead to one server: neither may answer with a
-// look of before.
-func TestBucketsForgetLooks(t *testing.T) {
-	info, looks := &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "photos"}, {Name: "films"}}}, 0
+// TestBucketsInvalidateSnapshots changes a bucket on a server to which two configurations lead, and
+// expects the snapshots of both to be invalidated.
+func TestBucketsInvalidateSnapshots(t *testing.T) {
+	info := &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "photos"}, {Name: "films"}}}
+	snapshots := 0
 
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/accountinfo") {
@@ -191,7 +193,7 @@ func TestBucketsForgetLooks(t *testing.T) {
 			return
 		}
 
-		looks++
+		snapshots++
 
 		_ = zip.NewWriter(w).Close()
 	}))
@@ -220,8 +222,8 @@ func TestBucketsForgetLooks(t *testing.T) {
 			return servers[mg.GetProviderConfigReference().Name], nil
 		}, logging.NewNopLogger())
 
-	// So many ask that looks pay.
-	look := func() {
+	// So many requests that snapshots are worthwhile.
+	request := func() {
 		for _, srv := range servers {
 			for range 10 {
 				_ = srv.BucketSnapshot(t.Context(), func(string) bool { return true })
@@ -230,24 +232,24 @@ func TestBucketsForgetLooks(t *testing.T) {
 	}
 
 	b.ask(t.Context())
-	look()
+	request()
 
-	if looks != 2 {
-		t.Fatalf("want a look for each configuration, got %d", looks)
+	if snapshots != 2 {
+		t.Fatalf("want a snapshot for each configuration, got %d", snapshots)
 	}
 
 	info.Buckets = nil
 	b.ask(t.Context())
-	look()
+	request()
 
-	if len(b.wake) != 2 || looks != 4 {
-		t.Errorf("want both Buckets to be looked at, and each configuration to look anew, got %d and %d looks", len(b.wake), looks)
+	if len(b.changed) != 2 || snapshots != 4 {
+		t.Errorf("want both Buckets to be sent, and a new snapshot for each configuration, got %d and %d snapshots",
+			len(b.changed), snapshots)
 	}
 }
 
-// TestBucketsLeaveRefusedServers has a configuration lead to a server that must not
-// be driven.
-func TestBucketsLeaveRefusedServers(t *testing.T) {
+// TestBucketsSkipUnusableServers expects no call to a server that must not be driven.
+func TestBucketsSkipUnusableServers(t *testing.T) {
 	s := runtime.NewScheme()
 	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
@@ -262,13 +264,13 @@ func TestBucketsLeaveRefusedServers(t *testing.T) {
 
 	b.ask(t.Context())
 
-	if calls != 0 || len(b.wake) != 0 {
-		t.Errorf("want the server not to be asked, and nobody to be woken, got %d calls, %d woken", calls, len(b.wake))
+	if calls != 0 || len(b.changed) != 0 {
+		t.Errorf("want no call and no Bucket to be sent, got %d calls, %d Buckets", calls, len(b.changed))
 	}
 }
 
-// TestBucketsGo wants nothing to be kept of Buckets that are gone.
-func TestBucketsGo(t *testing.T) {
+// TestBucketsForgetDeleted expects nothing to be kept of deleted Buckets.
+func TestBucketsForgetDeleted(t *testing.T) {
 	s := runtime.NewScheme()
 	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
@@ -291,27 +293,7 @@ func TestBucketsGo(t *testing.T) {
 
 	b.ask(t.Context())
 
-	if n := testutil.CollectAndCount(b); n != 0 || len(b.answers) != 0 || calls != 1 {
-		t.Errorf("want nothing to be left, got %d metrics, %v, %d calls", n, b.answers, calls)
-	}
-}
-
-func TestCalls(t *testing.T) {
-	c := NewCalls()
-	for range 2 {
-		c.Observe(minio.Call{Operation: "admin:add-user", Outcome: minio.OutcomeOK, Duration: 20 * time.Millisecond})
-	}
-
-	want := `
-# HELP cistern_minio_requests_total Calls to MinIO servers that are over, by operation (such as admin:add-user or s3:GetBucketVersioning) and outcome (ok, refused: 4xx, failed: 5xx, error: no answer).
-# TYPE cistern_minio_requests_total counter
-cistern_minio_requests_total{operation="admin:add-user",outcome="ok"} 2
-`
-	if err := testutil.CollectAndCompare(c, strings.NewReader(want), "cistern_minio_requests_total"); err != nil {
-		t.Error(err)
-	}
-
-	if n := testutil.CollectAndCount(c, "cistern_minio_request_duration_seconds"); n != 1 {
-		t.Errorf("want one histogram, got %d", n)
+	if n := testutil.CollectAndCount(b); n != 0 || len(b.previous) != 0 || calls != 1 {
+		t.Errorf("want nothing to be kept, got %d metrics, %v, %d calls", n, b.previous, calls)
 	}
 }

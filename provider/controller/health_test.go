@@ -14,7 +14,7 @@ import (
 	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
-func TestExplained(t *testing.T) {
+func TestWithServerHealth(t *testing.T) {
 	cannot := errors.New("cannot")
 	away := &minio.Error{Health: minio.Unreachable, Err: cannot}
 
@@ -23,18 +23,22 @@ func TestExplained(t *testing.T) {
 		err    error
 		want   string
 	}{
-		"Nil":    {reason: "No error stays none."},
-		"Other":  {reason: "What tells nothing of the server stays as it is.", err: cannot, want: "cannot"},
-		"Server": {reason: "What does names the configuration.", err: away, want: `cannot use ProviderConfig "default": ` + away.Error()},
+		"Nil":   {reason: "No error stays no error."},
+		"Other": {reason: "An error that the server's health does not explain stays as it is.", err: cannot, want: "cannot"},
+		"Server": {
+			reason: "An error that the server's health explains names the configuration.",
+			err:    away,
+			want:   `cannot use ProviderConfig "default": ` + away.Error(),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := providertest.NewBucket("ProviderConfig")
-			e := newExplained(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b)
+			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b)
 
-			_, observe := e.Observe(t.Context(), b)
-			_, create := e.Create(t.Context(), b)
-			_, update := e.Update(t.Context(), b)
-			_, remove := e.Delete(t.Context(), b)
+			_, observe := c.Observe(t.Context(), b)
+			_, create := c.Create(t.Context(), b)
+			_, update := c.Update(t.Context(), b)
+			_, remove := c.Delete(t.Context(), b)
 
 			for _, err := range []error{observe, create, update, remove} {
 				got := ""
@@ -50,7 +54,7 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-// failing is a client that fails, or does not.
+// failing is a client whose methods return err.
 type failing struct{ err error }
 
 func (f failing) Observe(context.Context, *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
