@@ -247,7 +247,7 @@ func TestWithoutName(t *testing.T) {
 	var mg resource.ModernManaged = a
 
 	must(t, bed.Kube.Create(t.Context(), mg))
-	awaitTrouble(t, mg, "spec.forProvider says neither userName nor where to take it from")
+	awaitTrouble(t, mg, "spec.forProvider.userName is empty")
 
 	must(t, bed.Kube.Delete(t.Context(), mg))
 	await.Gone(t, bed.Kube, mg)
