@@ -81,7 +81,7 @@ func TestCostOfSteadyState(t *testing.T) {
 
 	// One that has no bucket any more publishes less than it did.
 	if last, ok := all[len(all)-1].(*miniov1alpha1.User); ok {
-		await.Change(t, bed.Kube, last, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
+		await.Change(t, env.Kube, last, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
 		await.For(t, "a Secret without a bucket", func() error { return publishesNoBucket(t, last) })
 	}
 
@@ -92,11 +92,11 @@ func TestCostOfSteadyState(t *testing.T) {
 
 	// The polls that are counted begin before the calls and end after them: their
 	// calls are all there are, but for those of polls that are under way at the end.
-	before, from := reconcilesNow(t, p), bed.Wire.Now()
+	before, from := reconcilesNow(t, p), env.Proxy.Now()
 
 	awaitPolls(t, p, all, polls)
 
-	calls, _ := bed.Wire.Calls(from)
+	calls, _ := env.Proxy.Calls(from)
 
 	counted := reconcilesNow(t, p)
 	for kind := range counted {
@@ -108,13 +108,13 @@ func TestCostOfSteadyState(t *testing.T) {
 	t.Run("Kubernetes", func(t *testing.T) { checkKubernetesCalls(t, ns, calls) })
 
 	for _, mg := range all {
-		if err := bed.Kube.Delete(t.Context(), mg); err != nil {
+		if err := env.Kube.Delete(t.Context(), mg); err != nil {
 			t.Error(err)
 		}
 	}
 
 	for _, mg := range all {
-		await.Gone(t, bed.Kube, mg)
+		await.Gone(t, env.Kube, mg)
 	}
 }
 
@@ -123,7 +123,7 @@ func publishesNoBucket(t *testing.T, u *miniov1alpha1.User) error {
 	t.Helper()
 
 	s := &corev1.Secret{}
-	if err := bed.Kube.Get(t.Context(), client.ObjectKey{Namespace: u.Namespace, Name: u.GetWriteConnectionSecretToReference().Name}, s); err != nil {
+	if err := env.Kube.Get(t.Context(), client.ObjectKey{Namespace: u.Namespace, Name: u.GetWriteConnectionSecretToReference().Name}, s); err != nil {
 		return err
 	}
 
@@ -185,7 +185,7 @@ func checkStorageCalls(t *testing.T, all []resource.Managed, calls []Call, polls
 		n := polls[kind]
 		t.Logf("%s: %d polls, %d calls of MinIO, %.2f each", kind, n, byKind[kind], float64(byKind[kind])/float64(n))
 
-		// Buckets may be polled together, see TestLooks.
+		// Buckets may be polled together, see TestBucketSnapshots.
 		least := n / 2
 		if kind == "bucket" {
 			least = 0
@@ -248,7 +248,7 @@ func newHome(t *testing.T) (namespace, bucket string) {
 	namespace = newNamespace(t)
 	bucket = namespace + "-home"
 
-	if err := bed.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
+	if err := env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -295,7 +295,7 @@ func rotateSome(t *testing.T, all []resource.Managed) {
 
 	for i, mg := range all {
 		if u, ok := mg.(*miniov1alpha1.User); ok && i%3 == 0 {
-			await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) {
+			await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) {
 				u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 			})
 
@@ -363,9 +363,9 @@ func TestCostOfCreation(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			awaitQuiet(t)
+			awaitIdle(t)
 
-			from := bed.Wire.Now()
+			from := env.Proxy.Now()
 
 			create(t, tc.mg)
 			awaitSettled(t, []resource.Managed{tc.mg})
@@ -375,9 +375,9 @@ func TestCostOfCreation(t *testing.T) {
 				conflicts             int
 			)
 
-			awaitQuiet(t)
+			awaitIdle(t)
 
-			calls, _ := bed.Wire.Calls(from)
+			calls, _ := env.Proxy.Calls(from)
 
 			for _, c := range calls {
 				switch {
@@ -402,11 +402,11 @@ func TestCostOfCreation(t *testing.T) {
 					tc.reason, tc.most, tc.look, tc.encrypted, encrypted)
 			}
 
-			if err := bed.Kube.Delete(t.Context(), tc.mg); err != nil {
+			if err := env.Kube.Delete(t.Context(), tc.mg); err != nil {
 				t.Fatal(err)
 			}
 
-			await.Gone(t, bed.Kube, tc.mg)
+			await.Gone(t, env.Kube, tc.mg)
 		})
 	}
 }

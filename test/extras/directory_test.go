@@ -66,7 +66,7 @@ const directory = `
 
 // startStaff starts a directory, and a MinIO that asks it for its users.
 func startStaff(ctx context.Context) (*component.Storage, error) {
-	address, err := bed.StartDirectory(ctx, func(listen string) string {
+	address, err := env.StartDirectory(ctx, func(listen string) string {
 		hash := sha256.Sum256([]byte(lookupPassword))
 
 		return fmt.Sprintf(directory, listen, baseDN, hex.EncodeToString(hash[:]))
@@ -75,7 +75,7 @@ func startStaff(ctx context.Context) (*component.Storage, error) {
 		return nil, err
 	}
 
-	return bed.AddStorage(ctx, "staff",
+	return env.AddStorage(ctx, "staff",
 		"MINIO_IDENTITY_LDAP_SERVER_ADDR="+address,
 		"MINIO_IDENTITY_LDAP_SERVER_INSECURE=on",
 		"MINIO_IDENTITY_LDAP_LOOKUP_BIND_DN="+lookupDN,

@@ -37,7 +37,7 @@ func TestExamples(t *testing.T) {
 
 	for _, mg := range all {
 		mg.SetNamespace(ns)
-		must(t, bed.Kube.Create(t.Context(), mg))
+		must(t, env.Kube.Create(t.Context(), mg))
 	}
 
 	for _, mg := range all {
@@ -45,11 +45,11 @@ func TestExamples(t *testing.T) {
 	}
 
 	for _, mg := range all {
-		must(t, bed.Kube.Delete(t.Context(), mg))
+		must(t, env.Kube.Delete(t.Context(), mg))
 	}
 
 	for _, mg := range all {
-		await.Gone(t, bed.Kube, mg)
+		await.Gone(t, env.Kube, mg)
 	}
 }
 
@@ -65,23 +65,23 @@ func prepareExamples(t *testing.T, ns string) {
 		default:
 			continue
 		case "Bucket":
-			must(t, bed.Server.S3.MakeBucket(t.Context(), name, miniogo.MakeBucketOptions{}))
+			must(t, env.Server.S3.MakeBucket(t.Context(), name, miniogo.MakeBucketOptions{}))
 		case "User":
-			must(t, bed.Server.AddUser(t.Context(), name, "example-user-secret"))
+			must(t, env.Server.AddUser(t.Context(), name, "example-user-secret"))
 		case "Policy":
-			must(t, bed.Server.AddCannedPolicy(t.Context(), name, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}]}`)))
+			must(t, env.Server.AddCannedPolicy(t.Context(), name, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}]}`)))
 		}
 
 		o.SetNamespace(ns)
 		meta.SetExternalName(o, name)
-		must(t, bed.Kube.Create(t.Context(), o))
+		must(t, env.Kube.Create(t.Context(), o))
 	}
 
 	must(t, staff.S3.MakeBucket(t.Context(), "cold", miniogo.MakeBucketOptions{}))
 
 	_, err := staff.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: "cold-storage", SecretKey: "cold-storage-secret"})
 	must(t, err)
-	must(t, bed.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "cold-storage"), StringData: map[string]string{"secretKey": "cold-storage-secret"}}))
+	must(t, env.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "cold-storage"), StringData: map[string]string{"secretKey": "cold-storage-secret"}}))
 }
 
 // readExamples reads the managed resources among the examples of a directory.
@@ -95,7 +95,7 @@ func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	files, err := filepath.Glob(filepath.Join(repo, "examples", dir, "*.yaml"))
 	must(t, err)
 
-	decoder := serializer.NewCodecFactory(bed.Kube.Scheme()).UniversalDeserializer()
+	decoder := serializer.NewCodecFactory(env.Kube.Scheme()).UniversalDeserializer()
 	here := strings.NewReplacer("https://archive.example.org:9000", staff.URL(), "minio-default-key", component.KMSKey)
 
 	var all []resource.ModernManaged

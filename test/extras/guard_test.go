@@ -34,32 +34,32 @@ func TestParentGone(t *testing.T) {
 		back bool
 	}{
 		"GroupUserAttachment": {life: memberLife(), remove: func(ctx context.Context) error {
-			return bed.Server.RemoveUser(ctx, "members-user")
+			return env.Server.RemoveUser(ctx, "members-user")
 		}},
 		"GroupOfUserAttachment": {life: memberLife(), back: true, remove: func(ctx context.Context) error {
 			members := madmin.GroupAddRemove{Group: "members-group", Members: []string{"members-user"}, IsRemove: true}
 
 			// The provider must not put the member back before the group is gone.
 			refuseWrites(t)
-			defer bed.Wire.Stop(nil)
+			defer env.Proxy.SetOutage(nil)
 
-			return errors.Join(bed.Server.UpdateGroupMembers(ctx, members), bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: members.Group, IsRemove: true}))
+			return errors.Join(env.Server.UpdateGroupMembers(ctx, members), env.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: members.Group, IsRemove: true}))
 		}},
 		"GroupPolicyAttachment": {life: groupPolicyLife(), remove: func(ctx context.Context) error {
-			return bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: "readers", IsRemove: true})
+			return env.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: "readers", IsRemove: true})
 		}},
 		"BucketPolicy": {life: bucketPolicyLife(), remove: func(ctx context.Context) error {
-			return bed.Server.S3.RemoveBucket(ctx, "showcase")
+			return env.Server.S3.RemoveBucket(ctx, "showcase")
 		}},
 		"BucketNotification": {life: notificationLife(), remove: func(ctx context.Context) error {
-			return bed.Server.S3.RemoveBucket(ctx, "inbox")
+			return env.Server.S3.RemoveBucket(ctx, "inbox")
 		}},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			mg := tc.life.resource(t, newNamespace(t))
-			must(t, bed.Kube.Create(t.Context(), mg))
+			must(t, env.Kube.Create(t.Context(), mg))
 			awaitSettled(t, mg)
 
 			must(t, tc.remove(t.Context()))
@@ -70,8 +70,8 @@ func TestParentGone(t *testing.T) {
 				awaitTrouble(t, mg, "cannot create "+name)
 			}
 
-			must(t, bed.Kube.Delete(t.Context(), mg))
-			await.Gone(t, bed.Kube, mg)
+			must(t, env.Kube.Delete(t.Context(), mg))
+			await.Gone(t, env.Kube, mg)
 		})
 	}
 }
@@ -82,32 +82,32 @@ func TestGroupKeepsMembers(t *testing.T) {
 
 	const group, user = "crew", "crew-user"
 
-	must(t, bed.Server.AddUser(t.Context(), user, "crew-user-secret"))
+	must(t, env.Server.AddUser(t.Context(), user, "crew-user-secret"))
 
 	g := &iam.Group{ObjectMeta: named(newNamespace(t), group)}
-	must(t, bed.Kube.Create(t.Context(), g))
+	must(t, env.Kube.Create(t.Context(), g))
 	awaitSettled(t, g)
 
 	members := madmin.GroupAddRemove{Group: group, Members: []string{user}}
-	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
+	must(t, env.Server.UpdateGroupMembers(t.Context(), members))
 
-	await.Change(t, bed.Kube, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
+	await.Change(t, env.Kube, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
 	awaitSettled(t, g)
 	must(t, groupIs(t.Context(), group, "disabled", user))
 
-	must(t, bed.Kube.Delete(t.Context(), g))
+	must(t, env.Kube.Delete(t.Context(), g))
 	awaitTrouble(t, g, "has members")
 	must(t, groupIs(t.Context(), group, "disabled", user))
 
 	members.IsRemove = true
-	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
-	await.Gone(t, bed.Kube, g)
+	must(t, env.Server.UpdateGroupMembers(t.Context(), members))
+	await.Gone(t, env.Kube, g)
 	must(t, groupGone(t.Context(), group))
 }
 
 // groupIs returns an error unless a group is as it should be, and holds no policy.
 func groupIs(ctx context.Context, group, status string, members ...string) error {
-	g, err := bed.Server.GetGroupDescription(ctx, group)
+	g, err := env.Server.GetGroupDescription(ctx, group)
 	if err == nil && (g.Status != status || g.Policy != "" || !slices.Equal(g.Members, members)) {
 		err = fmt.Errorf("want it %s with %v, got %+v", status, members, g)
 	}
@@ -130,24 +130,24 @@ func TestTierWithoutKey(t *testing.T) {
 
 	const advice = "spec.forProvider.minioConfig needs an accessKey"
 
-	must(t, bed.Kube.Create(t.Context(), tier))
+	must(t, env.Kube.Create(t.Context(), tier))
 	awaitTrouble(t, tier, advice)
 
-	await.Change(t, bed.Kube, tier, func(tier *ilm.Tier) {
+	await.Change(t, env.Kube, tier, func(tier *ilm.Tier) {
 		tier.Spec.ForProvider.MinioConfig = &ilm.MinioConfigParameters{AccessKey: new(staff.AccessKey), SecretKeySecretRef: secretKey("key")}
 	})
 	awaitTrouble(t, tier, advice)
 
 	secret := &corev1.Secret{ObjectMeta: named(ns, "archive"), StringData: map[string]string{"key": "another-secret"}}
-	must(t, bed.Kube.Create(t.Context(), secret))
+	must(t, env.Kube.Create(t.Context(), secret))
 	awaitTrouble(t, tier, "cannot create Tier")
 
-	await.Change(t, bed.Kube, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": staff.SecretKey} })
+	await.Change(t, env.Kube, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": staff.SecretKey} })
 	awaitSettled(t, tier)
 
-	must(t, bed.Kube.Delete(t.Context(), secret))
-	must(t, bed.Kube.Delete(t.Context(), tier))
-	await.Gone(t, bed.Kube, tier)
+	must(t, env.Kube.Delete(t.Context(), secret))
+	must(t, env.Kube.Delete(t.Context(), tier))
+	await.Gone(t, env.Kube, tier)
 }
 
 // TestOnePolicy wants an attachment to be about one policy, of which the server would
@@ -157,24 +157,24 @@ func TestOnePolicy(t *testing.T) {
 
 	const group = "singles"
 
-	must(t, bed.Server.AddUser(t.Context(), "singles-user", "singles-user-secret"))
-	must(t, bed.Server.UpdateGroupMembers(t.Context(), madmin.GroupAddRemove{Group: group, Members: []string{"singles-user"}}))
+	must(t, env.Server.AddUser(t.Context(), "singles-user", "singles-user-secret"))
+	must(t, env.Server.UpdateGroupMembers(t.Context(), madmin.GroupAddRemove{Group: group, Members: []string{"singles-user"}}))
 
 	a := &iam.GroupPolicyAttachment{ObjectMeta: named(newNamespace(t), "both")}
 	a.Spec.ForProvider.GroupName, a.Spec.ForProvider.PolicyName = new(group), new("readonly,writeonly")
 
-	must(t, bed.Kube.Create(t.Context(), a))
+	must(t, env.Kube.Create(t.Context(), a))
 	awaitTrouble(t, a, `policyName "readonly,writeonly" names more than one policy`)
 
-	g, err := bed.Server.GetGroupDescription(t.Context(), group)
+	g, err := env.Server.GetGroupDescription(t.Context(), group)
 	must(t, err)
 
 	if g.Policy != "" {
 		t.Errorf("the group got %q", g.Policy)
 	}
 
-	must(t, bed.Kube.Delete(t.Context(), a))
-	await.Gone(t, bed.Kube, a)
+	must(t, env.Kube.Delete(t.Context(), a))
+	await.Gone(t, env.Kube, a)
 }
 
 // TestNotificationOfNobody has rules that the Terraform provider leaves out without
@@ -209,18 +209,18 @@ func TestNotificationOfNobody(t *testing.T) {
 		},
 	}
 
-	must(t, bed.Server.S3.MakeBucket(t.Context(), "silent", miniogo.MakeBucketOptions{}))
+	must(t, env.Server.S3.MakeBucket(t.Context(), "silent", miniogo.MakeBucketOptions{}))
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			n := &s3.BucketNotification{ObjectMeta: named(newNamespace(t), "silent")}
 			n.Spec.ForProvider = s3.BucketNotificationParameters{Bucket: new("silent"), Queue: tc.queue}
 
-			must(t, bed.Kube.Create(t.Context(), n))
+			must(t, env.Kube.Create(t.Context(), n))
 			awaitTrouble(t, n, tc.want)
 
-			must(t, bed.Kube.Delete(t.Context(), n))
-			await.Gone(t, bed.Kube, n)
+			must(t, env.Kube.Delete(t.Context(), n))
+			await.Gone(t, env.Kube, n)
 		})
 	}
 }
@@ -230,11 +230,11 @@ func TestKeyNotMade(t *testing.T) {
 	startProvider(t)
 
 	k := &kms.Key{ObjectMeta: named(newNamespace(t), "another")}
-	must(t, bed.Kube.Create(t.Context(), k))
+	must(t, env.Kube.Create(t.Context(), k))
 	awaitTrouble(t, k, `cannot create Key "another"`)
 
-	must(t, bed.Kube.Delete(t.Context(), k))
-	await.Gone(t, bed.Kube, k)
+	must(t, env.Kube.Delete(t.Context(), k))
+	await.Gone(t, env.Kube, k)
 }
 
 // TestWithoutName leaves out what a resource is about.
@@ -246,9 +246,9 @@ func TestWithoutName(t *testing.T) {
 
 	var mg resource.ModernManaged = a
 
-	must(t, bed.Kube.Create(t.Context(), mg))
+	must(t, env.Kube.Create(t.Context(), mg))
 	awaitTrouble(t, mg, "spec.forProvider.userName is empty")
 
-	must(t, bed.Kube.Delete(t.Context(), mg))
-	await.Gone(t, bed.Kube, mg)
+	must(t, env.Kube.Delete(t.Context(), mg))
+	await.Gone(t, env.Kube, mg)
 }

@@ -27,7 +27,7 @@ const interval = time.Second
 func startProvider(t *testing.T, args ...string) *component.Provider {
 	t.Helper()
 
-	p, err := bed.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)...)
+	p, err := env.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func startProvider(t *testing.T, args ...string) *component.Provider {
 		p.Kill()
 
 		if t.Failed() {
-			t.Logf("the end of the provider's log:\n%s", bed.Log())
+			t.Logf("the end of the provider's log:\n%s", env.Log())
 		}
 	})
 
@@ -47,7 +47,7 @@ func newNamespace(t *testing.T) string {
 	t.Helper()
 
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "extras-"}}
-	must(t, bed.Kube.Create(t.Context(), ns))
+	must(t, env.Kube.Create(t.Context(), ns))
 
 	return ns.Name
 }
@@ -66,7 +66,7 @@ func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 	t.Helper()
 
 	await.For(t, mg.GetName()+" to be ready", func() error {
-		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
+		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
 
@@ -85,7 +85,7 @@ func awaitTrouble(t *testing.T, mg resource.ModernManaged, text string) {
 	t.Helper()
 
 	await.For(t, fmt.Sprintf("%s to say %q", mg.GetName(), text), func() error {
-		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
+		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
 

@@ -59,7 +59,7 @@ func groupLife() life {
 			return &iam.Group{ObjectMeta: named(ns, group)}
 		},
 		there: func(ctx context.Context, changed bool) error {
-			g, err := bed.Server.GetGroupDescription(ctx, group)
+			g, err := env.Server.GetGroupDescription(ctx, group)
 			if err != nil {
 				return err
 			}
@@ -68,14 +68,14 @@ func groupLife() life {
 		},
 		change: func(mg resource.ModernManaged) { mg.(*iam.Group).Spec.ForProvider.DisableGroup = new(true) },
 		drift: func(ctx context.Context) error {
-			return bed.Server.SetGroupStatus(ctx, group, madmin.GroupDisabled)
+			return env.Server.SetGroupStatus(ctx, group, madmin.GroupDisabled)
 		},
 		gone: func(ctx context.Context) error { return groupGone(ctx, group) },
 	}
 }
 
 func groupGone(ctx context.Context, group string) error {
-	_, err := bed.Server.GetGroupDescription(ctx, group)
+	_, err := env.Server.GetGroupDescription(ctx, group)
 	if madmin.ToErrorResponse(err).Code == "XMinioAdminNoSuchGroup" {
 		return nil
 	}
@@ -87,7 +87,7 @@ func memberLife() life {
 	const group, user = "members-group", "members-user"
 
 	there := func(ctx context.Context, _ bool) error {
-		g, err := bed.Server.GetGroupDescription(ctx, group)
+		g, err := env.Server.GetGroupDescription(ctx, group)
 		if err == nil && !slices.Contains(g.Members, user) {
 			err = errAbsent
 		}
@@ -99,7 +99,7 @@ func memberLife() life {
 		kind:     "groupuserattachment.iam",
 		external: group + "/" + user,
 		resource: func(t *testing.T, ns string) resource.ModernManaged {
-			must(t, bed.Server.AddUser(t.Context(), user, "members-user-secret"))
+			must(t, env.Server.AddUser(t.Context(), user, "members-user-secret"))
 			must(t, newGroup(t.Context(), group))
 
 			a := &iam.GroupUserAttachment{ObjectMeta: named(ns, "member")}
@@ -112,14 +112,14 @@ func memberLife() life {
 			mg.(*iam.GroupUserAttachment).Spec.ForProvider.UserName = new(cmp.Or(other, user))
 		},
 		drift: func(ctx context.Context) error {
-			return bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: group, Members: []string{user}, IsRemove: true})
+			return env.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: group, Members: []string{user}, IsRemove: true})
 		},
 		gone: goneIf(there),
 	}
 }
 
 func newGroup(ctx context.Context, name string) error {
-	return bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: name})
+	return env.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: name})
 }
 
 // goneIf returns no error if there finds nothing.
@@ -137,7 +137,7 @@ func groupPolicyLife() life {
 	const group = "readers"
 
 	there := func(ctx context.Context, _ bool) error {
-		g, err := bed.Server.GetGroupDescription(ctx, group)
+		g, err := env.Server.GetGroupDescription(ctx, group)
 		if err == nil && !slices.Contains(strings.Split(g.Policy, ","), "readonly") {
 			err = errAbsent
 		}
@@ -170,7 +170,7 @@ func groupPolicyLife() life {
 			}
 
 			// What is somebody else's stays.
-			g, err := bed.Server.GetGroupDescription(ctx, group)
+			g, err := env.Server.GetGroupDescription(ctx, group)
 			if err != nil {
 				return err
 			}
@@ -182,7 +182,7 @@ func groupPolicyLife() life {
 
 // setGroupPolicy makes a policy the only one that a group holds.
 func setGroupPolicy(ctx context.Context, group, policy string) error {
-	return bed.Server.SetPolicy(ctx, policy, group, true) //nolint:staticcheck // Nothing else sets all at once.
+	return env.Server.SetPolicy(ctx, policy, group, true) //nolint:staticcheck // Nothing else sets all at once.
 }
 
 func ldapGroupLife() life {
@@ -266,7 +266,7 @@ func tierLife() life {
 	const tier, bucket = "ARCHIVE", "archive"
 
 	there := func(ctx context.Context, changed bool) error {
-		tiers, err := bed.Server.ListTiers(ctx)
+		tiers, err := env.Server.ListTiers(ctx)
 		if err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func tierLife() life {
 
 			_, err := staff.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: "archive-key", SecretKey: "archive-key-secret"})
 			must(t, err)
-			must(t, bed.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "archive"), StringData: map[string]string{
+			must(t, env.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "archive"), StringData: map[string]string{
 				"first": staff.SecretKey, "second": "archive-key-secret",
 			}}))
 
@@ -310,7 +310,7 @@ func tierLife() life {
 		fixed: func(mg resource.ModernManaged, other string) {
 			mg.(*ilm.Tier).Spec.ForProvider.Bucket = new(cmp.Or(other, bucket))
 		},
-		drift: func(ctx context.Context) error { return bed.Server.RemoveTier(ctx, tier) },
+		drift: func(ctx context.Context) error { return env.Server.RemoveTier(ctx, tier) },
 		gone:  goneIf(there),
 	}
 }
@@ -332,7 +332,7 @@ func keyLife() life {
 			return k
 		},
 		there: func(ctx context.Context, _ bool) error {
-			_, err := bed.Server.GetKeyStatus(ctx, component.KMSKey)
+			_, err := env.Server.GetKeyStatus(ctx, component.KMSKey)
 
 			return err
 		},
@@ -350,7 +350,7 @@ func bucketPolicyLife() life {
 		return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["*"]},"Action":[%q],"Resource":["arn:aws:s3:::%s/*"]}]}`, action, bucket)
 	}
 	there := func(ctx context.Context, changed bool) error {
-		got, err := bed.Server.S3.GetBucketPolicy(ctx, bucket)
+		got, err := env.Server.S3.GetBucketPolicy(ctx, bucket)
 		if err == nil && got == "" {
 			err = errAbsent
 		}
@@ -362,7 +362,7 @@ func bucketPolicyLife() life {
 		kind:     "bucketpolicy.s3",
 		external: bucket,
 		resource: func(t *testing.T, ns string) resource.ModernManaged {
-			must(t, bed.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}))
+			must(t, env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}))
 
 			p := &s3.BucketPolicy{ObjectMeta: named(ns, "showcase")}
 			p.Spec.ForProvider.Bucket, p.Spec.ForProvider.Policy = new(bucket), new(policy(false))
@@ -374,7 +374,7 @@ func bucketPolicyLife() life {
 		fixed: func(mg resource.ModernManaged, other string) {
 			mg.(*s3.BucketPolicy).Spec.ForProvider.Bucket = new(cmp.Or(other, bucket))
 		},
-		drift: func(ctx context.Context) error { return bed.Server.S3.SetBucketPolicy(ctx, bucket, "") },
+		drift: func(ctx context.Context) error { return env.Server.S3.SetBucketPolicy(ctx, bucket, "") },
 		gone:  goneIf(there),
 	}
 }
@@ -383,7 +383,7 @@ func notificationLife() life {
 	const bucket = "inbox"
 
 	there := func(ctx context.Context, changed bool) error {
-		n, err := bed.Server.S3.GetBucketNotification(ctx, bucket)
+		n, err := env.Server.S3.GetBucketNotification(ctx, bucket)
 		if err != nil {
 			return err
 		}
@@ -399,7 +399,7 @@ func notificationLife() life {
 		kind:     "bucketnotification.s3",
 		external: bucket,
 		resource: func(t *testing.T, ns string) resource.ModernManaged {
-			must(t, bed.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}))
+			must(t, env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}))
 
 			n := &s3.BucketNotification{ObjectMeta: named(ns, "inbox")}
 			n.Spec.ForProvider.Bucket = new(bucket)
@@ -419,7 +419,7 @@ func notificationLife() life {
 			mg.(*s3.BucketNotification).Spec.ForProvider.Bucket = new(cmp.Or(other, bucket))
 		},
 		drift: func(ctx context.Context) error {
-			return bed.Server.S3.SetBucketNotification(ctx, bucket, notification.Configuration{})
+			return env.Server.S3.SetBucketNotification(ctx, bucket, notification.Configuration{})
 		},
 		gone: goneIf(there),
 	}

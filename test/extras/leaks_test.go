@@ -25,7 +25,7 @@ func leaks() error {
 	ctx, cancel := context.WithTimeout(context.Background(), await.Patience)
 	defer cancel()
 
-	log, err := bed.WholeLog()
+	log, err := env.WholeLog()
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func leaks() error {
 	for name, list := range map[string]client.ObjectList{
 		"events": &corev1.EventList{}, "tiers": &ilm.TierList{}, "groups": &iam.GroupList{}, "namespaces": &corev1.NamespaceList{},
 	} {
-		if err := bed.Kube.List(ctx, list); err != nil {
+		if err := env.Kube.List(ctx, list); err != nil {
 			return fmt.Errorf("cannot list %s: %w", name, err)
 		}
 
@@ -48,11 +48,11 @@ func leaks() error {
 	}
 
 	secrets := &corev1.SecretList{}
-	if err := bed.Kube.List(ctx, secrets, client.InNamespace("default")); err != nil {
+	if err := env.Kube.List(ctx, secrets, client.InNamespace("default")); err != nil {
 		return fmt.Errorf("cannot list the provider's own keys: %w", err)
 	}
 
-	issued := []string{bed.Server.SecretKey, staff.SecretKey, "archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword}
+	issued := []string{env.Server.SecretKey, staff.SecretKey, "archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword}
 	for _, s := range secrets.Items {
 		issued = append(issued, string(s.Data[miniov1alpha1.CredentialsKeySecretKey]))
 	}

@@ -20,7 +20,7 @@ import (
 
 // What all tests share.
 var (
-	bed *component.Bed
+	env *component.Env
 	// staff is a MinIO that asks the directory for its users. To the other one it
 	// is a server to move objects to, too.
 	staff *component.Storage
@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 
 	var err error
 
-	bed, err = component.Start(ctx, os.Stderr, component.Options{
+	env, err = component.Start(ctx, os.Stderr, component.Options{
 		Name:    "provider-extras",
 		Program: "./provider/extras",
 		CRDs:    []string{"package/provider/crds", "package/extras/crds"},
@@ -59,7 +59,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "extras:", err)
 		return 1
 	}
-	defer bed.Close()
+	defer env.Close()
 
 	if staff, err = startStaff(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
@@ -68,7 +68,7 @@ func run(m *testing.M) int {
 
 	code := m.Run()
 
-	for _, err := range []error{bed.Races(), leaks()} {
+	for _, err := range []error{env.Races(), leaks()} {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "extras:", err)
 

@@ -65,7 +65,7 @@ func TestLives(t *testing.T) {
 }
 
 func (l life) create(t *testing.T, mg resource.ModernManaged) {
-	must(t, bed.Kube.Create(t.Context(), mg))
+	must(t, env.Kube.Create(t.Context(), mg))
 	awaitSettled(t, mg)
 	must(t, l.there(t.Context(), false))
 
@@ -82,11 +82,11 @@ func (l life) steady(t *testing.T, p *component.Provider) {
 	l.awaitPolls(t, p, 2)
 
 	begin := l.polls(t, p)
-	from := bed.Wire.Now()
+	from := env.Proxy.Now()
 
 	l.awaitPolls(t, p, polls)
 
-	calls, _ := bed.Wire.Calls(from)
+	calls, _ := env.Proxy.Calls(from)
 	looks := 0
 
 	for _, c := range calls {
@@ -139,7 +139,7 @@ func (l life) heal(t *testing.T) {
 		t.Fatal("it was not undone")
 	}
 
-	bed.Wire.Stop(nil)
+	env.Proxy.SetOutage(nil)
 	await.For(t, "it to be as it should", func() error { return l.there(t.Context(), false) })
 }
 
@@ -151,27 +151,27 @@ func (l life) changeIt(t *testing.T, mg resource.ModernManaged) {
 	}
 
 	refuseWrites(t)
-	await.Change(t, bed.Kube, mg, l.change)
+	await.Change(t, env.Kube, mg, l.change)
 	awaitTrouble(t, mg, "rejects the credentials")
 	must(t, l.there(t.Context(), false))
 
-	bed.Wire.Stop(nil)
+	env.Proxy.SetOutage(nil)
 	awaitSettled(t, mg)
 	must(t, l.there(t.Context(), true))
 }
 
-// refuseWrites lets the server refuse to write, until bed.Wire.Stop(nil).
+// refuseWrites lets the server refuse to write, until env.Proxy.SetOutage(nil).
 func refuseWrites(t *testing.T) {
 	t.Helper()
 
-	bed.Wire.Stop(func(c component.Call) component.Outage {
+	env.Proxy.SetOutage(func(c component.Call) component.Outage {
 		if c.Server == component.MinIO && c.Write {
 			return component.Denied
 		}
 
 		return component.None
 	})
-	t.Cleanup(func() { bed.Wire.Stop(nil) })
+	t.Cleanup(func() { env.Proxy.SetOutage(nil) })
 }
 
 // changeFixed changes what cannot be changed, and back.
@@ -180,11 +180,11 @@ func (l life) changeFixed(t *testing.T, mg resource.ModernManaged) {
 		t.Skip("all of it can be changed")
 	}
 
-	await.Change(t, bed.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "other") })
+	await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "other") })
 	awaitTrouble(t, mg, "cannot change")
 	must(t, l.there(t.Context(), l.change != nil))
 
-	await.Change(t, bed.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "") })
+	await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "") })
 	awaitSettled(t, mg)
 }
 
@@ -203,12 +203,12 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 	second.SetNamespace(newNamespace(t))
 	copySecrets(t, mg.GetNamespace(), second.GetNamespace())
 
-	must(t, bed.Kube.Create(t.Context(), second))
+	must(t, env.Kube.Create(t.Context(), second))
 	awaitTrouble(t, second, "was not made by this resource")
 
 	// It goes without what is not its own.
-	must(t, bed.Kube.Delete(t.Context(), second))
-	await.Gone(t, bed.Kube, second)
+	must(t, env.Kube.Delete(t.Context(), second))
+	await.Gone(t, env.Kube, second)
 	must(t, l.there(t.Context(), l.change != nil))
 
 	// It is adopted by name, and left behind.
@@ -216,11 +216,11 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 	second.SetUID("")
 	second.SetAnnotations(map[string]string{meta.AnnotationKeyExternalName: l.external})
 	second.SetManagementPolicies(xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionUpdate})
-	must(t, bed.Kube.Create(t.Context(), second))
+	must(t, env.Kube.Create(t.Context(), second))
 	awaitSettled(t, second)
 
-	must(t, bed.Kube.Delete(t.Context(), second))
-	await.Gone(t, bed.Kube, second)
+	must(t, env.Kube.Delete(t.Context(), second))
+	await.Gone(t, env.Kube, second)
 	must(t, l.there(t.Context(), l.change != nil))
 }
 
@@ -228,7 +228,7 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 // refuses.
 func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
 	stop := func(o component.Outage) {
-		bed.Wire.Stop(func(c component.Call) component.Outage {
+		env.Proxy.SetOutage(func(c component.Call) component.Outage {
 			if c.Server == component.MinIO {
 				return o
 			}
@@ -237,27 +237,27 @@ func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
 		})
 	}
 
-	t.Cleanup(func() { bed.Wire.Stop(nil) })
+	t.Cleanup(func() { env.Proxy.SetOutage(nil) })
 
 	stop(component.Broken)
-	must(t, bed.Kube.Delete(t.Context(), mg))
+	must(t, env.Kube.Delete(t.Context(), mg))
 	awaitTrouble(t, mg, "does not answer")
 
 	stop(component.Denied)
 	awaitTrouble(t, mg, "rejects the credentials")
 	must(t, l.there(t.Context(), l.change != nil))
 
-	bed.Wire.Stop(nil)
+	env.Proxy.SetOutage(nil)
 
 	if l.keeps != "" {
 		awaitTrouble(t, mg, l.keeps)
 		must(t, l.there(t.Context(), l.change != nil))
-		await.Change(t, bed.Kube, mg, func(mg resource.ModernManaged) { mg.SetFinalizers(nil) })
+		await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { mg.SetFinalizers(nil) })
 
 		return
 	}
 
-	await.Gone(t, bed.Kube, mg)
+	await.Gone(t, env.Kube, mg)
 	must(t, l.gone(t.Context()))
 }
 
@@ -266,9 +266,9 @@ func copySecrets(t *testing.T, from, to string) {
 	t.Helper()
 
 	all := &corev1.SecretList{}
-	must(t, bed.Kube.List(t.Context(), all, client.InNamespace(from)))
+	must(t, env.Kube.List(t.Context(), all, client.InNamespace(from)))
 
 	for _, s := range all.Items {
-		must(t, bed.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: to}, Data: s.Data}))
+		must(t, env.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: to}, Data: s.Data}))
 	}
 }
