@@ -23,8 +23,8 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// TestExamples applies all examples of the long tail, beside those of the native
-// kinds to which they refer.
+// TestExamples applies all examples of the long tail, and those of the native kinds that
+// they refer to.
 func TestExamples(t *testing.T) {
 	startProvider(t)
 
@@ -53,8 +53,13 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// prepareExamples makes what the examples refer to. There is no provider-minio: it
-// is done here what it would do.
+// examplePolicy stands in for the documents of the examples' Policies.
+const examplePolicy = `{"Version":"2012-10-17","Statement":[
+	{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}
+]}`
+
+// prepareExamples creates what the examples refer to, on MinIO as well, since no
+// provider-minio runs here.
 func prepareExamples(t *testing.T, ns string) {
 	t.Helper()
 
@@ -69,7 +74,7 @@ func prepareExamples(t *testing.T, ns string) {
 		case "User":
 			must(t, env.Server.AddUser(t.Context(), name, "example-user-secret"))
 		case "Policy":
-			must(t, env.Server.AddCannedPolicy(t.Context(), name, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}]}`)))
+			must(t, env.Server.AddCannedPolicy(t.Context(), name, []byte(examplePolicy)))
 		}
 
 		o.SetNamespace(ns)
@@ -77,15 +82,21 @@ func prepareExamples(t *testing.T, ns string) {
 		must(t, env.Kube.Create(t.Context(), o))
 	}
 
-	must(t, staff.S3.MakeBucket(t.Context(), "cold", miniogo.MakeBucketOptions{}))
+	must(t, ldapMinIO.S3.MakeBucket(t.Context(), "cold", miniogo.MakeBucketOptions{}))
 
-	_, err := staff.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: "cold-storage", SecretKey: "cold-storage-secret"})
+	const id, secret = "cold-storage", "cold-storage-secret"
+
+	_, err := ldapMinIO.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: id, SecretKey: secret})
 	must(t, err)
-	must(t, env.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "cold-storage"), StringData: map[string]string{"secretKey": "cold-storage-secret"}}))
+	must(t, env.Kube.Create(t.Context(), &corev1.Secret{
+		ObjectMeta: named(ns, "cold-storage"),
+		StringData: map[string]string{"secretKey": secret},
+	}))
 }
 
-// readExamples reads the managed resources among the examples of a directory.
-// What is another's in every place is replaced.
+// readExamples returns the managed resources among the examples of a directory. It
+// replaces what differs between installations: the URL of another server and the name
+// of the KMS key.
 func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	t.Helper()
 
@@ -96,7 +107,7 @@ func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	must(t, err)
 
 	decoder := serializer.NewCodecFactory(env.Kube.Scheme()).UniversalDeserializer()
-	here := strings.NewReplacer("https://archive.example.org:9000", staff.URL(), "minio-default-key", component.KMSKey)
+	local := strings.NewReplacer("https://archive.example.org:9000", ldapMinIO.URL(), "minio-default-key", component.KMSKey)
 
 	var all []resource.ModernManaged
 
@@ -104,7 +115,7 @@ func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 		text, err := os.ReadFile(file)
 		must(t, err)
 
-		for document := range strings.SplitSeq(here.Replace(string(text)), "\n---\n") {
+		for document := range strings.SplitSeq(local.Replace(string(text)), "\n---\n") {
 			o, gvk, err := decoder.Decode([]byte(document), nil, nil)
 			must(t, err)
 

@@ -19,15 +19,17 @@ import (
 	"github.com/cistern-dev/cistern/test/component"
 )
 
-// interval is how often the provider looks at everything.
+// interval is the provider's poll interval.
 const interval = time.Second
 
-// startProvider starts the provider, which ends with the test at the latest. With
-// one worker a kind, one look of it at most is under way at any moment.
+// startProvider starts the provider and kills it at the end of the test. With one worker
+// per kind, at most one poll of a kind is in progress at any time.
 func startProvider(t *testing.T, args ...string) *component.Provider {
 	t.Helper()
 
-	p, err := env.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)...)
+	args = append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)
+
+	p, err := env.StartProvider(args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +45,7 @@ func startProvider(t *testing.T, args ...string) *component.Provider {
 	return p
 }
 
+// newNamespace creates a namespace for a test.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 
@@ -60,8 +63,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// awaitSettled waits until the provider says of a resource's present spec that all
-// is well.
+// awaitSettled waits until a resource is Ready, and Synced with its current spec.
 func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 	t.Helper()
 
@@ -79,9 +81,9 @@ func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 	})
 }
 
-// awaitTrouble waits until Synced is False of a resource's present spec, with a
-// message that holds some text.
-func awaitTrouble(t *testing.T, mg resource.ModernManaged, text string) {
+// awaitSyncError waits until Synced is False for a resource's current spec, with a message
+// that contains the text.
+func awaitSyncError(t *testing.T, mg resource.ModernManaged, text string) {
 	t.Helper()
 
 	await.For(t, fmt.Sprintf("%s to say %q", mg.GetName(), text), func() error {

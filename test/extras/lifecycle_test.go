@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
@@ -19,66 +18,72 @@ import (
 	"github.com/cistern-dev/cistern/test/component"
 )
 
-// life is what a resource of a kind goes through.
-type life struct {
-	// kind as the metrics call it, such as group.iam.
+// lifecycle describes a resource of one kind for TestLifecycles.
+type lifecycle struct {
+	// kind is the kind's name in the metrics, such as group.iam.
 	kind string
-	// resource returns it as it is made, in a namespace, where all that it needs is.
+	// resource returns the resource before its creation. It creates what the resource
+	// depends on, in the namespace and on the server.
 	resource func(t *testing.T, namespace string) resource.ModernManaged
-	// external name.
+	// external is the expected external name.
 	external string
-	// there returns an error unless the server has what the resource says: as it
-	// was made, or as it was changed.
-	there func(ctx context.Context, changed bool) error
-	// change changes it, nil where nothing can be changed.
+	// matches returns an error unless the server has what the spec says, as created or,
+	// if changed, as changed.
+	matches func(ctx context.Context, changed bool) error
+	// change changes the spec; nil if no field can be changed.
 	change func(resource.ModernManaged)
-	// fixed sets what cannot be changed to another value, or back if that is empty.
-	fixed func(mg resource.ModernManaged, other string)
-	// drift undoes it by hand, on the server.
+	// immutable sets an immutable field to another value, or back if that is empty; nil
+	// if all fields can be changed.
+	immutable func(mg resource.ModernManaged, other string)
+	// drift undoes the resource on the server, by hand; nil if the server does not allow
+	// that.
 	drift func(ctx context.Context) error
-	// gone returns an error while the server has anything of it.
+	// gone returns an error while anything of the resource is on the server.
 	gone func(ctx context.Context) error
-	// adopted says that it was there before.
+	// adopted reports whether the external resource existed before the resource.
 	adopted bool
-	// keeps is what is said where the server does not let go of it.
-	keeps string
+	// deleteError is the error of a deletion that the server always denies; empty if it
+	// allows deletion.
+	deleteError string
 }
 
-// TestLives takes a resource of each kind through its life.
-func TestLives(t *testing.T) {
+// TestLifecycles creates, polls, repairs, changes, adopts and deletes a resource of each
+// kind.
+func TestLifecycles(t *testing.T) {
 	p := startProvider(t)
 
-	for name, l := range lives() {
+	for name, l := range lifecycles() {
 		t.Run(name, func(t *testing.T) {
 			ns := newNamespace(t)
 			mg := l.resource(t, ns)
 
 			t.Run("Create", func(t *testing.T) { l.create(t, mg) })
-			t.Run("Steady", func(t *testing.T) { l.steady(t, p) })
-			t.Run("Drift", func(t *testing.T) { l.heal(t) })
-			t.Run("Change", func(t *testing.T) { l.changeIt(t, mg) })
-			t.Run("Fixed", func(t *testing.T) { l.changeFixed(t, mg) })
-			t.Run("Foreign", func(t *testing.T) { l.adopt(t, mg) })
-			t.Run("Delete", func(t *testing.T) { l.deleteWhileAway(t, mg) })
+			t.Run("Poll", func(t *testing.T) { l.poll(t, p) })
+			t.Run("Drift", func(t *testing.T) { l.repair(t) })
+			t.Run("Change", func(t *testing.T) { l.changeDuringOutage(t, mg) })
+			t.Run("Immutable", func(t *testing.T) { l.changeImmutable(t, mg) })
+			t.Run("Adopt", func(t *testing.T) { l.adopt(t, mg) })
+			t.Run("Delete", func(t *testing.T) { l.deleteDuringOutage(t, mg) })
 		})
 	}
 }
 
-func (l life) create(t *testing.T, mg resource.ModernManaged) {
+// create creates the resource and checks its external name.
+func (l lifecycle) create(t *testing.T, mg resource.ModernManaged) {
 	must(t, env.Kube.Create(t.Context(), mg))
 	awaitSettled(t, mg)
-	must(t, l.there(t.Context(), false))
+	must(t, l.matches(t.Context(), false))
 
 	if got := meta.GetExternalName(mg); got != l.external {
 		t.Errorf("want external name %q, got %q", l.external, got)
 	}
 }
 
-// steady counts calls over a few polls.
-func (l life) steady(t *testing.T, p *component.Provider) {
+// poll expects one read of MinIO per poll of an unchanged resource, and no write anywhere.
+func (l lifecycle) poll(t *testing.T, p *component.Provider) {
 	const polls = 5
 
-	// The first look after a change may be a closer one.
+	// The first poll after a change may need more calls.
 	l.awaitPolls(t, p, 2)
 
 	begin := l.polls(t, p)
@@ -87,81 +92,83 @@ func (l life) steady(t *testing.T, p *component.Provider) {
 	l.awaitPolls(t, p, polls)
 
 	calls, _ := env.Proxy.Calls(from)
-	looks := 0
+	reads := 0
 
 	for _, c := range calls {
 		if c.Write {
-			t.Errorf("%s of %q, though nothing changed", c.Operation, c.Object)
+			t.Errorf("%s of %q without a change", c.Operation, c.Object)
 		}
 
 		if c.Server == component.MinIO {
-			looks++
+			reads++
 		}
 	}
 
-	// One poll may be under way when the calls are counted.
-	if n := l.polls(t, p) - begin; looks > n+1 || looks < polls-1 {
-		t.Errorf("want a call for each of %d polls, got %d: %v", n, looks, calls)
+	// One poll may be in progress when the calls are counted.
+	if n := l.polls(t, p) - begin; reads > n+1 || reads < polls-1 {
+		t.Errorf("want a call for each of %d polls, got %d: %v", n, reads, calls)
 	}
 }
 
-func (l life) polls(t *testing.T, p *component.Provider) int {
+// polls returns the number of polls of the kind so far.
+func (l lifecycle) polls(t *testing.T, p *component.Provider) int {
 	n, err := p.Reconciles(t.Context(), l.kind)
 	must(t, err)
 
 	return n
 }
 
-func (l life) awaitPolls(t *testing.T, p *component.Provider, more int) {
+// awaitPolls waits for a number of further polls of the kind.
+func (l lifecycle) awaitPolls(t *testing.T, p *component.Provider, more int) {
 	begin := l.polls(t, p)
 
 	await.For(t, fmt.Sprintf("%d polls", more), func() error {
 		n, err := p.Reconciles(t.Context(), l.kind)
 		if err == nil && n < begin+more {
-			err = fmt.Errorf("there were %d", n-begin)
+			err = fmt.Errorf("only %d so far", n-begin)
 		}
 
 		return err
 	})
 }
 
-// heal undoes the resource by hand.
-func (l life) heal(t *testing.T) {
+// repair undoes the resource by hand and expects the provider to restore it.
+func (l lifecycle) repair(t *testing.T) {
 	if l.drift == nil {
-		t.Skip("the server does not let anybody undo it")
+		t.Skip("the server does not allow undoing it")
 	}
 
-	// Meanwhile the provider cannot mend it.
-	refuseWrites(t)
+	// The provider must not restore it before the check.
+	denyWrites(t)
 	must(t, l.drift(t.Context()))
 
-	if l.there(t.Context(), false) == nil {
-		t.Fatal("it was not undone")
+	if l.matches(t.Context(), false) == nil {
+		t.Fatal("the drift had no effect")
 	}
 
 	env.Proxy.SetOutage(nil)
-	await.For(t, "it to be as it should", func() error { return l.there(t.Context(), false) })
+	await.For(t, "the drift to be corrected", func() error { return l.matches(t.Context(), false) })
 }
 
-// changeIt changes the resource while the server refuses to write, and lets it
-// write then.
-func (l life) changeIt(t *testing.T, mg resource.ModernManaged) {
+// changeDuringOutage changes the resource while the server denies writes, and then allows
+// them.
+func (l lifecycle) changeDuringOutage(t *testing.T, mg resource.ModernManaged) {
 	if l.change == nil {
-		t.Skip("nothing of it can be changed")
+		t.Skip("no field can be changed")
 	}
 
-	refuseWrites(t)
+	denyWrites(t)
 	await.Change(t, env.Kube, mg, l.change)
-	awaitTrouble(t, mg, "rejects the credentials")
-	must(t, l.there(t.Context(), false))
+	awaitSyncError(t, mg, "rejects the credentials")
+	must(t, l.matches(t.Context(), false))
 
 	env.Proxy.SetOutage(nil)
 	awaitSettled(t, mg)
-	must(t, l.there(t.Context(), true))
+	must(t, l.matches(t.Context(), true))
 }
 
-// refuseWrites lets the server refuse to write, until env.Proxy.SetOutage(nil).
-func refuseWrites(t *testing.T) {
+// denyWrites denies writes on MinIO, until env.Proxy.SetOutage(nil).
+func denyWrites(t *testing.T) {
 	t.Helper()
 
 	env.Proxy.SetOutage(func(c component.Call) component.Outage {
@@ -174,24 +181,25 @@ func refuseWrites(t *testing.T) {
 	t.Cleanup(func() { env.Proxy.SetOutage(nil) })
 }
 
-// changeFixed changes what cannot be changed, and back.
-func (l life) changeFixed(t *testing.T, mg resource.ModernManaged) {
-	if l.fixed == nil {
-		t.Skip("all of it can be changed")
+// changeImmutable changes an immutable field, and back.
+func (l lifecycle) changeImmutable(t *testing.T, mg resource.ModernManaged) {
+	if l.immutable == nil {
+		t.Skip("all fields can be changed")
 	}
 
-	await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "other") })
-	awaitTrouble(t, mg, "cannot change")
-	must(t, l.there(t.Context(), l.change != nil))
+	await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { l.immutable(mg, "other") })
+	awaitSyncError(t, mg, "cannot change")
+	must(t, l.matches(t.Context(), l.change != nil))
 
-	await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { l.fixed(mg, "") })
+	await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { l.immutable(mg, "") })
 	awaitSettled(t, mg)
 }
 
-// adopt makes a second resource that is about the same thing.
-func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
+// adopt creates a second resource with the same external name: it is rejected, until the
+// annotation allows adoption.
+func (l lifecycle) adopt(t *testing.T, mg resource.ModernManaged) {
 	if l.adopted {
-		t.Skip("it is adopted already")
+		t.Skip("the resource itself is adopted")
 	}
 
 	second := mg.DeepCopyObject().(resource.ModernManaged)
@@ -204,14 +212,15 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 	copySecrets(t, mg.GetNamespace(), second.GetNamespace())
 
 	must(t, env.Kube.Create(t.Context(), second))
-	awaitTrouble(t, second, "was not made by this resource")
+	awaitSyncError(t, second, "was not made by this resource")
 
-	// It goes without what is not its own.
+	// Its deletion must keep the external resource, which it does not own.
 	must(t, env.Kube.Delete(t.Context(), second))
 	await.Gone(t, env.Kube, second)
-	must(t, l.there(t.Context(), l.change != nil))
+	must(t, l.matches(t.Context(), l.change != nil))
 
-	// It is adopted by name, and left behind.
+	// With the annotation it adopts the external resource. Without the management policy
+	// Delete, its deletion keeps that.
 	second.SetResourceVersion("")
 	second.SetUID("")
 	second.SetAnnotations(map[string]string{meta.AnnotationKeyExternalName: l.external})
@@ -221,13 +230,13 @@ func (l life) adopt(t *testing.T, mg resource.ModernManaged) {
 
 	must(t, env.Kube.Delete(t.Context(), second))
 	await.Gone(t, env.Kube, second)
-	must(t, l.there(t.Context(), l.change != nil))
+	must(t, l.matches(t.Context(), l.change != nil))
 }
 
-// deleteWhileAway deletes the resource while the server is away, and while it
-// refuses.
-func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
-	stop := func(o component.Outage) {
+// deleteDuringOutage deletes the resource while the server is unreachable, and while it
+// denies access.
+func (l lifecycle) deleteDuringOutage(t *testing.T, mg resource.ModernManaged) {
+	setOutage := func(o component.Outage) {
 		env.Proxy.SetOutage(func(c component.Call) component.Outage {
 			if c.Server == component.MinIO {
 				return o
@@ -239,19 +248,19 @@ func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
 
 	t.Cleanup(func() { env.Proxy.SetOutage(nil) })
 
-	stop(component.Broken)
+	setOutage(component.Broken)
 	must(t, env.Kube.Delete(t.Context(), mg))
-	awaitTrouble(t, mg, "does not answer")
+	awaitSyncError(t, mg, "does not answer")
 
-	stop(component.Denied)
-	awaitTrouble(t, mg, "rejects the credentials")
-	must(t, l.there(t.Context(), l.change != nil))
+	setOutage(component.Denied)
+	awaitSyncError(t, mg, "rejects the credentials")
+	must(t, l.matches(t.Context(), l.change != nil))
 
 	env.Proxy.SetOutage(nil)
 
-	if l.keeps != "" {
-		awaitTrouble(t, mg, l.keeps)
-		must(t, l.there(t.Context(), l.change != nil))
+	if l.deleteError != "" {
+		awaitSyncError(t, mg, l.deleteError)
+		must(t, l.matches(t.Context(), l.change != nil))
 		await.Change(t, env.Kube, mg, func(mg resource.ModernManaged) { mg.SetFinalizers(nil) })
 
 		return
@@ -261,7 +270,7 @@ func (l life) deleteWhileAway(t *testing.T, mg resource.ModernManaged) {
 	must(t, l.gone(t.Context()))
 }
 
-// copySecrets gives a namespace the Secrets of another.
+// copySecrets copies all Secrets of a namespace to another.
 func copySecrets(t *testing.T, from, to string) {
 	t.Helper()
 
@@ -269,6 +278,6 @@ func copySecrets(t *testing.T, from, to string) {
 	must(t, env.Kube.List(t.Context(), all, client.InNamespace(from)))
 
 	for _, s := range all.Items {
-		must(t, env.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: to}, Data: s.Data}))
+		must(t, env.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(to, s.Name), Data: s.Data}))
 	}
 }

@@ -18,12 +18,12 @@ import (
 	"github.com/cistern-dev/cistern/test/component"
 )
 
-// What all tests share.
+// The environment that all tests share.
 var (
 	env *component.Env
-	// staff is a MinIO that asks the directory for its users. To the other one it
-	// is a server to move objects to, too.
-	staff *component.Storage
+	// ldapMinIO is a second MinIO, which takes its users from the directory. It is also
+	// the destination of the first one's tiers.
+	ldapMinIO *component.Storage
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 
-	// A target of notifications, which MinIO wants to reach when it starts.
+	// The target of notifications must answer when MinIO starts.
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer target.Close()
 
@@ -53,7 +53,10 @@ func run(m *testing.M) int {
 
 			return extras.AddToScheme(s)
 		},
-		Storage: []string{"MINIO_SITE_REGION=us-east-1", "MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL},
+		Storage: []string{
+			"MINIO_SITE_REGION=us-east-1",
+			"MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL,
+		},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
@@ -61,7 +64,7 @@ func run(m *testing.M) int {
 	}
 	defer env.Close()
 
-	if staff, err = startStaff(ctx); err != nil {
+	if ldapMinIO, err = startLDAPMinIO(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
 		return 1
 	}
