@@ -119,8 +119,8 @@ func (e *external) Create(ctx context.Context, mg Resource) (managed.ExternalCre
 	ctx, captured := minio.CaptureErrors(ctx)
 	_, err = e.client.Create(ctx, mg)
 
-	// A resource that was certainly not created does not own the name, see
-	// reconciler.Owns.
+	// The annotation claims ownership, see reconciler.Owns; it must not remain if the
+	// server has certainly created nothing.
 	if err != nil && !attempted(captured.Err()) {
 		unname(mg, named)
 	}
@@ -156,15 +156,14 @@ func (e *external) Delete(ctx context.Context, mg Resource) (managed.ExternalDel
 // Disconnect does nothing: the server's clients are shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-// explain adds the resource to an error. The Terraform provider's errors keep only a
-// text, so the error of the call or guard that caused it takes its place, if there is
-// one.
-func (e *external) explain(err error, captured *minio.ErrorCapture, act, name string) error {
+// explain adds the resource's name to an error. The Terraform provider's errors are
+// texts only, so the captured error of the call or guard that caused one replaces it.
+func (e *external) explain(err error, captured *minio.ErrorCapture, verb, name string) error {
 	if err != nil && captured.Err() != nil {
 		err = captured.Err()
 	}
 
-	return errors.Wrapf(err, "cannot %s %s %q", act, e.config.Kind, name)
+	return errors.Wrapf(err, "cannot %s %s %q", verb, e.config.Kind, name)
 }
 
 // unname removes the external name unless the resource was already named.
@@ -174,8 +173,8 @@ func unname(mg Resource, named bool) {
 	}
 }
 
-// ignoreIfDeleted returns nil for a resource that is being deleted: one whose name
-// cannot be told was never created.
+// ignoreIfDeleted returns nil for a resource that is being deleted, and err otherwise: an
+// external resource whose name could never be determined was never created.
 func ignoreIfDeleted(mg Resource, err error) error {
 	if meta.WasDeleted(mg) {
 		return nil

@@ -144,7 +144,8 @@ func checkNotification(d *schema.ResourceData) error {
 		field := fmt.Sprintf("queue.%d.", i)
 
 		if arn := text(d, field+"queue_arn"); !isARN(arn) {
-			return errors.Errorf("spec.forProvider.queue[%d].queueArn is %q: write it as arn:minio:sqs::primary:webhook, with the ID and type of a target that mc admin info lists", i, arn)
+			return errors.Errorf("spec.forProvider.queue[%d].queueArn is %q: write it as arn:minio:sqs::primary:webhook, "+
+				"with the ID and type of a target that mc admin info lists", i, arn)
 		}
 
 		if d.Get(field+"events.#") == 0 {

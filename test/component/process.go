@@ -95,7 +95,7 @@ func (p *process) terminate(within time.Duration) error {
 	select {
 	case <-p.done:
 		if p.err != nil {
-			return fmt.Errorf("%s failed at its end: %w", p.name, p.err)
+			return fmt.Errorf("%s exited with an error: %w", p.name, p.err)
 		}
 
 		return nil

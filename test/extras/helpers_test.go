@@ -86,7 +86,7 @@ func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 func awaitSyncError(t *testing.T, mg resource.ModernManaged, text string) {
 	t.Helper()
 
-	await.For(t, fmt.Sprintf("%s to say %q", mg.GetName(), text), func() error {
+	await.For(t, fmt.Sprintf("%s to report %q", mg.GetName(), text), func() error {
 		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
