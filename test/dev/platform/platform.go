@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cistern-dev/cistern/package/pinned"
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
@@ -239,7 +240,7 @@ func (o Options) lock(ctx context.Context) (Options, func(), error) {
 		return o, nil, err
 	}
 
-	unlock, err := tools.Lock(ctx, filepath.Join(o.OutputDir, ".platform.lock"), func() {
+	unlock, err := pinned.Lock(ctx, filepath.Join(o.OutputDir, ".platform.lock"), func() {
 		fmt.Fprintln(o.Progress, "Another process starts or ends the platform: waiting for it.")
 	})
 
