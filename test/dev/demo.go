@@ -13,12 +13,12 @@ type demoCmd struct {
 	upCmd
 }
 
-// Run shows the demo, on a platform of its own unless one is up.
+// Run shows the demo on the platform that is up, or on one of its own.
 func (c *demoCmd) Run(ctx context.Context) error {
-	fmt.Fprintln(os.Stderr, "Cistern: a claim becomes a bucket. First, the platform.")
+	fmt.Fprintln(os.Stderr, "Demo of Cistern. The platform is started first, unless it is up.")
 
 	return c.during(ctx, func(ctx context.Context, p *platform.Platform) error {
-		repo, _, err := places()
+		repo, _, err := directories()
 		if err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func (c *demoCmd) Run(ctx context.Context) error {
 			return err
 		}
 
-		fmt.Println("\nAll of it held.")
+		fmt.Println("\nEverything shown here was checked.")
 
 		return nil
 	})
