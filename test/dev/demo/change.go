@@ -183,25 +183,30 @@ func (d *demo) remove(ctx context.Context, info tenantv1alpha1.BucketInfo) error
 		return err
 	}
 
+	return d.awaitDeleted(ctx, start, bucket, user)
+}
+
+// awaitDeleted waits until everything that was made for the claim is deleted.
+func (d *demo) awaitDeleted(ctx context.Context, start time.Time, bucket, user string) error {
 	for _, gone := range []struct {
 		what    string
 		deleted func() (bool, error)
 	}{
 		{"bucket", func() (bool, error) {
-			there, err := d.admin.S3.BucketExists(ctx, bucket)
-			return !there, err
+			exists, err := d.admin.S3.BucketExists(ctx, bucket)
+			return !exists, err
 		}},
 		{"users", func() (bool, error) {
 			users, err := d.admin.ListUsers(ctx)
-			_, there := users[user]
+			_, exists := users[user]
 
-			return !there, err
+			return !exists, err
 		}},
 		{"policies", func() (bool, error) {
 			policies, err := d.admin.ListCannedPolicies(ctx)
-			_, there := policies[user]
+			_, exists := policies[user]
 
-			return !there, err
+			return !exists, err
 		}},
 		{"Secrets", func() (bool, error) {
 			err := d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: tenantv1alpha1.SecretNameFor(claim, "")}, &corev1.Secret{})

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -14,7 +15,7 @@ import (
 
 // serve serves the registry to the node and to the machine, and forwards the
 // machine's connections to the API server and MinIO.
-func (c Config) serve() error {
+func serve(ctx context.Context) error {
 	var outside [ListenerCount]net.Listener
 
 	for i, f := range listenerFiles() {
@@ -27,7 +28,7 @@ func (c Config) serve() error {
 		outside[i] = l
 	}
 
-	inside, err := net.Listen("tcp", Registry)
+	inside, err := (&net.ListenConfig{}).Listen(ctx, "tcp", Registry)
 	if err != nil {
 		return fmt.Errorf("cannot listen for the registry: %w", err)
 	}

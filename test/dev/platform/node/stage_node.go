@@ -20,7 +20,7 @@ func (c Config) runNode() error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 
-	if err := c.serve(); err != nil {
+	if err := serve(ctx); err != nil {
 		return err
 	}
 
