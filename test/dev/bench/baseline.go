@@ -82,7 +82,8 @@ func newBaseline(ctx context.Context, b *bench, n int) (*baseline, error) {
 
 	f.transport.MaxIdleConns, f.transport.MaxIdleConnsPerHost, f.transport.DisableCompression = connections, connections, true
 
-	creds := credentials.NewStaticV4(string(keys.Data[miniov1alpha1.CredentialsKeyAccessKey]), string(keys.Data[miniov1alpha1.CredentialsKeySecretKey]), "")
+	creds := credentials.NewStaticV4(
+		string(keys.Data[miniov1alpha1.CredentialsKeyAccessKey]), string(keys.Data[miniov1alpha1.CredentialsKeySecretKey]), "")
 	counted := roundTripper(func(r *http.Request) (*http.Response, error) {
 		f.calls.Add(1)
 
@@ -187,7 +188,8 @@ func (f *baseline) makeUser(ctx context.Context, p pair) error {
 	for _, step := range []func() error{
 		func() error { return f.admin.AddCannedPolicy(ctx, p.user, []byte(document)) },
 		func() error { return f.admin.AddUser(ctx, p.user, p.secret) },
-		func() error { return f.admin.SetPolicy(ctx, p.user, p.user, false) }, //nolint:staticcheck // The provider uses it, because its replacement is encrypted.
+		//nolint:staticcheck // The provider uses it, because its replacement is encrypted.
+		func() error { return f.admin.SetPolicy(ctx, p.user, p.user, false) },
 		func() error { _, err := f.admin.GetUserInfo(ctx, p.user); return err },
 		func() error { _, err := f.admin.InfoCannedPolicyV2(ctx, p.user); return err },
 		// Without a grant the status is 403, even if the bucket does not exist yet.

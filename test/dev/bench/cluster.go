@@ -106,7 +106,11 @@ func connect(ctx context.Context, p *platform.Platform) (*cluster, error) {
 // it is gone.
 func (c *cluster) remove(ctx context.Context) error {
 	// Claims first: their resources would be created again.
-	for _, kinds := range [][]client.Object{{&tenantv1alpha1.Bucket{}}, {&miniov1alpha1.Bucket{}, &miniov1alpha1.User{}}, {&corev1.Namespace{}}} {
+	for _, kinds := range [][]client.Object{
+		{&tenantv1alpha1.Bucket{}},
+		{&miniov1alpha1.Bucket{}, &miniov1alpha1.User{}},
+		{&corev1.Namespace{}},
+	} {
 		g := &errgroup.Group{}
 		g.SetLimit(concurrency)
 
@@ -144,7 +148,9 @@ func (c *cluster) removeFrom(ctx context.Context, ns string, o client.Object) er
 	}
 
 	// A copy, because concurrent calls share the object.
-	return c.kube.DeleteAllOf(ctx, o.DeepCopyObject().(client.Object), client.InNamespace(ns)) //nolint:forcetypeassert // A copy has the same type.
+	o = o.DeepCopyObject().(client.Object) //nolint:forcetypeassert // A copy has the same type.
+
+	return c.kube.DeleteAllOf(ctx, o, client.InNamespace(ns))
 }
 
 // await calls try until it succeeds. After the timeout it returns the last error.

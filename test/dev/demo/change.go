@@ -132,7 +132,8 @@ func (d *demo) rules(ctx context.Context, _ tenantv1alpha1.BucketInfo) error {
 
 	d.donef(start, "the claim breaks a rule; the bucket stays as it is")
 
-	if _, err := d.run(ctx, "kubectl get bucket.apps.cozystack.io "+claim+` -o jsonpath='{.status.conditions[?(@.type=="Provisioned")].message}{"\n"}'`); err != nil {
+	const message = `jsonpath='{.status.conditions[?(@.type=="Provisioned")].message}{"\n"}'`
+	if _, err := d.run(ctx, "kubectl get bucket.apps.cozystack.io "+claim+" -o "+message); err != nil {
 		return err
 	}
 

@@ -42,8 +42,8 @@ var changing = []struct {
 var (
 	// duration is what a step took, at the end of its line.
 	duration = regexp.MustCompile(`(?m)^(   ✓ .*?) +\d+\.\d\d s$`)
-	// age is the last column of a row that kubectl prints, in seconds.
-	age = regexp.MustCompile(`(?m)^(     .* )\d+s$`)
+	// age is the last column of a row that kubectl prints, such as 12s or 2m5s.
+	age = regexp.MustCompile(`(?m)^(     .* )(?:\d+m)?\d+s$`)
 )
 
 // Transcript returns the output of a demo without the parts that differ between

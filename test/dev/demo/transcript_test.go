@@ -26,8 +26,8 @@ func TestTranscript(t *testing.T) {
 		},
 		"Age": {
 			reason: "The age of an object should be the same in each transcript.",
-			output: "     bucket-backup-prod   Opaque   1      12s\n",
-			want:   "     bucket-backup-prod   Opaque   1      1s\n",
+			output: "     bucket-backup-prod   Opaque   1      12s\n     bucket-other   Opaque   1      2m5s\n",
+			want:   "     bucket-backup-prod   Opaque   1      1s\n     bucket-other   Opaque   1      1s\n",
 		},
 		"Names": {
 			reason: "Each name should become a number of the same length, wherever it occurs.",

@@ -135,7 +135,8 @@ func settle(ctx context.Context, p *platform.Platform, resource, reference strin
 	}
 
 	// Healthy may still describe the previous revision.
-	if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=jsonpath={.status.resolvedPackage}="+reference, "--timeout="+timeout); err != nil {
+	resolved := "--for=jsonpath={.status.resolvedPackage}=" + reference
+	if _, err := p.Kubectl(ctx, "", "wait", resource, resolved, "--timeout="+timeout); err != nil {
 		return err
 	}
 

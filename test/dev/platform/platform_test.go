@@ -61,10 +61,13 @@ func TestParseStat(t *testing.T) {
 		started uint64
 		wantErr bool
 	}{
-		"Plain":       {reason: "The status is field 3, and the start is field 22.", text: "17 (dev) S" + rest, status: "S", started: 4711},
-		"Parentheses": {reason: "A program's name may contain parentheses and fields.", text: "17 (a) R 1 (b) Z" + rest, status: "Z", started: 4711},
-		"Short":       {reason: "A text with too few fields is an error.", text: "17 (dev) S 1 2", wantErr: true},
-		"Empty":       {reason: "An empty text is an error.", text: "", wantErr: true},
+		"Plain": {reason: "The status is field 3, and the start is field 22.", text: "17 (dev) S" + rest, status: "S", started: 4711},
+		"Parentheses": {
+			reason: "A program's name may contain parentheses and fields.",
+			text:   "17 (a) R 1 (b) Z" + rest, status: "Z", started: 4711,
+		},
+		"Short": {reason: "A text with too few fields is an error.", text: "17 (dev) S 1 2", wantErr: true},
+		"Empty": {reason: "An empty text is an error.", text: "", wantErr: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +121,9 @@ func TestRenderMinIO(t *testing.T) {
 		"Local": {
 			reason: "On a local node the volume is a directory.",
 			minio:  minio{Image: "registry/minio:1", ClusterIP: "10.96.0.90", VolumeDir: "/data"},
-			want:   []string{"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service", "Deployment"},
+			want: []string{
+				"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service", "Deployment",
+			},
 		},
 		"Existing": {
 			reason: "An existing cluster provides the volume.",

@@ -55,7 +55,8 @@ func TestClient(t *testing.T) {
 	}
 
 	cert := leaf(t, pair)
-	if diff := cmp.Diff([]string{"system:node:x", "system:nodes"}, append([]string{cert.Subject.CommonName}, cert.Subject.Organization...)); diff != "" {
+	got := append([]string{cert.Subject.CommonName}, cert.Subject.Organization...)
+	if diff := cmp.Diff([]string{"system:node:x", "system:nodes"}, got); diff != "" {
 		t.Errorf("Client(): user and groups: -want, +got:\n%s", diff)
 	}
 
