@@ -35,9 +35,9 @@ func (b *bench) burst(ctx context.Context, p *Part) error {
 func (b *bench) claimBurst(ctx context.Context, p *Part, n int) error {
 	ids := b.names(fmt.Sprintf("burst%d", n), n)
 	ready := b.watch.expect("ready", ids, settled)
-	of := fmt.Sprintf("%d claims", n)
+	subject := fmt.Sprintf("%d claims", n)
 
-	if _, err := b.measureBurst(ctx, p, of, n, func() (map[id]time.Time, map[id]time.Time, error) {
+	if _, err := b.measureBurst(ctx, p, subject, n, func() (map[id]time.Time, map[id]time.Time, error) {
 		sent, err := b.makeClaims(ctx, ids)
 		if err != nil {
 			return nil, nil, err
@@ -50,7 +50,7 @@ func (b *bench) claimBurst(ctx context.Context, p *Part, n int) error {
 		return err
 	}
 
-	if err := b.functionAtRest(ctx, p, of, n); err != nil {
+	if err := b.functionAtRest(ctx, p, subject, n); err != nil {
 		return err
 	}
 
@@ -64,9 +64,9 @@ func (b *bench) claimBurst(ctx context.Context, p *Part, n int) error {
 func (b *bench) pairBurst(ctx context.Context, p *Part, n int) error {
 	ids := b.names(fmt.Sprintf("pairs%d", n), n)
 	ready := b.watch.expect("ready", withKinds(ids, buckets, users), settled)
-	of := fmt.Sprintf("%d pairs of Bucket and User", n)
+	subject := fmt.Sprintf("%d pairs of Bucket and User", n)
 
-	provider, err := b.measureBurst(ctx, p, of, n, func() (map[id]time.Time, map[id]time.Time, error) {
+	provider, err := b.measureBurst(ctx, p, subject, n, func() (map[id]time.Time, map[id]time.Time, error) {
 		sent, err := b.makePairs(ctx, ids)
 		if err != nil {
 			return nil, nil, err
@@ -94,9 +94,9 @@ func (b *bench) pairBurst(ctx context.Context, p *Part, n int) error {
 		return err
 	}
 
-	of = fmt.Sprintf("%d pairs by bare calls", n)
-	p.value(of+": pairs a second", "1/s", n, pairs)
-	p.value(of+": calls to MinIO", "each", n, calls)
+	subject = fmt.Sprintf("%d pairs by bare calls", n)
+	p.value(subject+": pairs a second", "1/s", n, pairs)
+	p.value(subject+": calls to MinIO", "each", n, calls)
 	p.value("provider to bare calls", "%", n, 100*provider/pairs)
 
 	return b.deletePairs(ctx, ids)
@@ -105,9 +105,9 @@ func (b *bench) pairBurst(ctx context.Context, p *Part, n int) error {
 // measureBurst measures n objects that do creates: how many become ready a second,
 // from the first request to the last that is ready, how long each takes, the
 // provider's calls, and which programs use the processors. The names of the figures
-// begin with of.
+// begin with the subject.
 func (b *bench) measureBurst(
-	ctx context.Context, p *Part, of string, n int, do func() (sent, done map[id]time.Time, err error),
+	ctx context.Context, p *Part, subject string, n int, do func() (sent, done map[id]time.Time, err error),
 ) (perSecond float64, err error) {
 	var sent, done map[id]time.Time
 
@@ -126,21 +126,21 @@ func (b *bench) measureBurst(
 	}
 
 	perSecond = rate(sent, done)
-	p.value(of+": Ready a second, until all are", "1/s", n, perSecond)
-	p.percentiles(of+": applied to Ready", "s", 1, between(sent, done))
-	p.value(of+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
-	p.value(of+": the provider's requests to the API server", "each", n, u.requests.sum()/float64(n))
+	p.value(subject+": Ready a second, until all are", "1/s", n, perSecond)
+	p.percentiles(subject+": applied to Ready", "s", 1, between(sent, done))
+	p.value(subject+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
+	p.value(subject+": the provider's requests to the API server", "each", n, u.requests.sum()/float64(n))
 
 	if !b.platform.Local {
 		return perSecond, nil
 	}
 
-	return perSecond, b.processorShares(p, of, n, before)
+	return perSecond, b.processorShares(p, subject, n, before)
 }
 
 // processorShares adds figures for the programs that have used the processors since
 // an earlier reading, largest share first: what uses most is the limit.
-func (b *bench) processorShares(p *Part, of string, n int, before processes) error {
+func (b *bench) processorShares(p *Part, subject string, n int, before processes) error {
 	// Programs that use fewer cores are added up.
 	const least = .02
 
@@ -153,7 +153,7 @@ func (b *bench) processorShares(p *Part, of string, n int, before processes) err
 	used := after.used.since(before.used)
 	all := after.busy - before.busy
 
-	p.value(of+": cores in use", "cores", n, all/wall)
+	p.value(subject+": cores in use", "cores", n, all/wall)
 
 	others := all - used.sum()
 	for _, name := range slices.SortedFunc(maps.Keys(used), func(a, b string) int { return int(1e6 * (used[b] - used[a])) }) {
@@ -172,7 +172,7 @@ func (b *bench) processorShares(p *Part, of string, n int, before processes) err
 }
 
 // functionAtRest measures what the function uses while claims are at rest.
-func (b *bench) functionAtRest(ctx context.Context, p *Part, of string, n int) error {
+func (b *bench) functionAtRest(ctx context.Context, p *Part, subject string, n int) error {
 	if err := b.watch.awaitQuiet(ctx, settleTime); err != nil {
 		return err
 	}
@@ -182,8 +182,8 @@ func (b *bench) functionAtRest(ctx context.Context, p *Part, of string, n int) e
 		return err
 	}
 
-	p.value(of+" at rest: CPU of the function", "mcores", n, 1000*u.cpu/took.Seconds())
-	p.value(of+" at rest: memory of the function", "MB", n, u.memory/1e6)
+	p.value(subject+" at rest: CPU of the function", "mcores", n, 1000*u.cpu/took.Seconds())
+	p.value(subject+" at rest: memory of the function", "MB", n, u.memory/1e6)
 
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// expectation is that each of several objects meets a condition once.
+// expectation is that each of several objects meets a condition at some time.
 type expectation struct {
 	watch *watch
 	what  string
@@ -83,8 +83,8 @@ func (x *expectation) missing(cause error) error {
 	return cause
 }
 
-// expect returns the expectation that each of the objects meets the condition is.
-// Objects that meet it already do so now.
+// expect returns the expectation that each of the objects meets the condition is at
+// some time. For objects that meet it already, that time is now.
 func (w *watch) expect(what string, ids []id, is func(*object) bool) *expectation {
 	x := &expectation{
 		watch: w, what: what, is: is, at: make(map[id]time.Time, len(ids)),

@@ -40,25 +40,25 @@ func (b *bench) providerRestart(ctx context.Context, p *Part) error {
 	}
 
 	n := 2 * len(b.population)
-	of := fmt.Sprintf("%d resources", n)
+	subject := fmt.Sprintf("%d resources", n)
 
-	p.value(of+": pod deleted to all confirmed", "s", n, u.at.Sub(began).Seconds())
-	p.value(of+": process started to all confirmed", "s", n, float64(u.at.UnixMilli())/1e3-u.started)
-	p.value(of+": reconciles", "in all", n, u.reconciles.sum())
-	p.value(of+": reconciles that failed", "in all", n, u.failed)
-	p.value(of+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
-	p.counts(of+": calls to MinIO", "in all", u.calls, 1)
-	p.value(of+": requests to the API server", "each", n, u.requests.sum()/float64(n))
-	p.counts(of+": requests to the API server", "in all", u.requests, 1)
+	p.value(subject+": pod deleted to all confirmed", "s", n, u.at.Sub(began).Seconds())
+	p.value(subject+": process started to all confirmed", "s", n, float64(u.at.UnixMilli())/1e3-u.started)
+	p.value(subject+": reconciles", "in all", n, u.reconciles.sum())
+	p.value(subject+": reconciles that failed", "in all", n, u.failed)
+	p.value(subject+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
+	p.counts(subject+": calls to MinIO", "in all", u.calls, 1)
+	p.value(subject+": requests to the API server", "each", n, u.requests.sum()/float64(n))
+	p.counts(subject+": requests to the API server", "in all", u.requests, 1)
 
 	after, err := b.writes(ctx)
 	if err != nil {
 		return err
 	}
 
-	p.value(of+": writes of resources", "in all", n, after.since(written).sum())
-	p.value(of+": CPU of the provider", "s", n, u.cpu)
-	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
+	p.value(subject+": writes of resources", "in all", n, after.since(written).sum())
+	p.value(subject+": CPU of the provider", "s", n, u.cpu)
+	p.value(subject+": memory of the provider", "MB", 1, u.memory/1e6)
 
 	return nil
 }

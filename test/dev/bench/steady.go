@@ -104,7 +104,7 @@ func (b *bench) populate(ctx context.Context, n int) error {
 // measureAtRest measures what the present resources cost while nothing changes them.
 func (b *bench) measureAtRest(ctx context.Context, p *Part) (point, error) {
 	n := 2 * len(b.population)
-	of := fmt.Sprintf("%d resources", n)
+	subject := fmt.Sprintf("%d resources", n)
 
 	before, err := b.writes(ctx)
 	if err != nil {
@@ -129,7 +129,7 @@ func (b *bench) measureAtRest(ctx context.Context, p *Part) (point, error) {
 
 	polls := u.reconciles.sum()
 	if polls == 0 {
-		return point{}, fmt.Errorf("%s were at rest for %s, and none was polled", of, took)
+		return point{}, fmt.Errorf("%s were at rest for %s, and none was polled", subject, took)
 	}
 
 	x := point{
@@ -141,17 +141,17 @@ func (b *bench) measureAtRest(ctx context.Context, p *Part) (point, error) {
 		minio:     server,
 	}
 
-	p.value(of+": polls", "in all", int(polls), polls)
-	p.value(of+": polls that failed", "in all", int(polls), u.failed)
-	p.value(of+": calls to MinIO", "each poll", int(u.calls.sum()), u.calls.sum()/polls)
-	p.value(of+": calls to MinIO", "each and minute", int(u.calls.sum()), u.calls.sum()/float64(n)/took.Minutes())
-	p.value(of+": requests to the API server", "each and minute", int(u.requests.sum()), x.requests/float64(n))
-	p.counts(of+": requests to the API server", "a minute", u.requests, 1/took.Minutes())
-	p.value(of+": writes of resources", "in all", int(polls), after.since(before).sum())
-	p.value(of+": CPU of the provider", "mcores", int(polls), x.cpu)
-	p.value(of+": CPU of the provider", "ms each poll", int(polls), 1000*u.cpu/polls)
-	p.value(of+": CPU of MinIO", "mcores", int(polls), x.minio)
-	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
+	p.value(subject+": polls", "in all", int(polls), polls)
+	p.value(subject+": polls that failed", "in all", int(polls), u.failed)
+	p.value(subject+": calls to MinIO", "each poll", int(u.calls.sum()), u.calls.sum()/polls)
+	p.value(subject+": calls to MinIO", "each and minute", int(u.calls.sum()), u.calls.sum()/float64(n)/took.Minutes())
+	p.value(subject+": requests to the API server", "each and minute", int(u.requests.sum()), x.requests/float64(n))
+	p.counts(subject+": requests to the API server", "a minute", u.requests, 1/took.Minutes())
+	p.value(subject+": writes of resources", "in all", int(polls), after.since(before).sum())
+	p.value(subject+": CPU of the provider", "mcores", int(polls), x.cpu)
+	p.value(subject+": CPU of the provider", "ms each poll", int(polls), 1000*u.cpu/polls)
+	p.value(subject+": CPU of MinIO", "mcores", int(polls), x.minio)
+	p.value(subject+": memory of the provider", "MB", 1, u.memory/1e6)
 
 	return x, nil
 }
