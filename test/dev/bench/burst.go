@@ -163,10 +163,10 @@ func (b *bench) processorShares(p *Part, subject string, n int, before processes
 			continue
 		}
 
-		p.value("  "+name, "% of these", n, 100*used[name]/all)
+		p.value("  "+name, "% of cores in use", n, 100*used[name]/all)
 	}
 
-	p.value("  all others", "% of these", n, 100*max(others, 0)/all)
+	p.value("  all other programs", "% of cores in use", n, 100*max(others, 0)/all)
 
 	return nil
 }

@@ -44,19 +44,19 @@ func (b *bench) providerRestart(ctx context.Context, p *Part) error {
 
 	p.value(subject+": pod deleted to all confirmed", "s", n, u.at.Sub(began).Seconds())
 	p.value(subject+": process started to all confirmed", "s", n, float64(u.at.UnixMilli())/1e3-u.started)
-	p.value(subject+": reconciles", "in all", n, u.reconciles.sum())
-	p.value(subject+": reconciles that failed", "in all", n, u.failed)
+	p.value(subject+": reconciles", "total", n, u.reconciles.sum())
+	p.value(subject+": reconciles that failed", "total", n, u.failed)
 	p.value(subject+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
-	p.counts(subject+": calls to MinIO", "in all", u.calls, 1)
+	p.counts(subject+": calls to MinIO", "total", u.calls, 1)
 	p.value(subject+": requests to the API server", "each", n, u.requests.sum()/float64(n))
-	p.counts(subject+": requests to the API server", "in all", u.requests, 1)
+	p.counts(subject+": requests to the API server", "total", u.requests, 1)
 
 	after, err := b.writes(ctx)
 	if err != nil {
 		return err
 	}
 
-	p.value(subject+": writes of resources", "in all", n, after.since(written).sum())
+	p.value(subject+": writes of resources", "total", n, after.since(written).sum())
 	p.value(subject+": CPU of the provider", "s", n, u.cpu)
 	p.value(subject+": memory of the provider", "MB", 1, u.memory/1e6)
 

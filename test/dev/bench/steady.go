@@ -54,11 +54,11 @@ func (b *bench) steady(ctx context.Context, p *Part) error {
 	}
 
 	n := len(points)
-	p.value("each more: calls to MinIO", "each poll", n, line(func(x point) float64 { return x.calls }))
-	p.value("each more: requests to the API server", "a minute", n, line(func(x point) float64 { return x.requests }))
-	p.value("each more: CPU of the provider", "mcores", n, line(func(x point) float64 { return x.cpu }))
-	p.value("each more: CPU of MinIO", "mcores", n, line(func(x point) float64 { return x.minio }))
-	p.value("each more: memory of the provider", "kB", n, line(func(x point) float64 { return x.memory })/1e3)
+	p.value("each further resource: calls to MinIO", "each poll", n, line(func(x point) float64 { return x.calls }))
+	p.value("each further resource: requests to the API server", "a minute", n, line(func(x point) float64 { return x.requests }))
+	p.value("each further resource: CPU of the provider", "mcores", n, line(func(x point) float64 { return x.cpu }))
+	p.value("each further resource: CPU of MinIO", "mcores", n, line(func(x point) float64 { return x.minio }))
+	p.value("each further resource: memory of the provider", "kB", n, line(func(x point) float64 { return x.memory })/1e3)
 
 	return nil
 }
@@ -141,13 +141,13 @@ func (b *bench) measureAtRest(ctx context.Context, p *Part) (point, error) {
 		minio:     server,
 	}
 
-	p.value(subject+": polls", "in all", int(polls), polls)
-	p.value(subject+": polls that failed", "in all", int(polls), u.failed)
+	p.value(subject+": polls", "total", int(polls), polls)
+	p.value(subject+": polls that failed", "total", int(polls), u.failed)
 	p.value(subject+": calls to MinIO", "each poll", int(u.calls.sum()), u.calls.sum()/polls)
 	p.value(subject+": calls to MinIO", "each and minute", int(u.calls.sum()), u.calls.sum()/float64(n)/took.Minutes())
 	p.value(subject+": requests to the API server", "each and minute", int(u.requests.sum()), x.requests/float64(n))
 	p.counts(subject+": requests to the API server", "a minute", u.requests, 1/took.Minutes())
-	p.value(subject+": writes of resources", "in all", int(polls), after.since(before).sum())
+	p.value(subject+": writes of resources", "total", int(polls), after.since(before).sum())
 	p.value(subject+": CPU of the provider", "mcores", int(polls), x.cpu)
 	p.value(subject+": CPU of the provider", "ms each poll", int(polls), 1000*u.cpu/polls)
 	p.value(subject+": CPU of MinIO", "mcores", int(polls), x.minio)
