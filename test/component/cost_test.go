@@ -192,7 +192,7 @@ func checkStorageCalls(t *testing.T, all []resource.Managed, calls []Call, polls
 
 		most := mostCalls[kind]
 
-		// Buckets may be polled together, see TestLooks. The last polls may have ended
+		// Buckets may be polled together, see TestBucketSnapshots. The last polls may have ended
 		// after the calls were counted.
 		least := most * n / 2
 		if kind == "bucket" {
