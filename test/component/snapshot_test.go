@@ -19,16 +19,16 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestLooks leaves many Buckets alone: they are polled by looking at all at once.
-// What somebody changes by hand is found all the same.
-func TestLooks(t *testing.T) {
+// TestBucketSnapshots polls many unchanged Buckets: snapshots of all buckets must answer
+// the polls with few calls. Changes by hand must be found nevertheless.
+func TestBucketSnapshots(t *testing.T) {
 	const (
 		buckets  = 60
 		polls    = 4
 		interval = 4 * time.Second
-		// most calls of MinIO for each poll of a Bucket.
+		// most is the highest number of calls of MinIO per poll of a Bucket.
 		most = 0.2
-		// workers may each be at a poll that is not counted yet.
+		// workers is the number of polls that may be in progress and not counted yet.
 		workers = 10
 	)
 
@@ -42,7 +42,7 @@ func TestLooks(t *testing.T) {
 		b.Spec.ForProvider = everySetting()
 
 		if i == 0 {
-			// Versions can be suspended only where nothing can be locked.
+			// Versioning can be suspended only without object locking.
 			b.Spec.ForProvider.ObjectLocking, b.Spec.ForProvider.Retention = false, nil
 		}
 
@@ -52,14 +52,14 @@ func TestLooks(t *testing.T) {
 
 	awaitSettled(t, all)
 
-	// The first poll after a change is a closer look.
+	// The first poll after a change reads the bucket itself.
 	awaitPolls(t, p, all, 2)
 
-	before, from := reconcilesNow(t, p)["bucket"], bed.Wire.Now()
+	before, from := reconcilesNow(t, p)["bucket"], env.Proxy.Now()
 
 	awaitPolls(t, p, all, polls)
 
-	calls, _ := bed.Wire.Calls(from)
+	calls, _ := env.Proxy.Calls(from)
 	calls = slices.DeleteFunc(calls, func(c Call) bool { return c.Server != MinIO })
 	polled := reconcilesNow(t, p)["bucket"] - before
 
@@ -70,47 +70,47 @@ func TestLooks(t *testing.T) {
 	}
 
 	t.Run("Drift", func(t *testing.T) {
-		// The provider is there, and cannot mend it at once.
-		bed.Wire.Stop(func(c Call) Outage {
+		// The provider runs, but must not revert the changes before all are made.
+		env.Proxy.SetOutage(func(c Call) Outage {
 			if c.Server == MinIO && c.Write {
 				return Broken
 			}
 
 			return None
 		})
-		t.Cleanup(func() { bed.Wire.Stop(nil) })
+		t.Cleanup(func() { env.Proxy.SetOutage(nil) })
 
-		drift(t, all, func() { bed.Wire.Stop(nil) })
+		drift(t, all, func() { env.Proxy.SetOutage(nil) })
 	})
 
 	p.Kill()
 
-	t.Run("DriftWhileAway", func(sub *testing.T) {
+	t.Run("DriftWhileStopped", func(sub *testing.T) {
 		drift(sub, all, func() { startProvider(t, args...) })
 	})
 
 	for _, mg := range all {
-		if err := bed.Kube.Delete(t.Context(), mg); err != nil {
+		if err := env.Kube.Delete(t.Context(), mg); err != nil {
 			t.Error(err)
 		}
 	}
 
 	for _, mg := range all {
-		await.Gone(t, bed.Kube, mg)
+		await.Gone(t, env.Kube, mg)
 	}
 }
 
-// drift changes by hand a setting of each of some buckets, and removes one, then
-// lets the provider mend it.
-func drift(t *testing.T, all []resource.Managed, mend func()) {
+// drift changes a setting of some buckets by hand, and removes one bucket. Then it calls
+// resume, after which the provider must revert everything.
+func drift(t *testing.T, all []resource.Managed, resume func()) {
 	t.Helper()
 
-	s3 := bed.Server.S3
+	s3 := env.Server.S3
 
 	unlocked := maps.Clone(everySettingServed)
 	delete(unlocked, "retention")
 
-	amiss := func(i int) error {
+	reverted := func(i int) error {
 		if i == 0 {
 			return serves(t.Context(), all[i].GetName(), unlocked)
 		}
@@ -119,11 +119,11 @@ func drift(t *testing.T, all []resource.Managed, mend func()) {
 	}
 
 	changes := []func(ctx context.Context, bucket string) error{
-		// The first is the one without object locking.
+		// The first bucket has no object locking.
 		s3.SuspendVersioning,
 		func(ctx context.Context, b string) error { return s3.SetObjectLockConfig(ctx, b, nil, nil, nil) },
 		func(ctx context.Context, b string) error {
-			return bed.Server.SetBucketQuota(ctx, b, &madmin.BucketQuota{})
+			return env.Server.SetBucketQuota(ctx, b, &madmin.BucketQuota{})
 		},
 		func(ctx context.Context, b string) error {
 			return s3.SetBucketLifecycle(ctx, b, ilm.NewConfiguration())
@@ -142,14 +142,14 @@ func drift(t *testing.T, all []resource.Managed, mend func()) {
 			t.Fatal(err)
 		}
 
-		if amiss(i) == nil {
-			t.Fatalf("bucket %q: nothing was changed", name)
+		if reverted(i) == nil {
+			t.Fatalf("bucket %q: the change had no effect", name)
 		}
 	}
 
-	mend()
+	resume()
 
 	for i := range changes {
-		await.For(t, all[i].GetName()+" to be as it should", func() error { return amiss(i) })
+		await.For(t, all[i].GetName()+" to be reverted", func() error { return reverted(i) })
 	}
 }

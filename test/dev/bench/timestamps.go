@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// moments are when what happened to whom. They are safe for concurrent use until
-// they are read.
-type moments struct {
+// timestamps are the times of an event by object. Concurrent calls of add are safe;
+// at must not be read before they have returned.
+type timestamps struct {
 	mu sync.Mutex
 	at map[id]time.Time
 }
 
-func newMoments(n int) *moments { return &moments{at: make(map[id]time.Time, n)} }
+func newTimestamps(n int) *timestamps { return &timestamps{at: make(map[id]time.Time, n)} }
 
-// add says that it happens now.
-func (m *moments) add(i id) {
+// add records that the event happens to an object now.
+func (m *timestamps) add(i id) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
 	m.at[i] = time.Now()
 }
 
-// latest returns, by the claim or pair that objects belong to, when the last of
-// them became what was wanted.
+// latest returns the latest time among the objects of each claim or pair, by the ID
+// of the claim or pair.
 func latest(at map[id]time.Time) map[id]time.Time {
 	last := make(map[id]time.Time)
 
@@ -37,8 +37,8 @@ func latest(at map[id]time.Time) map[id]time.Time {
 	return last
 }
 
-// between returns how long it took from one moment to the other for each that has
-// both.
+// between returns the durations from one time to the other, of the objects that
+// have both.
 func between(from, to map[id]time.Time) []time.Duration {
 	took := make([]time.Duration, 0, len(from))
 
@@ -51,7 +51,7 @@ func between(from, to map[id]time.Time) []time.Duration {
 	return took
 }
 
-// first returns the earliest moment.
+// first returns the earliest time.
 func first(at map[id]time.Time) time.Time {
 	var earliest time.Time
 
@@ -64,7 +64,7 @@ func first(at map[id]time.Time) time.Time {
 	return earliest
 }
 
-// last returns the latest moment.
+// last returns the latest time.
 func last(at map[id]time.Time) time.Time {
 	var latest time.Time
 
@@ -77,8 +77,8 @@ func last(at map[id]time.Time) time.Time {
 	return latest
 }
 
-// rate returns how many were done a second, from the first that was sent to the
-// last that was done.
+// rate returns how many objects were done a second, from the first request that was
+// sent to the last object that was done.
 func rate(sent, done map[id]time.Time) float64 {
 	return float64(len(done)) / last(done).Sub(first(sent)).Seconds()
 }

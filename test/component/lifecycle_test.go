@@ -19,24 +19,25 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// lives are all that TestCrash goes through. Each call makes a new resource.
-var lives = map[string]func(t *testing.T) life{
-	"Bucket":             bucketLife,
-	"BucketWithSettings": settingsLife,
-	"PurgedBucket":       purgedLife,
-	"AdoptedBucket":      adoptedBucketLife,
-	"User":               userLife,
-	"ChangedUser":        changedUserLife,
-	"AdoptedUser":        adoptedUserLife,
-	"Policy":             policyLife,
+// lifecycles are the lifecycles of TestCrashAtEveryWrite. Each call returns a new
+// resource.
+var lifecycles = map[string]func(t *testing.T) lifecycle{
+	"Bucket":             bucketLifecycle,
+	"BucketWithSettings": settingsLifecycle,
+	"PurgedBucket":       purgedLifecycle,
+	"AdoptedBucket":      adoptedBucketLifecycle,
+	"User":               userLifecycle,
+	"ChangedUser":        changedUserLifecycle,
+	"AdoptedUser":        adoptedUserLifecycle,
+	"Policy":             policyLifecycle,
 }
 
-// gained returns an error unless the server has more than before exactly this
-// many.
+// gained returns an error unless the server has exactly this many more of each than
+// before.
 func gained(t *testing.T, before Inventory, buckets, users, accessKeys, policies int) error {
 	t.Helper()
 
-	now, err := bed.Server.Inventory(t.Context())
+	now, err := env.Server.Inventory(t.Context())
 	if err != nil {
 		return err
 	}
@@ -57,43 +58,43 @@ func gained(t *testing.T, before Inventory, buckets, users, accessKeys, policies
 	return nil
 }
 
-// deletion is the last phase of every life: nothing is left.
-func deletion(t *testing.T, mg resource.Managed, before Inventory, through ...string) phase {
+// deletion returns the last phase of every lifecycle, after which nothing is left.
+func deletion(t *testing.T, mg resource.Managed, before Inventory, writes ...string) phase {
 	t.Helper()
 
 	return phase{
 		name: "Delete",
-		begin: func(t *testing.T) {
+		start: func(t *testing.T) {
 			t.Helper()
 
-			if err := bed.Kube.Delete(t.Context(), mg); err != nil {
+			if err := env.Kube.Delete(t.Context(), mg); err != nil {
 				t.Fatal(err)
 			}
 		},
-		over: func() error {
+		done: func() error {
 			if err := gone(t.Context(), mg); err != nil {
 				return err
 			}
 
-			return errors.Join(empty(t.Context(), mg.GetNamespace()), gained(t, before, 0, 0, 0, 0))
+			return errors.Join(namespaceEmpty(t.Context(), mg.GetNamespace()), gained(t, before, 0, 0, 0, 0))
 		},
-		through: through,
+		writes: writes,
 	}
 }
 
-func bucketLife(t *testing.T) life {
+func bucketLifecycle(t *testing.T) lifecycle {
 	t.Helper()
 
 	before := inventory(t)
 	b := newBucket(newNamespace(t), "crash")
 	b.Spec.ForProvider.Versioning = new(miniov1alpha1.VersioningEnabled)
 
-	over := func() error {
+	done := func() error {
 		if err := settled(t.Context(), b); err != nil {
 			return err
 		}
 
-		v, err := bed.Server.S3.GetBucketVersioning(t.Context(), b.Name)
+		v, err := env.Server.S3.GetBucketVersioning(t.Context(), b.Name)
 		if want := string(*b.Spec.ForProvider.Versioning); err == nil && v.Status != want {
 			err = fmt.Errorf("versioning: want %s, got %q", want, v.Status)
 		}
@@ -101,44 +102,46 @@ func bucketLife(t *testing.T) life {
 		return errors.Join(err, gained(t, before, 1, 0, 0, 0))
 	}
 
-	return life{mg: b, phases: []phase{
+	return lifecycle{mg: b, phases: []phase{
 		{
-			name:    "Create",
-			begin:   func(t *testing.T) { t.Helper(); create(t, b) },
-			over:    over,
-			through: []string{"PUT bucket", "PUT bucket?versioning", "PUT buckets", "PUT buckets/status"},
+			name:   "Create",
+			start:  func(t *testing.T) { t.Helper(); create(t, b) },
+			done:   done,
+			writes: []string{"PUT bucket", "PUT bucket?versioning", "PUT buckets", "PUT buckets/status"},
 		},
 		{
 			name: "Change",
-			begin: func(t *testing.T) {
+			start: func(t *testing.T) {
 				t.Helper()
-				await.Change(t, bed.Kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.Versioning = new(miniov1alpha1.VersioningSuspended) })
+				await.Change(t, env.Kube, b, func(b *miniov1alpha1.Bucket) {
+					b.Spec.ForProvider.Versioning = new(miniov1alpha1.VersioningSuspended)
+				})
 			},
-			over:    over,
-			through: []string{"PUT bucket?versioning"},
+			done:   done,
+			writes: []string{"PUT bucket?versioning"},
 		},
 		deletion(t, b, before, "DELETE bucket", "PUT buckets"),
 	}}
 }
 
-// userLife rotates the key twice: the first is the user's own, those that follow
-// are not.
-func userLife(t *testing.T) life {
+// userLifecycle rotates the key twice: from the user's own key to an access key, and
+// from that to another access key.
+func userLifecycle(t *testing.T) lifecycle {
 	t.Helper()
 
 	ns := newNamespace(t)
 	bucket := ns + "-home"
 
-	if err := bed.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
+	if err := env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
 	before := inventory(t)
 	u := newUser(ns, "crash", miniov1alpha1.Grant{BucketName: bucket, Access: miniov1alpha1.AccessReadWrite})
 
-	var last miniov1alpha1.Connection
+	var previous miniov1alpha1.Connection
 
-	over := func(generation int64) func() error {
+	done := func(generation int64) func() error {
 		return func() error {
 			if err := settled(t.Context(), u); err != nil {
 				return err
@@ -157,32 +160,34 @@ func userLife(t *testing.T) life {
 		}
 	}
 
-	rotate := func(generation int64, through ...string) phase {
+	rotate := func(generation int64, writes ...string) phase {
 		return phase{
 			name: fmt.Sprintf("Rotate%d", generation),
-			begin: func(t *testing.T) {
+			start: func(t *testing.T) {
 				t.Helper()
 
 				var err error
-				if last, err = connection(t.Context(), u); err != nil {
+				if previous, err = connection(t.Context(), u); err != nil {
 					t.Fatal(err)
 				}
 
-				await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) {
+				await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) {
 					u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: fmt.Sprint(generation), Overlap: &metav1.Duration{}}
 				})
 			},
-			over:    func() error { return errors.Join(over(generation)(), dead(t.Context(), last)) },
-			through: through,
+			done:   func() error { return errors.Join(done(generation)(), revoked(t.Context(), previous)) },
+			writes: writes,
 		}
 	}
 
-	return life{mg: u, phases: []phase{
+	return lifecycle{mg: u, phases: []phase{
 		{
-			name:    "Create",
-			begin:   func(t *testing.T) { t.Helper(); create(t, u) },
-			over:    over(0),
-			through: []string{"add-canned-policy", "add-user", "set-user-or-group-policy", "PUT users", "POST secrets", "PUT users/status"},
+			name:  "Create",
+			start: func(t *testing.T) { t.Helper(); create(t, u) },
+			done:  done(0),
+			writes: []string{
+				"add-canned-policy", "add-user", "set-user-or-group-policy", "PUT users", "POST secrets", "PUT users/status",
+			},
 		},
 		rotate(1, "PUT users/status", "add-service-account", "PATCH secrets", "add-user"),
 		rotate(2, "PUT users/status", "add-service-account", "PATCH secrets", "delete-service-account"),
@@ -190,7 +195,7 @@ func userLife(t *testing.T) life {
 	}}
 }
 
-func policyLife(t *testing.T) life {
+func policyLifecycle(t *testing.T) lifecycle {
 	t.Helper()
 
 	before := inventory(t)
@@ -198,12 +203,12 @@ func policyLife(t *testing.T) life {
 	p := &miniov1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: ns + "-crash", Namespace: ns}}
 	p.Spec.ForProvider.Document = policyDocument("s3:GetObject")
 
-	over := func() error {
+	done := func() error {
 		if err := settled(t.Context(), p); err != nil {
 			return err
 		}
 
-		got, err := bed.Server.InfoCannedPolicyV2(t.Context(), p.Name)
+		got, err := env.Server.InfoCannedPolicyV2(t.Context(), p.Name)
 		if err == nil {
 			err = samePolicy(p.Spec.ForProvider.Document, got.Policy)
 		}
@@ -211,31 +216,34 @@ func policyLife(t *testing.T) life {
 		return errors.Join(err, gained(t, before, 0, 0, 0, 1))
 	}
 
-	return life{mg: p, phases: []phase{
+	return lifecycle{mg: p, phases: []phase{
 		{
-			name:    "Create",
-			begin:   func(t *testing.T) { t.Helper(); create(t, p) },
-			over:    over,
-			through: []string{"add-canned-policy", "PUT policies", "PUT policies/status"},
+			name:   "Create",
+			start:  func(t *testing.T) { t.Helper(); create(t, p) },
+			done:   done,
+			writes: []string{"add-canned-policy", "PUT policies", "PUT policies/status"},
 		},
 		{
 			name: "Change",
-			begin: func(t *testing.T) {
+			start: func(t *testing.T) {
 				t.Helper()
-				await.Change(t, bed.Kube, p, func(p *miniov1alpha1.Policy) { p.Spec.ForProvider.Document = policyDocument("s3:PutObject") })
+				await.Change(t, env.Kube, p, func(p *miniov1alpha1.Policy) {
+					p.Spec.ForProvider.Document = policyDocument("s3:PutObject")
+				})
 			},
-			over:    over,
-			through: []string{"add-canned-policy"},
+			done:   done,
+			writes: []string{"add-canned-policy"},
 		},
 		deletion(t, p, before, "remove-canned-policy", "PUT policies"),
 	}}
 }
 
-// policyDocument returns a policy with every field that MinIO writes.
+// policyDocument returns a policy document that has every field that MinIO adds.
 func policyDocument(action string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["` + action + `"],"Resource":["arn:aws:s3:::photos/*"]}]}`
 }
 
+// samePolicy returns an error unless two policy documents are equal as JSON.
 func samePolicy(want string, got []byte) error {
 	var w, g any
 	if err := errors.Join(json.Unmarshal([]byte(want), &w), json.Unmarshal(got, &g)); err != nil {

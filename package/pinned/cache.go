@@ -1,4 +1,4 @@
-package tools
+package pinned
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CacheDir is where everything goes that outlives a clone: $CISTERN_CACHE, or
+// cacheDir returns the directory for what outlives a clone: $CISTERN_CACHE, or
 // cistern in the user's cache directory.
-func CacheDir() (string, error) {
+func cacheDir() (string, error) {
 	if dir := os.Getenv("CISTERN_CACHE"); dir != "" {
 		abs, err := filepath.Abs(dir)
 		if err != nil {
@@ -31,13 +31,13 @@ func CacheDir() (string, error) {
 	return filepath.Join(dir, "cistern"), nil
 }
 
-// install returns the directory of an entry of the cache. If there is none it
-// calls fill with an empty directory, which becomes the entry by one rename:
-// an entry is complete, or it does not exist.
-func install(
+// Cached returns the directory of an entry of the cache, and reports whether it
+// was there before. If it was not, fill is called with an empty directory, which
+// becomes the entry by one rename: an entry is complete, or it does not exist.
+func Cached(
 	ctx context.Context, out io.Writer, name, key string, fill func(dir string) error,
 ) (dir string, cached bool, err error) {
-	cache, err := CacheDir()
+	cache, err := cacheDir()
 	if err != nil {
 		return "", false, err
 	}
@@ -54,7 +54,7 @@ func install(
 	}
 
 	unlock, err := Lock(ctx, filepath.Join(parent, "lock"), func() {
-		fmt.Fprintf(out, "  %-52s another process makes it\n", name)
+		fmt.Fprintf(out, "  %-*s waiting for another process that makes it\n", TitleWidth, name)
 	})
 	if err != nil {
 		return "", false, err
@@ -64,7 +64,8 @@ func install(
 	if _, err := os.Stat(dir); err == nil { // another process was faster
 		return dir, true, nil
 	}
-	// Under the lock nobody else fills, so a directory of this name is a dead process's.
+	// No other process fills while this one holds the lock: a directory of this
+	// name is left from a process that was killed.
 	tmp := filepath.Join(parent, "unfinished")
 	if err := os.RemoveAll(tmp); err != nil {
 		return "", false, fmt.Errorf("cannot clean the cache: %w", err)
@@ -86,9 +87,9 @@ func install(
 	return dir, false, nil
 }
 
-// Lock waits for an exclusive lock on a file, which it makes, and calls busy if
-// there is something to wait for. The lock goes with the process that holds it,
-// however that one ends.
+// Lock waits for an exclusive lock on a file, which it creates. It calls busy
+// once if another process holds the lock. The kernel releases the lock when the
+// process that holds it ends, in whatever way.
 func Lock(ctx context.Context, file string, busy func()) (unlock func(), err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -96,7 +97,7 @@ func Lock(ctx context.Context, file string, busy func()) (unlock func(), err err
 	}
 
 	for first := true; ; first = false {
-		// Not the blocking call: that one could not be interrupted.
+		// A blocking call could not be interrupted.
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			return func() { _ = f.Close() }, nil

@@ -29,26 +29,27 @@ import (
 )
 
 const (
-	// workers is how many reconciles of each kind the provider runs at once.
+	// workers is the number of concurrent reconciles of each kind in the provider.
 	workers = 10
-	// connections is how many calls it has under way at most, and how many
-	// connections it keeps.
+	// connections is the provider's limit of concurrent calls, and of connections
+	// that it keeps.
 	connections = 32
 
 	region = "us-east-1"
 
-	// noBody is the hash of no body.
-	noBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	// emptyHash is the SHA-256 hash of an empty body.
+	emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-// floor makes users and buckets on MinIO with nothing but its SDKs: the calls that
-// the provider needs at least, in their order, with as many workers, and none of
-// Kubernetes. Nobody can be faster by much, without leaving something out.
-type floor struct {
+// baseline makes users and buckets on MinIO with its SDKs alone, without Kubernetes:
+// the calls that the provider needs at least, in its order, and with as many
+// workers. It is the upper limit for the speed of any provider that makes the same
+// checks.
+type baseline struct {
 	s3        *miniogo.Client
 	admin     *madmin.AdminClient
 	transport *http.Transport
-	// policy is a document that allows to read and write the bucket photos.
+	// policy is a policy document that allows reading and writing the bucket photos.
 	policy string
 
 	pairs []pair
@@ -58,15 +59,15 @@ type floor struct {
 // pair is a bucket, and a user with a key for it.
 type pair struct{ bucket, user, secret string }
 
-// newFloor returns the floor for n pairs.
-func newFloor(ctx context.Context, b *bench, n int) (*floor, error) {
+// newBaseline returns the baseline for n pairs.
+func newBaseline(ctx context.Context, b *bench, n int) (*baseline, error) {
 	if err := checkEncryption(); err != nil {
 		return nil, err
 	}
 
 	policy, err := os.ReadFile(filepath.Join(b.repo, "provider", "user", "testdata", "read-write.json"))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read what the provider writes as a policy: %w", err)
+		return nil, fmt.Errorf("cannot read the provider's policy document: %w", err)
 	}
 
 	keys := &corev1.Secret{}
@@ -74,14 +75,15 @@ func newFloor(ctx context.Context, b *bench, n int) (*floor, error) {
 		return nil, fmt.Errorf("cannot read the administrator's keys: %w", err)
 	}
 
-	f := &floor{policy: string(policy)}
+	f := &baseline{policy: string(policy)}
 	if f.transport, err = clients.Transport(b.platform); err != nil {
 		return nil, err
 	}
 
 	f.transport.MaxIdleConns, f.transport.MaxIdleConnsPerHost, f.transport.DisableCompression = connections, connections, true
 
-	creds := credentials.NewStaticV4(string(keys.Data[miniov1alpha1.CredentialsKeyAccessKey]), string(keys.Data[miniov1alpha1.CredentialsKeySecretKey]), "")
+	creds := credentials.NewStaticV4(
+		string(keys.Data[miniov1alpha1.CredentialsKeyAccessKey]), string(keys.Data[miniov1alpha1.CredentialsKeySecretKey]), "")
 	counted := roundTripper(func(r *http.Request) (*http.Response, error) {
 		f.calls.Add(1)
 
@@ -101,7 +103,7 @@ func newFloor(ctx context.Context, b *bench, n int) (*floor, error) {
 
 	for i := range n {
 		f.pairs = append(f.pairs, pair{
-			bucket: fmt.Sprintf("%s-floor-%d", b.run, i), user: "FLOOR" + rand.Text()[:15], secret: (rand.Text() + rand.Text())[:40],
+			bucket: fmt.Sprintf("%s-bare-%d", b.run, i), user: "BARE" + rand.Text()[:16], secret: (rand.Text() + rand.Text())[:40],
 		})
 	}
 
@@ -114,10 +116,10 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip carries out a request.
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// checkEncryption returns an error unless this program encrypts as the provider
-// does: with another key derivation the floor would be another one by far.
+// checkEncryption returns an error unless this program encrypts requests as the
+// provider does: the key derivation decides how long a call takes.
 func checkEncryption() error {
-	// Salt of 32 bytes, then the ID of the algorithm.
+	// The ID of the algorithm follows a salt of 32 bytes.
 	const at, pbkdf2 = 32, 2
 
 	if b, err := madmin.EncryptData("password", []byte("data")); err != nil || b[at] != pbkdf2 {
@@ -127,9 +129,9 @@ func checkEncryption() error {
 	return nil
 }
 
-// measure returns how many pairs a second are made, and how many calls each of
-// them takes. They are gone when it returns.
-func (f *floor) measure(ctx context.Context) (rate, calls float64, err error) {
+// measure makes all pairs and removes them again. It returns how many pairs it made
+// a second, and the number of calls for each.
+func (f *baseline) measure(ctx context.Context) (rate, calls float64, err error) {
 	defer f.transport.CloseIdleConnections()
 	defer func() { err = errors.Join(err, f.remove(context.WithoutCancel(ctx))) }()
 
@@ -149,8 +151,8 @@ func (f *floor) measure(ctx context.Context) (rate, calls float64, err error) {
 	return n / time.Since(began).Seconds(), float64(f.calls.Load()) / n, nil
 }
 
-// makeBucket looks for a bucket, makes it, and looks at it.
-func (f *floor) makeBucket(ctx context.Context, p pair) error {
+// makeBucket checks that a bucket does not exist, makes it, and reads it.
+func (f *baseline) makeBucket(ctx context.Context, p pair) error {
 	if err := f.export(ctx, p.bucket, http.StatusNotFound); err != nil {
 		return err
 	}
@@ -162,8 +164,8 @@ func (f *floor) makeBucket(ctx context.Context, p pair) error {
 	return f.export(ctx, p.bucket, http.StatusOK)
 }
 
-// export asks for all settings of a bucket, and wants an answer's status.
-func (f *floor) export(ctx context.Context, bucket string, status int) error {
+// export exports the metadata of a bucket, and checks the status of the response.
+func (f *baseline) export(ctx context.Context, bucket string, status int) error {
 	rsp, err := f.admin.ExecuteMethod(ctx, http.MethodGet, madmin.RequestData{
 		RelPath: "/v3/export-bucket-metadata", QueryValues: url.Values{"bucket": {bucket}},
 	})
@@ -174,11 +176,11 @@ func (f *floor) export(ctx context.Context, bucket string, status int) error {
 	return read(rsp, status)
 }
 
-// makeUser looks for a user, makes it with its policy, looks at both, and proves
-// its key.
-func (f *floor) makeUser(ctx context.Context, p pair) error {
+// makeUser checks that a user does not exist, makes it with its policy, reads both,
+// and checks its key.
+func (f *baseline) makeUser(ctx context.Context, p pair) error {
 	if _, err := f.admin.GetUserInfo(ctx, p.user); madmin.ToErrorResponse(err).Code != "XMinioAdminNoSuchUser" {
-		return fmt.Errorf("user %s, who is to be made: %w", p.user, err)
+		return fmt.Errorf("user %s must not exist yet: %w", p.user, err)
 	}
 
 	document := strings.ReplaceAll(f.policy, ":::photos", ":::"+p.bucket)
@@ -186,10 +188,11 @@ func (f *floor) makeUser(ctx context.Context, p pair) error {
 	for _, step := range []func() error{
 		func() error { return f.admin.AddCannedPolicy(ctx, p.user, []byte(document)) },
 		func() error { return f.admin.AddUser(ctx, p.user, p.secret) },
-		func() error { return f.admin.SetPolicy(ctx, p.user, p.user, false) }, //nolint:staticcheck // What replaces it is encrypted, and the provider uses this.
+		//nolint:staticcheck // The provider uses it, because its replacement is encrypted.
+		func() error { return f.admin.SetPolicy(ctx, p.user, p.user, false) },
 		func() error { _, err := f.admin.GetUserInfo(ctx, p.user); return err },
 		func() error { _, err := f.admin.InfoCannedPolicyV2(ctx, p.user); return err },
-		// The bucket may be made later; who may not is told so before.
+		// Without a grant the status is 403, even if the bucket does not exist yet.
 		func() error { return f.locate(ctx, p, p.bucket, http.StatusOK, http.StatusNotFound) },
 		func() error { return f.locate(ctx, p, "not-granted", http.StatusForbidden) },
 	} {
@@ -201,15 +204,15 @@ func (f *floor) makeUser(ctx context.Context, p pair) error {
 	return nil
 }
 
-// locate asks for a bucket's location with the key of a pair, and wants one of
-// some statuses.
-func (f *floor) locate(ctx context.Context, p pair, bucket string, statuses ...int) error {
+// locate requests a bucket's location with the key of a pair, and checks the status
+// of the response.
+func (f *baseline) locate(ctx context.Context, p pair, bucket string, statuses ...int) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, platform.MinIOInsideURL+"/"+bucket+"/?location=", nil)
 	if err != nil {
 		return err
 	}
 
-	req.Header.Set("X-Amz-Content-Sha256", noBody)
+	req.Header.Set("X-Amz-Content-Sha256", emptyHash)
 	f.calls.Add(1)
 
 	rsp, err := f.transport.RoundTrip(signer.SignV4(*req, p.user, p.secret, "", region))
@@ -220,8 +223,8 @@ func (f *floor) locate(ctx context.Context, p pair, bucket string, statuses ...i
 	return read(rsp, statuses...)
 }
 
-// read reads an answer to its end, so that its connection can be used again, and
-// wants one of some statuses.
+// read reads a response to its end, so that its connection can be used again, and
+// checks its status.
 func read(rsp *http.Response, statuses ...int) error {
 	defer rsp.Body.Close()
 
@@ -236,9 +239,9 @@ func read(rsp *http.Response, statuses ...int) error {
 	return fmt.Errorf("%s: %s", rsp.Request.URL.Path, rsp.Status)
 }
 
-// remove removes what was made, as far as it was.
-func (f *floor) remove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, standstill)
+// remove removes the pairs; those that were not made are no error.
+func (f *baseline) remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
 	return each(ctx, f.pairs, workers, func(ctx context.Context, p pair) error {
@@ -251,7 +254,7 @@ func (f *floor) remove(ctx context.Context) error {
 	})
 }
 
-// ignoreUnknown takes away the error that there is no such user or policy.
+// ignoreUnknown returns err, or nil if it is that a user or policy does not exist.
 func ignoreUnknown(err error) error {
 	e := madmin.ErrorResponse{}
 	if errors.As(err, &e) && strings.HasPrefix(e.Code, "XMinioAdminNoSuch") {

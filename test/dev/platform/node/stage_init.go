@@ -9,11 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// init is process 1 of the new namespaces. It sets them up, starts the node
-// stage, and reaps what has lost its parent. Its end is everybody's.
-func (c Config) init() error {
-	// A namespace of cgroups begins in the group of whoever makes it, here: so not
-	// the outer stage, which may be in another. It is this thread's, and its children's.
+// runInit is the init stage: process 1 of the new namespaces. It sets them up,
+// starts the node stage, and reaps orphaned processes. When it ends, the kernel
+// kills all others.
+func (c Config) runInit() error {
+	// The root of a cgroup namespace is the group of the process that makes it. The
+	// host stage may be in another group, so this one makes it, for this thread and
+	// its children.
 	runtime.LockOSThread()
 
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +16,9 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// colleague gives somebody a key that can read only.
+// colleague shows a second user of the claim, which may only read.
 func (d *demo) colleague(ctx context.Context, info tenantv1alpha1.BucketInfo) error {
-	d.step("A colleague gets a key that can only read")
+	d.step("A colleague gets a read-only key")
 
 	start := time.Now()
 	if err := d.patch(ctx, `{"spec": {"users": {"auditor": {"readonly": true}}}}`); err != nil {
@@ -30,7 +29,7 @@ func (d *demo) colleague(ctx context.Context, info tenantv1alpha1.BucketInfo) er
 		return err
 	}
 
-	d.donef(start, "the key is there, in Secrets of its own")
+	d.donef(start, "the user auditor has a key, in Secrets of its own")
 
 	if _, err := d.run(ctx, "kubectl get secrets --field-selector type=Opaque"); err != nil {
 		return err
@@ -50,24 +49,24 @@ func (d *demo) colleague(ctx context.Context, info tenantv1alpha1.BucketInfo) er
 
 	start = time.Now()
 	if err := wantKeys(ctx, s3, info.Spec.BucketName); err != nil {
-		return fmt.Errorf("cannot list the bucket with the key that reads: %w", err)
+		return fmt.Errorf("cannot list the bucket with the read-only key: %w", err)
 	}
 
-	d.donef(start, "it lists the bucket")
+	d.donef(start, "this key can list the bucket")
 
 	start = time.Now()
 	if code := miniogo.ToErrorResponse(write(ctx, s3, info.Spec.BucketName)).Code; code != miniogo.AccessDenied {
-		return fmt.Errorf("writing with a key that reads only: want AccessDenied, got %q", code)
+		return fmt.Errorf("the read-only key: writing must fail with AccessDenied, got %q", code)
 	}
 
-	d.donef(start, "it cannot write: AccessDenied")
+	d.donef(start, "this key cannot write: AccessDenied")
 
 	return nil
 }
 
-// rotate has all keys of the claim replaced.
+// rotate shows that all keys of the claim are replaced, with an overlap.
 func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) error {
-	d.step("The keys are replaced, without a gap")
+	d.step("The tenant rotates the keys; the old ones work during an overlap")
 
 	start := time.Now()
 	if err := d.patch(ctx, `{"spec": {"rotation": {"trigger": "laptop lost", "overlap": "1h"}}}`); err != nil {
@@ -76,7 +75,7 @@ func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) err
 
 	var after tenantv1alpha1.BucketInfo
 
-	if err := wait(ctx, "the Secret to hold another key", func() (bool, error) {
+	if err := wait(ctx, "the Secret to hold a new key", func() (bool, error) {
 		var err error
 		after, err = clients.BucketInfo(ctx, d.kube, d.tenantA, claim, "")
 
@@ -85,12 +84,12 @@ func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) err
 		return err
 	}
 
-	d.donef(start, "the Secret holds another key")
+	d.donef(start, "the Secret holds a new key")
 
 	for _, k := range []struct {
 		what string
 		info tenantv1alpha1.BucketInfo
-	}{{"the new key works", after}, {"the old key works for another hour: pods have time to restart", before}} {
+	}{{"the new key works", after}, {"the old key works for an hour, so that pods can restart", before}} {
 		start := time.Now()
 
 		s3, err := clients.Tenant(d.platform, k.info)
@@ -99,7 +98,7 @@ func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) err
 		}
 
 		if err := wantKeys(ctx, s3, before.Spec.BucketName); err != nil {
-			return fmt.Errorf("want it so that %s: %w", k.what, err)
+			return fmt.Errorf("cannot show that %s: %w", k.what, err)
 		}
 
 		d.donef(start, "%s", k.what)
@@ -114,16 +113,16 @@ func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) err
 	return err
 }
 
-// policy asks for more than the platform gives.
-func (d *demo) policy(ctx context.Context, _ tenantv1alpha1.BucketInfo) error {
-	d.step("The platform has the last word")
+// rules shows a claim that breaks a rule of the platform.
+func (d *demo) rules(ctx context.Context, _ tenantv1alpha1.BucketInfo) error {
+	d.step("The platform's rules limit what tenants can claim")
 
 	if err := d.patch(ctx, `{"spec": {"quota": "50Ti"}}`); err != nil {
 		return err
 	}
 
 	start := time.Now()
-	if err := wait(ctx, "the claim to be refused", func() (bool, error) {
+	if err := wait(ctx, "the claim to break a rule", func() (bool, error) {
 		b, err := d.get(ctx)
 
 		return strings.Contains(b.Status.GetCondition(tenantv1alpha1.ConditionProvisioned).Message, "more than 10Ti"), err
@@ -131,9 +130,10 @@ func (d *demo) policy(ctx context.Context, _ tenantv1alpha1.BucketInfo) error {
 		return err
 	}
 
-	d.donef(start, "refused, and everything stays as it is")
+	d.donef(start, "the claim breaks a rule; the bucket stays as it is")
 
-	if _, err := d.run(ctx, "kubectl get bucket.apps.cozystack.io "+claim+` -o jsonpath='{.status.conditions[?(@.type=="Provisioned")].message}{"\n"}'`); err != nil {
+	const message = `jsonpath='{.status.conditions[?(@.type=="Provisioned")].message}{"\n"}'`
+	if _, err := d.run(ctx, "kubectl get bucket.apps.cozystack.io "+claim+" -o "+message); err != nil {
 		return err
 	}
 
@@ -146,17 +146,17 @@ func (d *demo) policy(ctx context.Context, _ tenantv1alpha1.BucketInfo) error {
 		return err
 	}
 
-	d.donef(start, "a quota of 10Gi is in force")
+	d.donef(start, "the bucket has a quota of 10Gi")
 
 	return nil
 }
 
-// giveBack deletes the claim, first with something in the bucket.
-func (d *demo) giveBack(ctx context.Context, info tenantv1alpha1.BucketInfo) error {
-	d.step("The tenant gives the bucket back, and nothing is lost by mistake")
+// remove shows that a claim can be deleted only once its bucket is empty.
+func (d *demo) remove(ctx context.Context, info tenantv1alpha1.BucketInfo) error {
+	d.step("The tenant deletes the claim; a bucket that holds objects is kept")
 
 	bucket, user := info.Spec.BucketName, info.Spec.SecretS3.AccessKeyID
-	remove := "kubectl delete bucket.apps.cozystack.io " + claim
+	command := "kubectl delete bucket.apps.cozystack.io " + claim
 
 	s3, err := clients.Tenant(d.platform, info)
 	if err != nil {
@@ -167,9 +167,9 @@ func (d *demo) giveBack(ctx context.Context, info tenantv1alpha1.BucketInfo) err
 		return err
 	}
 
-	out, err := d.run(ctx, remove)
+	out, err := d.run(ctx, command)
 	if err == nil || !strings.Contains(out, "still holds 1 object") {
-		return errors.New("a claim was deleted whose bucket is not empty")
+		return errors.New("a claim was deleted although its bucket was not empty")
 	}
 
 	if err := s3.RemoveObject(ctx, bucket, key, miniogo.RemoveObjectOptions{}); err != nil {
@@ -180,61 +180,60 @@ func (d *demo) giveBack(ctx context.Context, info tenantv1alpha1.BucketInfo) err
 
 	start := time.Now()
 
-	if _, err := d.run(ctx, remove); err != nil {
+	if _, err := d.run(ctx, command); err != nil {
 		return err
 	}
 
+	return d.awaitDeleted(ctx, start, bucket, user)
+}
+
+// awaitDeleted waits until everything that was made for the claim is deleted.
+func (d *demo) awaitDeleted(ctx context.Context, start time.Time, bucket, user string) error {
 	for _, gone := range []struct {
-		what string
-		is   func() (bool, error)
+		what    string
+		deleted func() (bool, error)
 	}{
 		{"bucket", func() (bool, error) {
-			there, err := d.admin.S3.BucketExists(ctx, bucket)
-			return !there, err
+			exists, err := d.admin.S3.BucketExists(ctx, bucket)
+			return !exists, err
 		}},
 		{"users", func() (bool, error) {
 			users, err := d.admin.ListUsers(ctx)
-			_, there := users[user]
+			_, exists := users[user]
 
-			return !there, err
+			return !exists, err
 		}},
 		{"policies", func() (bool, error) {
 			policies, err := d.admin.ListCannedPolicies(ctx)
-			_, there := policies[user]
+			_, exists := policies[user]
 
-			return !there, err
+			return !exists, err
 		}},
 		{"Secrets", func() (bool, error) {
 			err := d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: tenantv1alpha1.SecretNameFor(claim, "")}, &corev1.Secret{})
 			return err != nil, client.IgnoreNotFound(err)
 		}},
 	} {
-		if err := wait(ctx, "the "+gone.what+" to be gone", gone.is); err != nil {
+		if err := wait(ctx, "the "+gone.what+" to be deleted", gone.deleted); err != nil {
 			return err
 		}
 
-		d.donef(start, "%s gone", gone.what)
+		d.donef(start, "%s deleted", gone.what)
 	}
 
 	return nil
 }
 
-// patch changes the claim as a tenant would.
+// patch shows how a tenant changes the claim.
 func (d *demo) patch(ctx context.Context, patch string) error {
 	_, err := d.run(ctx, "kubectl patch bucket.apps.cozystack.io "+claim+" --type merge --patch '"+patch+"'")
 
 	return err
 }
 
+// get returns the claim.
 func (d *demo) get(ctx context.Context) (*tenantv1alpha1.Bucket, error) {
 	b := &tenantv1alpha1.Bucket{}
 
 	return b, d.kube.Get(ctx, types.NamespacedName{Namespace: d.tenantA, Name: claim}, b)
-}
-
-// write writes an object.
-func write(ctx context.Context, s3 *miniogo.Client, bucket string) error {
-	_, err := s3.PutObject(ctx, bucket, key, bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
-
-	return err
 }

@@ -3,7 +3,6 @@
 package component
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +17,7 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// everySetting returns settings of a bucket, none of which is left out.
+// everySetting returns the parameters of a bucket with every setting set.
 func everySetting() miniov1alpha1.BucketParameters {
 	return miniov1alpha1.BucketParameters{
 		ObjectLocking: true,
@@ -26,7 +25,10 @@ func everySetting() miniov1alpha1.BucketParameters {
 		Versioning:    new(miniov1alpha1.VersioningEnabled),
 		Quota:         new(kresource.MustParse("1Gi")),
 		Lifecycle: []miniov1alpha1.LifecycleRule{
-			{Prefix: "old/", ExpireAfterDays: new(int32(3)), ExpireNoncurrentAfterDays: new(int32(4)), AbortIncompleteUploadsAfterDays: new(int32(5))},
+			{
+				Prefix: "old/", ExpireAfterDays: new(int32(3)),
+				ExpireNoncurrentAfterDays: new(int32(4)), AbortIncompleteUploadsAfterDays: new(int32(5)),
+			},
 		},
 		Tags:            map[string]string{"team": "a"},
 		Encryption:      &miniov1alpha1.Encryption{Type: miniov1alpha1.EncryptionSSEKMS, KMSKeyID: KMSKey},
@@ -35,8 +37,8 @@ func everySetting() miniov1alpha1.BucketParameters {
 	}
 }
 
-// What the server has of a bucket with every setting, and of one where each was
-// undone. Versioning of a bucket with object locking stays.
+// The settings on the server of a bucket with every setting, and after each was undone.
+// Versioning cannot be undone on a bucket with object locking.
 var (
 	everySettingServed = map[string]string{
 		"versioning": "Enabled",
@@ -50,19 +52,19 @@ var (
 	noSettingServed = map[string]string{"versioning": "Enabled"}
 )
 
-// serves returns an error unless the server has these settings of a bucket, and
-// no other. It asks for them one by one, as the provider does not.
+// serves returns an error unless a bucket has exactly these settings on the server. It
+// reads them one by one, in contrast to the provider, which exports them together.
 func serves(ctx context.Context, bucket string, want map[string]string) error {
 	got := make(map[string]string)
 
 	for field, read := range map[string]func() (string, error){
 		"versioning": func() (string, error) {
-			v, err := bed.Server.S3.GetBucketVersioning(ctx, bucket)
+			v, err := env.Server.S3.GetBucketVersioning(ctx, bucket)
 
 			return v.Status, err
 		},
 		"retention": func() (string, error) {
-			_, mode, validity, unit, err := bed.Server.S3.GetObjectLockConfig(ctx, bucket)
+			_, mode, validity, unit, err := env.Server.S3.GetObjectLockConfig(ctx, bucket)
 			if err != nil || mode == nil || validity == nil || unit == nil {
 				return "", err
 			}
@@ -70,16 +72,16 @@ func serves(ctx context.Context, bucket string, want map[string]string) error {
 			return fmt.Sprintf("%s %d %s", *mode, *validity, *unit), nil
 		},
 		"quota": func() (string, error) {
-			q, err := bed.Server.GetBucketQuota(ctx, bucket)
+			q, err := env.Server.GetBucketQuota(ctx, bucket)
 			if err != nil || q.Size == 0 {
 				return "", err
 			}
 
 			return fmt.Sprint(q.Size), nil
 		},
-		"lifecycle": func() (string, error) { return lifecycle(ctx, bucket) },
+		"lifecycle": func() (string, error) { return readLifecycle(ctx, bucket) },
 		"tags": func() (string, error) {
-			t, err := bed.Server.S3.GetBucketTagging(ctx, bucket)
+			t, err := env.Server.S3.GetBucketTagging(ctx, bucket)
 			if err != nil {
 				return "", err
 			}
@@ -87,7 +89,7 @@ func serves(ctx context.Context, bucket string, want map[string]string) error {
 			return fmt.Sprint(t.ToMap()), nil
 		},
 		"encryption": func() (string, error) {
-			e, err := bed.Server.S3.GetBucketEncryption(ctx, bucket)
+			e, err := env.Server.S3.GetBucketEncryption(ctx, bucket)
 			if err != nil {
 				return "", err
 			}
@@ -95,7 +97,7 @@ func serves(ctx context.Context, bucket string, want map[string]string) error {
 			return e.Rules[0].Apply.SSEAlgorithm + " " + e.Rules[0].Apply.KmsMasterKeyID, nil
 		},
 		"policy": func() (string, error) {
-			p, err := bed.Server.S3.GetBucketPolicy(ctx, bucket)
+			p, err := env.Server.S3.GetBucketPolicy(ctx, bucket)
 			if strings.Contains(p, "s3:GetObject") {
 				p = "s3:GetObject"
 			}
@@ -120,15 +122,17 @@ func serves(ctx context.Context, bucket string, want map[string]string) error {
 	return nil
 }
 
-func lifecycle(ctx context.Context, bucket string) (string, error) {
-	c, err := bed.Server.S3.GetBucketLifecycle(ctx, bucket)
+// readLifecycle returns the lifecycle rules of a bucket as a text.
+func readLifecycle(ctx context.Context, bucket string) (string, error) {
+	c, err := env.Server.S3.GetBucketLifecycle(ctx, bucket)
 	if err != nil {
 		return "", err
 	}
 
 	texts := make([]string, 0, len(c.Rules))
 	for _, r := range c.Rules {
-		texts = append(texts, fmt.Sprintf("%s %d %d", r.RuleFilter.Prefix, r.Expiration.Days, r.NoncurrentVersionExpiration.NoncurrentDays))
+		noncurrent := r.NoncurrentVersionExpiration.NoncurrentDays
+		texts = append(texts, fmt.Sprintf("%s %d %d", r.RuleFilter.Prefix, r.Expiration.Days, noncurrent))
 	}
 
 	slices.Sort(texts)
@@ -136,7 +140,7 @@ func lifecycle(ctx context.Context, bucket string) (string, error) {
 	return strings.Join(texts, ", "), nil
 }
 
-// unset says that a bucket does not have a setting.
+// unset reports whether an error means that a bucket does not have a setting.
 func unset(err error) bool {
 	return slices.Contains([]string{
 		"NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchTagSetError", "ServerSideEncryptionConfigurationNotFoundError",
@@ -144,15 +148,15 @@ func unset(err error) bool {
 	}, miniogo.ToErrorResponse(err).Code)
 }
 
-// settingsLife writes every setting, undoes each, and purges the bucket.
-func settingsLife(t *testing.T) life {
+// settingsLifecycle sets every setting, undoes each, and purges the bucket.
+func settingsLifecycle(t *testing.T) lifecycle {
 	t.Helper()
 
 	before := inventory(t)
 	b := newBucket(newNamespace(t), "settings")
 	b.Spec.ForProvider = everySetting()
 
-	over := func(want map[string]string) func() error {
+	done := func(want map[string]string) func() error {
 		return func() error {
 			if err := settled(t.Context(), b); err != nil {
 				return err
@@ -167,43 +171,39 @@ func settingsLife(t *testing.T) life {
 	}
 
 	remove := deletion(t, b, before, "POST bucket?delete", "DELETE bucket", "PUT buckets")
-	deleteNow := remove.begin
-	remove.begin = func(t *testing.T) {
+	deleteNow := remove.start
+	remove.start = func(t *testing.T) {
 		t.Helper()
-
-		const text = "some text"
-		if _, err := bed.Server.S3.PutObject(t.Context(), b.Name, "object", bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{}); err != nil {
-			t.Fatal(err)
-		}
-
+		putObject(t, b.Name)
 		deleteNow(t)
 	}
 
 	settings := []string{
-		"PUT bucket", "PUT buckets", "PUT buckets/status",
-		"PUT bucket?object-lock", "set-bucket-quota", "PUT bucket?lifecycle", "PUT bucket?tagging", "PUT bucket?encryption", "PUT bucket?policy",
+		"PUT bucket", "PUT buckets", "PUT buckets/status", "PUT bucket?object-lock", "set-bucket-quota",
+		"PUT bucket?lifecycle", "PUT bucket?tagging", "PUT bucket?encryption", "PUT bucket?policy",
 	}
 	undone := []string{
-		"PUT bucket?object-lock", "set-bucket-quota", "DELETE bucket?lifecycle", "DELETE bucket?tagging", "DELETE bucket?encryption", "DELETE bucket?policy",
+		"PUT bucket?object-lock", "set-bucket-quota",
+		"DELETE bucket?lifecycle", "DELETE bucket?tagging", "DELETE bucket?encryption", "DELETE bucket?policy",
 	}
 
-	return life{mg: b, phases: []phase{
+	return lifecycle{mg: b, phases: []phase{
 		{
-			name:    "Create",
-			begin:   func(t *testing.T) { t.Helper(); create(t, b) },
-			over:    over(everySettingServed),
-			through: settings,
+			name:   "Create",
+			start:  func(t *testing.T) { t.Helper(); create(t, b) },
+			done:   done(everySettingServed),
+			writes: settings,
 		},
 		{
 			name: "Undo",
-			begin: func(t *testing.T) {
+			start: func(t *testing.T) {
 				t.Helper()
-				await.Change(t, bed.Kube, b, func(b *miniov1alpha1.Bucket) {
+				await.Change(t, env.Kube, b, func(b *miniov1alpha1.Bucket) {
 					b.Spec.ForProvider = miniov1alpha1.BucketParameters{ObjectLocking: true, WhenNotEmpty: miniov1alpha1.WhenNotEmptyPurge}
 				})
 			},
-			over:    over(noSettingServed),
-			through: undone,
+			done:   done(noSettingServed),
+			writes: undone,
 		},
 		remove,
 	}}

@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/xpkg
+module github.com/cistern-dev/cistern/package/build/xpkg
 
 go 1.26.0
 

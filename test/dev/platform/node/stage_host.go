@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outer starts the init stage in new namespaces and waits. It ends what it
-// started when it is told to stop, when its run directory is removed, or, by the
-// kernel's hand, when it dies.
-func (c Config) outer() error {
-	// Pdeathsig is sent when the thread ends that started the process.
+// runHost is the host stage. It starts the init stage in new namespaces, and waits
+// until that ends. It kills the init stage when it gets a signal or its run
+// directory is removed; the kernel does so when the host stage dies.
+func (c Config) runHost() error {
+	// The kernel sends Pdeathsig when the thread that started the process ends.
 	runtime.LockOSThread()
 
 	defer runtime.UnlockOSThread()
@@ -24,7 +24,7 @@ func (c Config) outer() error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP)
 
-	//nolint:noctx // signals end it
+	//nolint:noctx // Signals end it.
 	cmd := exec.Command("/proc/self/exe", nextStage(stageInit, c.RunDir)...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = listenerFiles()
@@ -52,10 +52,10 @@ func (c Config) outer() error {
 
 	failure := c.watch(signals, ended)
 	if failure == nil {
-		// Killing process 1 is all it takes, and nothing inside is worth saving.
+		// With process 1 the kernel kills all others. Nothing inside has to be saved.
 		_ = cmd.Process.Kill()
 
-		<-ended //nolint:errcheck // it was killed
+		<-ended //nolint:errcheck // The error is that it was killed.
 	}
 
 	if err := c.Clean(); err != nil {
@@ -65,7 +65,7 @@ func (c Config) outer() error {
 	return failure
 }
 
-// watch returns nil when the node is to be ended, and an error when it ended by
+// watch returns nil when the node has to be stopped, and an error when it ended by
 // itself.
 func (c Config) watch(signals <-chan os.Signal, ended <-chan error) error {
 	for {
@@ -78,7 +78,7 @@ func (c Config) watch(signals <-chan os.Signal, ended <-chan error) error {
 			return nil
 		case <-time.After(2 * time.Second):
 			if _, err := os.Stat(filepath.Join(c.RunDir, configFile)); os.IsNotExist(err) {
-				fmt.Fprintln(os.Stderr, "stopping: the run directory is gone")
+				fmt.Fprintln(os.Stderr, "stopping: the run directory was removed")
 
 				return nil
 			}
@@ -86,7 +86,7 @@ func (c Config) watch(signals <-chan os.Signal, ended <-chan error) error {
 	}
 }
 
-// Clean removes what a dead node leaves behind: its cgroups and run directory.
+// Clean removes the cgroups and the run directory of a node that has ended.
 func (c Config) Clean() error {
 	if err := c.Cgroups.Remove(); err != nil {
 		return err

@@ -15,9 +15,10 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// TestServerIsFixed moves resources to another server, where their names may be
-// somebody else's. All else that is written while a resource lives goes through.
-func TestServerIsFixed(t *testing.T) {
+// TestProviderConfigRefIsImmutable expects the API server to reject a change of the
+// ProviderConfig, since the same name may belong to another client on another server.
+// All other updates in a resource's lifetime must be accepted.
+func TestProviderConfigRefIsImmutable(t *testing.T) {
 	ns := newNamespace(t)
 	p := &miniov1alpha1.Policy{ObjectMeta: metav1.ObjectMeta{Name: "fixed", Namespace: ns}}
 	p.Spec.ForProvider.Document = policyDocument("s3:GetObject")
@@ -33,44 +34,45 @@ func TestServerIsFixed(t *testing.T) {
 			mg.SetProviderConfigReference(nil)
 			create(t, mg)
 
-			for reason, ref := range map[string]*xpv1.ProviderConfigReference{
+			for change, ref := range map[string]*xpv1.ProviderConfigReference{
 				"another name": {Kind: miniov1alpha1.ClusterProviderConfigKind.Kind, Name: "other"},
 				"another kind": {Kind: miniov1alpha1.ProviderConfigKind.Kind, Name: "default"},
 			} {
 				changed, _ := mg.DeepCopyObject().(resource.ModernManaged)
 				changed.SetProviderConfigReference(ref)
 
-				if err := bed.Kube.Update(ctx, changed); err == nil || !strings.Contains(err.Error(), "providerConfigRef is fixed at creation: make a new resource") {
-					t.Errorf("want %s to be refused, got %v", reason, err)
+				err := env.Kube.Update(ctx, changed)
+				if err == nil || !strings.Contains(err.Error(), "providerConfigRef is fixed at creation") {
+					t.Errorf("want %s to be rejected, got %v", change, err)
 				}
 			}
 
 			mg.SetFinalizers([]string{"cistern.dev/test"})
 
-			if err := bed.Kube.Update(ctx, mg); err != nil {
-				t.Errorf("want a finalizer to be taken, got %v", err)
+			if err := env.Kube.Update(ctx, mg); err != nil {
+				t.Errorf("want a finalizer to be accepted, got %v", err)
 			}
 
 			mg.SetConditions(xpv1.Available())
 
-			if err := bed.Kube.Status().Update(ctx, mg); err != nil {
-				t.Errorf("want a status to be taken, got %v", err)
+			if err := env.Kube.Status().Update(ctx, mg); err != nil {
+				t.Errorf("want a status to be accepted, got %v", err)
 			}
 
-			if err := bed.Kube.Delete(ctx, mg); err != nil {
+			if err := env.Kube.Delete(ctx, mg); err != nil {
 				t.Fatal(err)
 			}
 
-			if err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
+			if err := env.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
 				t.Fatal(err)
 			}
 
-			// The default is what the reference was; a client may leave it out.
+			// A missing reference equals the default, which the resource was created with.
 			mg.SetProviderConfigReference(nil)
 			mg.SetFinalizers(nil)
 
-			if err := bed.Kube.Update(ctx, mg); err != nil {
-				t.Errorf("want the resource to go, got %v", err)
+			if err := env.Kube.Update(ctx, mg); err != nil {
+				t.Errorf("want the removal of finalizers to be accepted, got %v", err)
 			}
 		})
 	}
