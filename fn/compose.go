@@ -15,7 +15,7 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/fn/policy"
+	"github.com/cistern-dev/cistern/fn/rules"
 )
 
 // The resources are composed as plain maps with just the fields that are meant:
@@ -38,7 +38,7 @@ func (c composition) identities() []identity { return slices.Sorted(maps.Keys(c.
 
 // compose returns what a claim asks for. Its spec has the pool's defaults filled
 // in.
-func compose(o *observation, pool *policy.Pool, spec map[string]any) composition {
+func compose(o *observation, pool *rules.Pool, spec map[string]any) composition {
 	ref := server(o, pool)
 	c := composition{
 		bucket: composeBucket(o, ref, pool, spec),
@@ -92,7 +92,7 @@ func waits(what string, m managedResource, missing []string) string {
 }
 
 // composeBucket returns the claim's Bucket.
-func composeBucket(o *observation, ref xpv1.ProviderConfigReference, pool *policy.Pool, spec map[string]any) *composed.Unstructured {
+func composeBucket(o *observation, ref xpv1.ProviderConfigReference, pool *rules.Pool, spec map[string]any) *composed.Unstructured {
 	locking := isTrue(spec, "locking")
 	p := map[string]any{
 		"objectLocking": locking,
@@ -209,7 +209,7 @@ func canonicalRotation(r map[string]any) map[string]any {
 // server returns the provider configuration of the server that the claim is on.
 // Once something is there it stays where it is, whatever becomes of the pool: on
 // another server the tenant would find an empty bucket.
-func server(o *observation, pool *policy.Pool) xpv1.ProviderConfigReference {
+func server(o *observation, pool *rules.Pool) xpv1.ProviderConfigReference {
 	for _, m := range []managedResource{o.bucket(), o.user(claimItself)} {
 		if ref, ok := m.providerConfigRef(); ok {
 			return ref

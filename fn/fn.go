@@ -15,7 +15,7 @@ import (
 	"github.com/crossplane/function-sdk-go/response"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/fn/policy"
+	"github.com/cistern-dev/cistern/fn/rules"
 )
 
 // How long a response holds.
@@ -38,14 +38,14 @@ type Function struct {
 	fnv1.UnimplementedFunctionRunnerServiceServer
 
 	log      logging.Logger
-	policies *policy.Cache
+	policies *rules.Cache
 	// now is the time, which says how long a response holds, never what is in it.
 	now func() time.Time
 }
 
 // NewFunction returns a Function.
 func NewFunction(log logging.Logger) *Function {
-	return &Function{log: log, policies: policy.NewCache(), now: time.Now}
+	return &Function{log: log, policies: rules.NewCache(), now: time.Now}
 }
 
 // RunFunction composes the resources of one claim: in the first pass bucket and
@@ -139,7 +139,7 @@ func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *
 
 	old, _ := o.claim["status"].(map[string]any)
 
-	broken, err := p.Judge(ctx, policy.Facts{
+	broken, err := p.Judge(ctx, rules.Facts{
 		Claim:     map[string]any{"metadata": o.claim["metadata"], "spec": spec},
 		Namespace: namespace,
 		Pool:      pool,

@@ -19,7 +19,7 @@ import (
 	"github.com/crossplane/function-sdk-go/resource"
 
 	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
-	"github.com/cistern-dev/cistern/fn/policy"
+	"github.com/cistern-dev/cistern/fn/rules"
 )
 
 // try shows what would become of a claim, without a cluster.
@@ -77,7 +77,7 @@ func (t *try) request() (*fnv1.RunFunctionRequest, error) {
 		return nil, err
 	}
 
-	if err := policy.Admit(claim.Object); err != nil {
+	if err := rules.Admit(claim.Object); err != nil {
 		return nil, errors.Wrapf(err, "the API server would not take %s", t.Claim)
 	}
 

@@ -1,7 +1,7 @@
 // Package policy is what the platform allows: it reads the Composition's input
 // and judges claims by it. Errors are in words for whoever must act on them,
 // tenants or the platform team, and the same each time the same is wrong.
-package policy
+package rules
 
 import (
 	"slices"
