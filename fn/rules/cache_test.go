@@ -91,14 +91,14 @@ func TestCacheReadIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for i := range 3 * cached {
+	for i := range 3 * cacheSize {
 		if _, err := c.Read(parseInput(t, fmt.Sprintf("{kind: Other%d}", i))); err == nil {
 			t.Fatal("c.Read(...) took an input of another kind")
 		}
 	}
 
-	if got := c.read.Len(); got != cached {
-		t.Errorf("the cache keeps %d inputs, want %d", got, cached)
+	if got := len(c.entries); got != cacheSize {
+		t.Errorf("the cache keeps %d inputs, want %d", got, cacheSize)
 	}
 
 	if again, err := c.Read(first); err != nil || again == p {
