@@ -29,8 +29,7 @@ type Pool struct {
 
 // newPool takes a pool, and the same as data.
 func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
-	legible, _ := l.pool.numbers.convert(data)
-	data, _ = legible.(map[string]any)
+	data, _ = l.pool.schema.withNumbers(data).(map[string]any)
 
 	// Rules may add to the list, each run to its own: not in the room that is
 	// left at its end.

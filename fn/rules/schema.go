@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"maps"
 	"strings"
 	"sync"
 
@@ -125,27 +124,4 @@ func metadata(texts ...string) schema.Structural {
 
 func object(fields map[string]schema.Structural) schema.Structural {
 	return schema.Structural{Generic: schema.Generic{Type: "object"}, Properties: fields}
-}
-
-// legible returns the schema with quantities as text, whatever they were
-// written as: quantity(claim.spec.quota) takes text only.
-func legible(s schema.Structural) *schema.Structural {
-	if s.XIntOrString {
-		return &schema.Structural{Generic: schema.Generic{Type: "string"}}
-	}
-
-	s.Properties = maps.Clone(s.Properties)
-	for name, p := range s.Properties {
-		s.Properties[name] = *legible(p)
-	}
-
-	if s.Items != nil {
-		s.Items = legible(*s.Items)
-	}
-
-	if s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil {
-		s.AdditionalProperties = &schema.StructuralOrBool{Structural: legible(*s.AdditionalProperties.Structural)}
-	}
-
-	return &s
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 
@@ -16,198 +15,64 @@ import (
 
 // variable is something that rules can name.
 type variable struct {
-	name    string
-	schema  common.Schema
-	numbers *numbers
-	decl    *apicel.DeclType
+	name   string
+	schema *cachedSchema
+	decl   *apicel.DeclType
 }
 
 func newVariable(name string, data schema.Structural) *variable {
-	s := legible(data)
+	s := newCachedSchema(&data)
 
 	return &variable{
-		name:    name,
-		schema:  newKept(s),
-		numbers: findNumbers(&data),
-		decl:    model.SchemaDeclType(s, false).MaybeAssignTypeName("cistern." + name),
+		name:   name,
+		schema: s,
+		decl:   common.SchemaDeclType(s, false).MaybeAssignTypeName("cistern." + name),
 	}
 }
 
-// value returns data as CEL sees it. It reads the data only when and where a
-// rule asks for it.
+// value returns data as CEL sees it.
 func (v *variable) value(data any) ref.Val {
-	data, _ = v.numbers.convert(data)
-
-	return inOrder(common.UnstructuredToVal(data, v.schema))
+	return inOrder(common.UnstructuredToVal(v.schema.withNumbers(data), v.schema))
 }
 
-// numbers is where in some data numbers are, and as what CEL wants them. It is
-// nil where there are none.
-type numbers struct {
-	// integer and quantity are about the data itself, fields and each about
-	// what is in it.
-	integer, quantity bool
-	fields            map[string]*numbers
-	each              *numbers
-}
-
-func findNumbers(s *schema.Structural) *numbers {
-	if s == nil {
-		return nil
-	}
-
-	n := &numbers{integer: s.Type == "integer", quantity: s.XIntOrString, fields: map[string]*numbers{}}
-
-	for name, p := range s.Properties {
-		if f := findNumbers(&p); f != nil {
-			n.fields[name] = f
-		}
-	}
-
-	switch {
-	case s.Items != nil:
-		n.each = findNumbers(s.Items)
-	case s.AdditionalProperties != nil:
-		n.each = findNumbers(s.AdditionalProperties.Structural)
-	}
-
-	if !n.integer && !n.quantity && n.each == nil && len(n.fields) == 0 {
-		return nil
-	}
-
-	return n
-}
-
-// convert returns data with integers as int64, where JSON has floats only, and
-// quantities as text, and whether anything changed. It copies what it changes
-// and nothing else.
-func (n *numbers) convert(data any) (any, bool) {
-	if n == nil {
-		return data, false
-	}
-
-	switch data := data.(type) {
-	case float64:
-		return n.number(data)
-	case int64:
-		if n.quantity {
-			return strconv.FormatInt(data, 10), true
-		}
-	case map[string]any:
-		return n.object(data)
-	case []any:
-		return n.list(data)
-	}
-
-	return data, false
-}
-
-func (n *numbers) number(f float64) (any, bool) {
-	if n.quantity {
-		return strconv.FormatFloat(f, 'f', -1, 64), true
-	}
-
-	if i := int64(f); n.integer && float64(i) == f {
-		return i, true
-	}
-
-	return f, false
-}
-
-func (n *numbers) object(data map[string]any) (any, bool) {
-	out := data
-	changed := false
-
-	convert := func(n *numbers, k string, v any) {
-		v, ok := n.convert(v)
-		if !ok {
-			return
-		}
-
-		if !changed {
-			out, changed = maps.Clone(data), true
-		}
-
-		out[k] = v
-	}
-
-	for k, f := range n.fields {
-		if v, ok := data[k]; ok {
-			convert(f, k, v)
-		}
-	}
-
-	if n.each != nil {
-		for k, v := range data {
-			convert(n.each, k, v)
-		}
-	}
-
-	return out, changed
-}
-
-func (n *numbers) list(data []any) (any, bool) {
-	out := data
-	changed := false
-
-	for i, v := range data {
-		v, ok := n.each.convert(v)
-		if !ok {
-			continue
-		}
-
-		if !changed {
-			out, changed = slices.Clone(data), true
-		}
-
-		out[i] = v
-	}
-
-	return out, changed
-}
-
-// ordered is a map or an object whose keys come in the order of the alphabet,
-// not in that of Go's maps: a message that lists users must not change from
-// run to run.
-type ordered struct {
+// sortedMap is a map or an object that iterates over its keys in alphabetical order: a message that
+// lists users must be the same each time.
+type sortedMap struct {
 	traits.Mapper
 }
 
 func inOrder(v ref.Val) ref.Val {
 	if m, ok := v.(traits.Mapper); ok {
-		return ordered{m}
+		return sortedMap{m}
 	}
 
 	return v
 }
 
-// Get returns the value of a key.
-func (o ordered) Get(key ref.Val) ref.Val {
-	return inOrder(o.Mapper.Get(key))
+func (s sortedMap) Get(key ref.Val) ref.Val {
+	return inOrder(s.Mapper.Get(key))
 }
 
-// Find returns the value of a key and whether it is there.
-func (o ordered) Find(key ref.Val) (ref.Val, bool) {
-	v, ok := o.Mapper.Find(key)
+func (s sortedMap) Find(key ref.Val) (ref.Val, bool) {
+	v, ok := s.Mapper.Find(key)
 
 	return inOrder(v), ok
 }
 
-// Equal compares as the map inside does, with maps of its own type.
-func (o ordered) Equal(other ref.Val) ref.Val {
-	if m, ok := other.(ordered); ok {
+// Equal unwraps the other map, because maps compare with maps of their own type only.
+func (s sortedMap) Equal(other ref.Val) ref.Val {
+	if m, ok := other.(sortedMap); ok {
 		other = m.Mapper
 	}
 
-	return o.Mapper.Equal(other)
+	return s.Mapper.Equal(other)
 }
 
-// Iterator returns the keys in order.
-func (o ordered) Iterator() traits.Iterator {
+func (s sortedMap) Iterator() traits.Iterator {
 	keys := make([]string, 0, 8)
 
-	for it := o.Mapper.Iterator(); it.HasNext() == types.True; {
-		// There are none for what the schema does not know.
+	for it := s.Mapper.Iterator(); it.HasNext() == types.True; {
+		// Fields that the schema does not define have no key.
 		if k, ok := it.Next().(types.String); ok {
 			keys = append(keys, string(k))
 		}
@@ -218,62 +83,128 @@ func (o ordered) Iterator() traits.Iterator {
 	return types.NewStringList(types.DefaultTypeAdapter, keys).Iterator()
 }
 
-// kept is a schema that keeps the schemas of what is in it: CEL asks for them at
-// each field, and model.Structural makes them anew each time.
-type kept struct {
+// cachedSchema is a schema as rules see it: quantities are text, however they are written, because
+// quantity() takes text only. It holds the schemas of its fields and items: CEL asks for them at each
+// access, and model.Structural creates them anew each time.
+type cachedSchema struct {
 	*model.Structural
 
 	properties map[string]common.Schema
-	items      common.Schema
-	additional common.SchemaOrBool
+	items      *cachedSchema
+	values     *cachedSchema
+	// quantity reports whether the data is a quantity, numbers whether there are integers or
+	// quantities in it.
+	quantity, numbers bool
 }
 
-func newKept(s *schema.Structural) *kept {
-	k := &kept{Structural: &model.Structural{Structural: s}}
+func newCachedSchema(s *schema.Structural) *cachedSchema {
+	c := &cachedSchema{
+		Structural: &model.Structural{Structural: s},
+		quantity:   s.XIntOrString,
+		numbers:    s.XIntOrString || s.Type == "integer",
+	}
 
 	if s.Properties != nil {
-		k.properties = make(map[string]common.Schema, len(s.Properties))
+		c.properties = make(map[string]common.Schema, len(s.Properties))
 		for name, p := range s.Properties {
-			k.properties[name] = newKept(&p)
+			field := newCachedSchema(&p)
+			c.properties[name] = field
+			c.numbers = c.numbers || field.numbers
 		}
 	}
 
 	if s.Items != nil {
-		k.items = newKept(s.Items)
+		c.items = newCachedSchema(s.Items)
+		c.numbers = c.numbers || c.items.numbers
 	}
 
 	if a := s.AdditionalProperties; a != nil && a.Structural != nil {
-		k.additional = keptOrBool{newKept(a.Structural)}
+		c.values = newCachedSchema(a.Structural)
+		c.numbers = c.numbers || c.values.numbers
 	}
 
-	return k
+	return c
 }
 
-// Properties returns the schemas of fields.
-func (k *kept) Properties() map[string]common.Schema {
-	return k.properties
+// withNumbers returns data with the numbers that CEL expects: integers as int64, where JSON has
+// float64, and quantities as text. It copies what may hold numbers, and shares the rest.
+func (c *cachedSchema) withNumbers(data any) any {
+	if c == nil || !c.numbers {
+		return data
+	}
+
+	switch data := data.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(data))
+		for k, v := range data {
+			out[k] = c.field(k).withNumbers(v)
+		}
+
+		return out
+	case []any:
+		out := make([]any, 0, len(data))
+		for _, v := range data {
+			out = append(out, c.items.withNumbers(v))
+		}
+
+		return out
+	case int64:
+		if c.quantity {
+			return strconv.FormatInt(data, 10)
+		}
+	case float64:
+		if c.quantity {
+			return strconv.FormatFloat(data, 'f', -1, 64)
+		}
+
+		if i := int64(data); float64(i) == data {
+			return i
+		}
+	}
+
+	return data
 }
 
-// Items returns the schema of the items of a list.
-func (k *kept) Items() common.Schema {
-	return k.items
+// field returns the schema of a field of an object, or of the values of a map; nil if there is none.
+func (c *cachedSchema) field(name string) *cachedSchema {
+	if p, ok := c.properties[name].(*cachedSchema); ok {
+		return p
+	}
+
+	return c.values
 }
 
-// AdditionalProperties returns the schema of the values of a map.
-func (k *kept) AdditionalProperties() common.SchemaOrBool {
-	return k.additional
+func (c *cachedSchema) IsXIntOrString() bool { return false }
+
+func (c *cachedSchema) Type() string {
+	if c.quantity {
+		return "string"
+	}
+
+	return c.Structural.Type()
 }
 
-type keptOrBool struct {
-	values *kept
+func (c *cachedSchema) Properties() map[string]common.Schema { return c.properties }
+
+func (c *cachedSchema) Items() common.Schema {
+	if c.items == nil {
+		return nil
+	}
+
+	return c.items
 }
 
-// Schema returns the schema of the values of a map.
-func (k keptOrBool) Schema() common.Schema {
-	return k.values
+func (c *cachedSchema) AdditionalProperties() common.SchemaOrBool {
+	if c.values == nil {
+		return nil
+	}
+
+	return mapValues{c.values}
 }
 
-// Allows says that a map may hold values.
-func (k keptOrBool) Allows() bool {
-	return true
-}
+// mapValues is the schema of the values of a map.
+type mapValues struct{ schema *cachedSchema }
+
+func (m mapValues) Schema() common.Schema { return m.schema }
+
+func (m mapValues) Allows() bool { return true }
