@@ -35,10 +35,10 @@ type Broken struct {
 	Message string
 }
 
-// Judge judges a claim by all rules, and returns those that it breaks in the
+// Evaluate evaluates a claim by all rules, and returns those that it breaks in the
 // order of the input. With an error, which names the rule that could not be
 // judged, nothing is known about the claim.
-func (p *Policy) Judge(ctx context.Context, f Facts) ([]Broken, error) {
+func (p *Policy) Evaluate(ctx context.Context, f Facts) ([]Broken, error) {
 	if len(p.rules) == 0 {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func (p *Policy) Judge(ctx context.Context, f Facts) ([]Broken, error) {
 	for _, r := range p.rules {
 		holds, _, err := r.holds.ContextEval(ctx, vars)
 		if err != nil {
-			return nil, errors.Wrapf(err, "cannot judge rule %q", r.name)
+			return nil, errors.Wrapf(err, "cannot evaluate rule %q", r.name)
 		}
 
 		if holds == types.True {
@@ -67,7 +67,7 @@ func (p *Policy) Judge(ctx context.Context, f Facts) ([]Broken, error) {
 
 	// Short expressions do not notice, nor does a message that fails for it.
 	if err := ctx.Err(); err != nil {
-		return nil, errors.Wrap(err, "cannot judge the rules")
+		return nil, errors.Wrap(err, "cannot evaluate the rules")
 	}
 
 	return broken, nil

@@ -53,9 +53,9 @@ func judgedFacts(tb testing.TB, p *Policy) Facts {
 	}
 }
 
-// TestJudgeHolds has a rule for everything that rules can name and for every
+// TestEvaluateHolds has a rule for everything that rules can name and for every
 // library, all of which hold.
-func TestJudgeHolds(t *testing.T) {
+func TestEvaluateHolds(t *testing.T) {
 	cases := map[string]struct {
 		reason     string
 		expression string
@@ -107,21 +107,21 @@ rules:
 `, 1))
 	f := judgedFacts(t, p)
 
-	broken, err := p.Judge(t.Context(), f)
+	broken, err := p.Evaluate(t.Context(), f)
 	if err != nil {
-		t.Fatalf("p.Judge(...): %v", err)
+		t.Fatalf("p.Evaluate(...): %v", err)
 	}
 
 	for _, b := range broken {
-		t.Errorf("\n%s\np.Judge(...): %s does not hold", cases[b.Rule].reason, cases[b.Rule].expression)
+		t.Errorf("\n%s\np.Evaluate(...): %s does not hold", cases[b.Rule].reason, cases[b.Rule].expression)
 	}
 
 	if diff := cmp.Diff(judgedFacts(t, p), f, cmp.Comparer(func(a, b *Pool) bool { return a == b })); diff != "" {
-		t.Errorf("p.Judge(...) changed the facts: -before, +after:\n%s", diff)
+		t.Errorf("p.Evaluate(...) changed the facts: -before, +after:\n%s", diff)
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestEvaluate(t *testing.T) {
 	type want struct {
 		broken []Broken
 		err    string
@@ -182,13 +182,13 @@ func TestJudge(t *testing.T) {
 - {name: a, expression: "false", message: b}
 - {name: storage, expression: "claim.spec.storagePool == 'gold'", message: b}
 `,
-			want: want{err: `cannot judge rule "storage": no such key: storagePool`},
+			want: want{err: `cannot evaluate rule "storage": no such key: storagePool`},
 		},
 		"NoNamespace": {
 			reason: "A rule about a namespace that is not known cannot be judged.",
 			rules:  `[{name: tier, expression: "'tier' in namespaceObject.metadata.labels", message: b}]`,
 			change: func(f *Facts) { f.Namespace = nil },
-			want:   want{err: `cannot judge rule "tier": the claim's namespace is not known`},
+			want:   want{err: `cannot evaluate rule "tier": the claim's namespace is not known`},
 		},
 		"NamespaceNotAsked": {
 			reason: "Rules that do not come to ask for the namespace can be judged without.",
@@ -199,7 +199,7 @@ func TestJudge(t *testing.T) {
 			reason: "A rule about a pool that is not known cannot be judged.",
 			rules:  `[{name: gold, expression: "pool.name == 'gold'", message: b}]`,
 			change: func(f *Facts) { f.Pool = nil },
-			want:   want{err: `cannot judge rule "gold": the claim's pool is not known`},
+			want:   want{err: `cannot evaluate rule "gold": the claim's pool is not known`},
 		},
 		"NewClaim": {
 			reason: "A new claim has an empty status, and may have an empty spec.",
@@ -211,13 +211,13 @@ func TestJudge(t *testing.T) {
 		"CostLimit": {
 			reason: "A rule that would take too long cannot be judged.",
 			rules:  `[{name: loops, expression: "lists.range(1000).all(a, lists.range(1000).all(b, a + b >= 0))", message: b}]`,
-			want:   want{err: `cannot judge rule "loops": operation cancelled: actual cost limit exceeded`},
+			want:   want{err: `cannot evaluate rule "loops": operation cancelled: actual cost limit exceeded`},
 		},
 		"WrongData": {
 			reason: "Data that is not what the schema says cannot be judged.",
 			rules:  `[{name: users, expression: "size(claim.spec.users) == 0", message: b}]`,
 			change: func(f *Facts) { f.Claim["spec"] = map[string]any{"users": "all"} },
-			want:   want{err: `cannot judge rule "users": invalid data, expected a map for the provided schema with type=object`},
+			want:   want{err: `cannot evaluate rule "users": invalid data, expected a map for the provided schema with type=object`},
 		},
 	}
 
@@ -232,18 +232,18 @@ func TestJudge(t *testing.T) {
 
 			// What comes from Go's maps would change sooner or later.
 			for range 5 {
-				broken, err := p.Judge(t.Context(), f)
+				broken, err := p.Evaluate(t.Context(), f)
 
 				if diff := cmp.Diff(tc.want, want{broken, message(err)}, cmp.AllowUnexported(want{})); diff != "" {
-					t.Fatalf("\n%s\np.Judge(...): -want, +got:\n%s", tc.reason, diff)
+					t.Fatalf("\n%s\np.Evaluate(...): -want, +got:\n%s", tc.reason, diff)
 				}
 			}
 		})
 	}
 }
 
-// TestJudgeEnds judges when nobody waits for it any more.
-func TestJudgeEnds(t *testing.T) {
+// TestEvaluateEnds judges when nobody waits for it any more.
+func TestEvaluateEnds(t *testing.T) {
 	cases := map[string]struct {
 		reason     string
 		expression string
@@ -252,12 +252,12 @@ func TestJudgeEnds(t *testing.T) {
 		"Long": {
 			reason:     "An expression that would go on should be interrupted.",
 			expression: "lists.range(1000).all(i, i >= 0)",
-			want:       `cannot judge rule "a": operation interrupted`,
+			want:       `cannot evaluate rule "a": operation interrupted`,
 		},
 		"Short": {
 			reason:     "A rule that is broken should not count, as its message may be another one.",
 			expression: "false",
-			want:       "cannot judge the rules: context canceled",
+			want:       "cannot evaluate the rules: context canceled",
 		},
 	}
 
@@ -268,17 +268,17 @@ func TestJudgeEnds(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
 
-			broken, err := p.Judge(ctx, judgedFacts(t, p))
+			broken, err := p.Evaluate(ctx, judgedFacts(t, p))
 			if diff := cmp.Diff(tc.want, message(err)); diff != "" || broken != nil {
-				t.Errorf("\n%s\np.Judge(...): %v, -want error, +got error:\n%s", tc.reason, broken, diff)
+				t.Errorf("\n%s\np.Evaluate(...): %v, -want error, +got error:\n%s", tc.reason, broken, diff)
 			}
 		})
 	}
 }
 
-// TestJudgeTogether judges different claims by one policy at the same time; the
+// TestEvaluateTogether judges different claims by one policy at the same time; the
 // race detector looks on.
-func TestJudgeTogether(t *testing.T) {
+func TestEvaluateTogether(t *testing.T) {
 	p := mustRead(t, smallest+`    fields: [quota, users, lifecycle]
 rules:
   - {name: a, expression: "size(pool.fields + [claim.metadata.name]) == 4", message: a}
@@ -294,9 +294,9 @@ rules:
 				f := Facts{Claim: map[string]any{"metadata": map[string]any{"name": name}}, Pool: p.pools[0]}
 				want := []Broken{{"b", name + "quota,users,lifecycle," + name}}
 
-				broken, err := p.Judge(t.Context(), f)
+				broken, err := p.Evaluate(t.Context(), f)
 				if diff := cmp.Diff(want, broken); diff != "" || err != nil {
-					t.Errorf("p.Judge(...): %v: -want, +got:\n%s", err, diff)
+					t.Errorf("p.Evaluate(...): %v: -want, +got:\n%s", err, diff)
 				}
 			}
 		})
@@ -305,9 +305,9 @@ rules:
 	wg.Wait()
 }
 
-// FuzzJudge takes any text for a rule and anything for a claim: it compiles or
+// FuzzEvaluate takes any text for a rule and anything for a claim: it compiles or
 // is an error, and judging it comes to an end, the same each time.
-func FuzzJudge(f *testing.F) {
+func FuzzEvaluate(f *testing.F) {
 	claim, _ := json.Marshal(parseObject(f, judgedClaim)) //nolint:errchkjson // Parsed from JSON.
 
 	for _, e := range []string{
@@ -352,8 +352,8 @@ func FuzzJudge(f *testing.F) {
 		defer cancel()
 
 		facts := Facts{Claim: c.AsMap(), Namespace: c.AsMap(), Pool: mustPool(t, p, ""), Old: c.AsMap()}
-		broken, err := p.Judge(ctx, facts)
-		again, errAgain := p.Judge(ctx, facts)
+		broken, err := p.Evaluate(ctx, facts)
+		again, errAgain := p.Evaluate(ctx, facts)
 
 		if ctx.Err() != nil {
 			t.Fatalf("%q does not end", expression)
