@@ -2,7 +2,7 @@ package rules
 
 import "testing"
 
-// benchmarked is an input with five rules as platforms have them.
+// benchmarked is an input with five rules that are typical of platforms.
 const benchmarked = `
 apiVersion: input.cistern.dev/v1alpha1
 kind: Input

@@ -12,20 +12,19 @@ import (
 	"github.com/crossplane/function-sdk-go/errors"
 )
 
-// Facts are what a claim is judged by. Numbers may be float64 throughout, as
-// they are in JSON. Nothing of it is changed.
+// Facts are the data that rules are evaluated on. Numbers may be float64 throughout, as in JSON.
+// Evaluate does not change the data.
 type Facts struct {
-	// Claim is the whole claim; spec with the defaults of the pool filled in.
+	// Claim is the claim, its spec with the pool's defaults.
 	Claim map[string]any
 
-	// Namespace is the claim's namespace, a v1 Namespace. Rules that ask for it
-	// cannot be judged without.
+	// Namespace is the claim's namespace, a v1 Namespace. If it is nil, rules that need it fail.
 	Namespace map[string]any
 
-	// Pool of the claim.
+	// Pool is the claim's pool.
 	Pool *Pool
 
-	// Old is the claim's status. It may be nil.
+	// Old is the claim's status before this run, nil for a new claim.
 	Old map[string]any
 }
 
@@ -35,9 +34,8 @@ type Broken struct {
 	Message string
 }
 
-// Evaluate evaluates a claim by all rules, and returns those that it breaks in the
-// order of the input. With an error, which names the rule that could not be
-// judged, nothing is known about the claim.
+// Evaluate evaluates all rules, and returns those that the claim breaks, in the order of the input. The
+// error names the first rule that failed.
 func (p *Policy) Evaluate(ctx context.Context, f Facts) ([]Broken, error) {
 	if len(p.rules) == 0 {
 		return nil, nil
@@ -62,10 +60,11 @@ func (p *Policy) Evaluate(ctx context.Context, f Facts) ([]Broken, error) {
 			continue
 		}
 
-		broken = append(broken, Broken{Rule: r.name, Message: r.say(ctx, vars)})
+		broken = append(broken, Broken{Rule: r.name, Message: r.messageFor(ctx, vars)})
 	}
 
-	// Short expressions do not notice, nor does a message that fails for it.
+	// A short expression ends before it notices that the context is cancelled, and a message that
+	// fails for that reason falls back to another one.
 	if err := ctx.Err(); err != nil {
 		return nil, errors.Wrap(err, "cannot evaluate the rules")
 	}
@@ -73,11 +72,11 @@ func (p *Policy) Evaluate(ctx context.Context, f Facts) ([]Broken, error) {
 	return broken, nil
 }
 
-// say returns the rule's message.
-func (r *rule) say(ctx context.Context, vars cel.Activation) string {
-	if r.says != nil {
-		v, _, err := r.says.ContextEval(ctx, vars)
-		if text, ok := v.(types.String); err == nil && ok && fit(string(text)) {
+// messageFor returns the message of a broken rule: its messageExpression, its message, or a default.
+func (r *rule) messageFor(ctx context.Context, vars cel.Activation) string {
+	if r.text != nil {
+		v, _, err := r.text.ContextEval(ctx, vars)
+		if text, ok := v.(types.String); err == nil && ok && valid(string(text)) {
 			return string(text)
 		}
 	}
@@ -89,44 +88,44 @@ func (r *rule) say(ctx context.Context, vars cel.Activation) string {
 	return "the claim breaks the rule " + r.name + " of the platform"
 }
 
-// fit says whether a rule may say this. Kubernetes has the same bounds for
-// messages.
-func fit(text string) bool {
+// valid reports whether a text can be a rule's message. The limits are those of Kubernetes' own
+// messageExpression.
+func valid(text string) bool {
 	return strings.TrimSpace(text) != "" && len(text) <= celconfig.MaxEvaluatedMessageExpressionSizeBytes && !strings.ContainsAny(text, "\r\n")
 }
 
-// activation gives the rules what they name, made when it is first asked for.
+// activation gives rules the values of variables. It converts each when a rule first uses it.
 type activation struct {
 	*language
 
-	facts                       Facts
-	claimed, namespaced, before ref.Val
+	facts                             Facts
+	claimVal, namespaceVal, statusVal ref.Val
 }
 
-// ResolveName returns the value of a variable.
+// ResolveName returns the value of a variable, and reports whether there is one of that name.
 func (a *activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case nameClaim:
-		if a.claimed == nil {
+		if a.claimVal == nil {
 			spec := a.facts.Claim["spec"]
 			if spec == nil {
 				spec = empty
 			}
 
-			a.claimed = a.claim.value(map[string]any{"metadata": metadataOf(a.facts.Claim), "spec": spec})
+			a.claimVal = a.claim.value(map[string]any{"metadata": metadataOf(a.facts.Claim), "spec": spec})
 		}
 
-		return a.claimed, true
+		return a.claimVal, true
 	case nameNamespace:
 		if a.facts.Namespace == nil {
 			return types.NewErr("the claim's namespace is not known"), true
 		}
 
-		if a.namespaced == nil {
-			a.namespaced = a.namespace.value(map[string]any{"metadata": metadataOf(a.facts.Namespace)})
+		if a.namespaceVal == nil {
+			a.namespaceVal = a.namespace.value(map[string]any{"metadata": metadataOf(a.facts.Namespace)})
 		}
 
-		return a.namespaced, true
+		return a.namespaceVal, true
 	case namePool:
 		if a.facts.Pool == nil {
 			return types.NewErr("the claim's pool is not known"), true
@@ -134,22 +133,22 @@ func (a *activation) ResolveName(name string) (any, bool) {
 
 		return a.facts.Pool.val, true
 	case nameOld:
-		if a.before == nil {
-			a.before = a.old.value(orEmpty(a.facts.Old))
+		if a.statusVal == nil {
+			a.statusVal = a.old.value(orEmpty(a.facts.Old))
 		}
 
-		return a.before, true
+		return a.statusVal, true
 	default:
 		return nil, false
 	}
 }
 
-// Parent returns nil: there are no other variables.
+// Parent returns nil, because there are no other variables.
 func (a *activation) Parent() cel.Activation {
 	return nil
 }
 
-// empty is for what is not there and must not be changed.
+// empty stands for objects and maps that are not set. It must not be changed.
 var empty = map[string]any{}
 
 func orEmpty(m map[string]any) map[string]any {
@@ -160,8 +159,8 @@ func orEmpty(m map[string]any) map[string]any {
 	return m
 }
 
-// metadataOf returns the metadata of an object, always with labels and
-// annotations: rules should not fail for want of any.
+// metadataOf returns the metadata of an object that rules can name. Labels and annotations are always
+// set, so that rules need no has() for them.
 func metadataOf(object map[string]any) map[string]any {
 	m, _ := object["metadata"].(map[string]any)
 	out := map[string]any{"labels": empty, "annotations": empty}

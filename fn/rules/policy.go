@@ -1,6 +1,6 @@
-// Package policy is what the platform allows: it reads the Composition's input
-// and judges claims by it. Errors are in words for whoever must act on them,
-// tenants or the platform team, and the same each time the same is wrong.
+// Package rules holds the platform's policy: its pools with their defaults and limits, and the rules
+// that every claim must meet. It reads the policy from the Composition's input. Errors are
+// deterministic, and written for the reader who must act on them: the tenant or the platform team.
 package rules
 
 import (
@@ -10,8 +10,7 @@ import (
 	"github.com/crossplane/function-sdk-go/errors"
 )
 
-// Policy is what the platform allows: an input that was checked, its rules
-// compiled. It does not change, so it is safe for concurrent use.
+// Policy is a validated input with compiled rules. It does not change, so it is safe for concurrent use.
 type Policy struct {
 	defaultPool string
 	pools       []*Pool
@@ -19,8 +18,8 @@ type Policy struct {
 	namespace   bool
 }
 
-// Pool returns the pool of this name, or the default pool for none. It belongs
-// to the policy: it must not be changed.
+// Pool returns the pool of the given name; the empty name stands for the default pool. The error lists
+// the pools that exist.
 func (p *Policy) Pool(name string) (*Pool, error) {
 	if name == "" {
 		name = p.defaultPool
@@ -45,7 +44,7 @@ func (p *Policy) poolNames() string {
 	return strings.Join(names, ", ")
 }
 
-// NeedsNamespace says whether some rule is about the claim's namespace.
+// NeedsNamespace reports whether a rule needs the claim's namespace.
 func (p *Policy) NeedsNamespace() bool {
 	return p.namespace
 }
