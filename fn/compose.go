@@ -208,7 +208,7 @@ func waitMessage(what string, m managedResource, missing []string) string {
 	case message != "" && (len(missing) > 0 || !m.ready()):
 		return "waiting for " + what + ": " + message
 	case m.exists() && len(missing) > 0:
-		return "waiting for " + what + " to take over " + strings.Join(missing, ", ")
+		return "waiting for " + what + " to apply " + strings.Join(missing, ", ")
 	case len(missing) > 0 || !m.ready():
 		return "waiting for " + what
 	}

@@ -71,10 +71,10 @@ func namespaceFor(p *rules.Policy, o *observed) (map[string]any, *notReady) {
 	case answered:
 		return nil, &notReady{
 			tenantv1alpha1.ReasonRuleFailed,
-			"Crossplane cannot read namespace \"" + o.namespace + "\", which a rule asks about; please tell the platform team",
+			"Crossplane cannot read namespace \"" + o.namespace + "\", which a rule needs; please tell the platform team",
 		}
 	default:
-		return nil, &notReady{tenantv1alpha1.ReasonRuleFailed, "waiting for the namespace, which a rule asks about"}
+		return nil, &notReady{tenantv1alpha1.ReasonRuleFailed, "waiting for Crossplane to read the namespace, which a rule needs"}
 	}
 }
 

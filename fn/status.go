@@ -138,7 +138,7 @@ func (d desired) waitsFor(s *secrets) *notReady {
 	}
 
 	if s.unknown {
-		return &notReady{tenantv1alpha1.ReasonWaitingForUser, "waiting to learn whether the names of the Secrets are free"}
+		return &notReady{tenantv1alpha1.ReasonWaitingForUser, "waiting for Crossplane to check whether the names of the Secrets are free"}
 	}
 
 	return nil

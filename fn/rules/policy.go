@@ -27,7 +27,7 @@ func (p *Policy) Pool(name string) (*Pool, error) {
 
 	i := slices.IndexFunc(p.pools, func(pool *Pool) bool { return pool.Name == name })
 	if i < 0 {
-		return nil, errors.Errorf("storage pool %q does not exist; there is %s", name, p.poolNames())
+		return nil, errors.Errorf("storage pool %q does not exist; the pools are %s", name, p.poolNames())
 	}
 
 	return p.pools[i], nil

@@ -100,7 +100,7 @@ func TestPolicyPool(t *testing.T) {
 		"Unknown": {
 			reason: "The error should list the pools that exist.",
 			name:   "silver",
-			err:    `storage pool "silver" does not exist; there is bronze, gold`,
+			err:    `storage pool "silver" does not exist; the pools are bronze, gold`,
 		},
 	}
 

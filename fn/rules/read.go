@@ -20,7 +20,7 @@ import (
 // error lists all problems, by field or rule.
 func Read(s *structpb.Struct) (*Policy, error) {
 	if s == nil {
-		return nil, errors.New("there is none")
+		return nil, errors.New("it is missing")
 	}
 
 	l, err := loadLanguage()

@@ -219,7 +219,7 @@ func TestReadNothing(t *testing.T) {
 	}{
 		"NoInput": {
 			reason: "A Composition may have no input.",
-			want:   "there is none",
+			want:   "it is missing",
 		},
 		"NoValue": {
 			reason: "A value may have no kind.",
