@@ -177,13 +177,6 @@ func keepObserved(o *observed) desired {
 	return d
 }
 
-// keep returns the resource with the spec that it has.
-func (m managedResource) keep() *composed.Unstructured {
-	r := m.Resource
-
-	return newComposed(r.GetAPIVersion(), r.GetKind(), r.GetName(), map[string]any{"spec": m.field("spec")})
-}
-
 // assess returns what each resource waits for. A resource is ready if it reports so for the spec that
 // it is to have.
 func (d desired) assess(o *observed) map[resource.Name]string {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/crossplane/function-sdk-go/errors"
 	"github.com/crossplane/function-sdk-go/logging"
@@ -63,7 +64,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		rsp.Meta.Ttl = durationpb.New(ttlUnwatched)
 	}
 
-	want, why := f.plan(ctx, req, rsp, o)
+	want, why := f.plan(ctx, req.GetInput(), rsp, o)
 	if why != nil {
 		response.Warning(rsp, errors.New(why.message)).TargetComposite().WithReason(why.reason)
 	}
@@ -92,10 +93,14 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 }
 
 // plan returns what the claim is to have: what it asks for, or what it has and why.
-func (f *Function) plan(ctx context.Context, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse, o *observed) (desired, *notReady) {
-	p, err := f.policies.Read(req.GetInput())
+// It requires the namespace if a rule needs it.
+func (f *Function) plan(ctx context.Context, in *structpb.Struct, rsp *fnv1.RunFunctionResponse, o *observed) (desired, *notReady) {
+	p, err := f.policies.Read(in)
 	if err != nil {
-		return keepObserved(o), &notReady{tenantv1alpha1.ReasonInvalidInput, "the Composition's input cannot be used; please tell the platform team: " + err.Error()}
+		return keepObserved(o), &notReady{
+			tenantv1alpha1.ReasonInvalidInput,
+			"the Composition's input cannot be used; please tell the platform team: " + err.Error(),
+		}
 	}
 
 	if p.NeedsNamespace() {

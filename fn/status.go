@@ -119,8 +119,11 @@ func (d desired) waitsFor(s *secrets) *notReady {
 	if len(s.taken) > 0 {
 		taken := slices.Sorted(slices.Values(s.taken))
 
-		return &notReady{tenantv1alpha1.ReasonSecretConflict, "Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
-			"; delete or rename them, or claim the bucket under another name"}
+		return &notReady{
+			tenantv1alpha1.ReasonSecretConflict,
+			"Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
+				"; delete or rename them, or claim the bucket under another name",
+		}
 	}
 
 	if why := d.waits[resourceBucket]; why != "" {

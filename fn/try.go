@@ -130,7 +130,8 @@ func readInput(file string) (*structpb.Struct, error) {
 		}
 	}
 
-	return nil, errors.Errorf("%s is not a Composition with a step whose input is an %s of %s", file, inputv1alpha1.InputKind.Kind, inputv1alpha1.InputKind.GroupVersion())
+	return nil, errors.Errorf("%s is not a Composition with a step whose input is an %s of %s",
+		file, inputv1alpha1.InputKind.Kind, inputv1alpha1.InputKind.GroupVersion())
 }
 
 func readObject(file string) (*unstructured.Unstructured, error) {

@@ -117,7 +117,8 @@ func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 	}
 
 	if p.Limits != nil && p.Limits.Users != nil && len(spec.Users) > int(*p.Limits.Users) {
-		problems = append(problems, fmt.Sprintf("number of users, %d, is more than storage pool %q allows (%d)", len(spec.Users), p.Name, *p.Limits.Users))
+		problems = append(problems, fmt.Sprintf("number of users, %d, is more than storage pool %q allows (%d)",
+			len(spec.Users), p.Name, *p.Limits.Users))
 	}
 
 	if len(problems) > 0 {

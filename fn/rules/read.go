@@ -77,7 +77,8 @@ func decode(s *structpb.Struct) (map[string]any, error) {
 	kind, _ := obj["kind"].(string)
 
 	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != inputv1alpha1.InputKind {
-		return nil, errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, inputv1alpha1.InputKind.GroupVersion(), inputv1alpha1.InputKind.Kind)
+		return nil, errors.Errorf("it is a %s %s, not a %s %s",
+			apiVersion, kind, inputv1alpha1.InputKind.GroupVersion(), inputv1alpha1.InputKind.Kind)
 	}
 
 	return obj, nil
@@ -92,7 +93,8 @@ func (p *Policy) addRules(l *language, obj map[string]any, invalid []string) []s
 	for i, item := range items {
 		prefix := fmt.Sprintf("rules[%d]", i)
 		if slices.ContainsFunc(invalid, func(problem string) bool {
-			return strings.HasPrefix(problem, prefix+":") || strings.HasPrefix(problem, prefix+".expression") || strings.HasPrefix(problem, prefix+".messageExpression")
+			return strings.HasPrefix(problem, prefix+":") || strings.HasPrefix(problem, prefix+".expression") ||
+				strings.HasPrefix(problem, prefix+".messageExpression")
 		}) {
 			continue
 		}

@@ -65,7 +65,8 @@ func Admit(claim map[string]any) error {
 	kind, _ := claim["kind"].(string)
 
 	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != tenantv1alpha1.BucketKind {
-		return errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, tenantv1alpha1.BucketKind.GroupVersion(), tenantv1alpha1.BucketKind.Kind)
+		return errors.Errorf("it is a %s %s, not a %s %s",
+			apiVersion, kind, tenantv1alpha1.BucketKind.GroupVersion(), tenantv1alpha1.BucketKind.Kind)
 	}
 
 	// The provider's webhook does the same.
