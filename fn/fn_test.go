@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -21,7 +22,8 @@ import (
 var update = flag.Bool("update", false, "write what the function returns to testdata/*/response.yaml")
 
 // TestRunFunction runs each case of testdata: it sends request.yaml and expects response.yaml, both in
-// the protocol's messages as YAML. After an intended change, update the responses with
+// the protocol's messages as YAML. A request without the field input has that of testdata/input.yaml.
+// After an intended change, update the responses with
 //
 //	go test ./fn -run TestRunFunction -update
 func TestRunFunction(t *testing.T) {
@@ -118,14 +120,14 @@ func runCase(t *testing.T, path string) []byte {
 func readRequest(t testing.TB, path string) *fnv1.RunFunctionRequest {
 	t.Helper()
 
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	doc := readYAML(t, path)
+	if _, set := doc["input"]; !set {
+		doc["input"] = readYAML(t, "testdata/input.yaml")
 	}
 
-	b, err = yaml.YAMLToJSONStrict(b)
+	b, err := json.Marshal(doc)
 	if err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatal(err)
 	}
 
 	req := &fnv1.RunFunctionRequest{}
@@ -134,6 +136,22 @@ func readRequest(t testing.TB, path string) *fnv1.RunFunctionRequest {
 	}
 
 	return req
+}
+
+func readYAML(t testing.TB, path string) map[string]any {
+	t.Helper()
+
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	doc := map[string]any{}
+	if err := yaml.UnmarshalStrict(b, &doc); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	return doc
 }
 
 func toYAML(t *testing.T, m proto.Message) []byte {

@@ -5,6 +5,7 @@ package render
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -120,20 +121,27 @@ func start(ctx context.Context) (stop func(), err error) {
 }
 
 // TestCases lets Crossplane compose each case of the function: what it applies and deletes, and the
-// claim's status, must match the function's golden files.
+// claim's status, must match the function's golden files. A request without the field input has that of
+// testdata/input.yaml.
 func TestCases(t *testing.T) {
-	cases, err := filepath.Glob(filepath.Join(repo, "fn", "testdata", "*"))
-	if err != nil || len(cases) == 0 {
+	requests, err := filepath.Glob(filepath.Join(repo, "fn", "testdata", "*", "request.yaml"))
+	if err != nil || len(requests) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
 
-	for _, dir := range cases {
+	for _, path := range requests {
+		dir := filepath.Dir(path)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 
 			req, rsp := &fnv1.RunFunctionRequest{}, &fnv1.RunFunctionResponse{}
-			read(t, filepath.Join(dir, "request.yaml"), req)
-			read(t, filepath.Join(dir, "response.yaml"), rsp)
+			request := readYAML(t, path)
+			if _, set := request["input"]; !set {
+				request["input"] = readYAML(t, filepath.Join(dir, "..", "input.yaml"))
+			}
+
+			parse(t, request, req)
+			parse(t, readYAML(t, filepath.Join(dir, "response.yaml")), rsp)
 
 			if req.GetDesired() != nil {
 				t.Skip("needs an earlier step of the pipeline")
@@ -177,7 +185,7 @@ func fatal(rsp *fnv1.RunFunctionResponse) string {
 	return ""
 }
 
-func read(t *testing.T, path string, into proto.Message) {
+func readYAML(t *testing.T, path string) map[string]any {
 	t.Helper()
 
 	b, err := os.ReadFile(path)
@@ -185,12 +193,24 @@ func read(t *testing.T, path string, into proto.Message) {
 		t.Fatal(err)
 	}
 
-	if b, err = yaml.YAMLToJSON(b); err == nil {
+	doc := map[string]any{}
+	if err := yaml.UnmarshalStrict(b, &doc); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	return doc
+}
+
+func parse(t *testing.T, doc map[string]any, into proto.Message) {
+	t.Helper()
+
+	b, err := json.Marshal(doc)
+	if err == nil {
 		err = protojson.Unmarshal(b, into)
 	}
 
 	if err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatal(err)
 	}
 }
 
