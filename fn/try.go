@@ -27,7 +27,7 @@ type try struct {
 	Composition string `arg:"" type:"existingfile" help:"File of the Composition that holds the policy."`
 	Claim       string `arg:"" type:"existingfile" help:"File of a Bucket of apps.cozystack.io."`
 
-	Namespace string `type:"existingfile" help:"File of the claim's Namespace, for rules about namespaceObject. The default is a Namespace without labels."`
+	Namespace string `type:"existingfile" help:"File of the claim's Namespace, for rules about namespaceObject. By default it has no labels."`
 }
 
 // Run prints the resources of a new claim, or fails with the message of its condition Provisioned.

@@ -79,8 +79,9 @@ func TestEvaluate(t *testing.T) {
 		},
 		"MessageExpression": {
 			reason: "A messageExpression can use the variables, and its result is the same each time.",
-			rules:  `[{name: a, expression: "false", message: b, messageExpression: "claim.metadata.name + ' has ' + claim.spec.users.map(u, u).join(' and ')"}]`,
-			want:   want{broken: []Broken{{"a", "photos has app and reader"}}},
+			rules: `[{name: a, expression: "false", message: b, ` +
+				`messageExpression: "claim.metadata.name + ' has ' + claim.spec.users.map(u, u).join(' and ')"}]`,
+			want: want{broken: []Broken{{"a", "photos has app and reader"}}},
 		},
 		"MessageFails": {
 			reason: "The message should replace a messageExpression that fails.",

@@ -32,9 +32,10 @@ func TestPoolWithDefaults(t *testing.T) {
 		},
 		"None": {
 			reason: "Fields that a claim sets, even to empty values, should be kept.",
-			pool:   `{limits: {quota: 100Gi}, defaults: {quota: 10Gi, versioning: true, lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}}`,
-			spec:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
-			want:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+			pool: `{limits: {quota: 100Gi}, defaults: {quota: 10Gi, versioning: true, ` +
+				`lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}}`,
+			spec: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+			want: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
 		},
 		"Trigger": {
 			reason: "A rotation with only a trigger should get the pool's interval.",
@@ -97,7 +98,8 @@ func TestPoolWithDefaults(t *testing.T) {
 }
 
 func TestPoolCheck(t *testing.T) {
-	const all = `{locking: true, users: {a: {}, b: {}, c: {}}, quota: 20Gi, versioning: true, lifecycle: [{expireAfterDays: 1}], deletionPolicy: Retain, rotation: {}, publicRead: true}`
+	const all = `{locking: true, users: {a: {}, b: {}, c: {}}, quota: 20Gi, versioning: true, ` +
+		`lifecycle: [{expireAfterDays: 1}], deletionPolicy: Retain, rotation: {}, publicRead: true}`
 
 	cases := map[string]struct {
 		reason string
@@ -124,14 +126,17 @@ func TestPoolCheck(t *testing.T) {
 			reason: "A pool may offer no field; the error should list all that the claim uses, in order.",
 			pool:   `{retention: {mode: Compliance, days: 1}, fields: []}`,
 			spec:   all,
-			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer users; storage pool "gold" does not offer quota; ` +
-				`storage pool "gold" does not offer versioning; storage pool "gold" does not offer lifecycle; storage pool "gold" does not offer deletionPolicy; ` +
+			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer users; ` +
+				`storage pool "gold" does not offer quota; ` +
+				`storage pool "gold" does not offer versioning; storage pool "gold" does not offer lifecycle; ` +
+				`storage pool "gold" does not offer deletionPolicy; ` +
 				`storage pool "gold" does not offer rotation; storage pool "gold" does not offer publicRead`,
 		},
 		"All": {
 			reason: "A pool may offer all fields.",
-			pool:   `{retention: {mode: Compliance, days: 1}, fields: [locking, users, quota, versioning, lifecycle, deletionPolicy, rotation, publicRead]}`,
-			spec:   all,
+			pool: `{retention: {mode: Compliance, days: 1}, ` +
+				`fields: [locking, users, quota, versioning, lifecycle, deletionPolicy, rotation, publicRead]}`,
+			spec: all,
 		},
 		"LockingWithRetention": {
 			reason: "A pool with a retention should offer locking.",

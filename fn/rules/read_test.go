@@ -77,7 +77,8 @@ func TestRead(t *testing.T) {
 rules: [{name: a, expression: "true", message: a, msg: b}]
 poolz: []
 `,
-			want: "pools[0].defaults.lifecycle[0].Prefix: there is no such field; pools[0].limits.qouta: there is no such field; poolz: there is no such field; rules[0].msg: there is no such field",
+			want: "pools[0].defaults.lifecycle[0].Prefix: there is no such field; pools[0].limits.qouta: there is no such field; " +
+				"poolz: there is no such field; rules[0].msg: there is no such field",
 		},
 		"UnknownMetadata": {
 			reason: "Unknown fields of metadata should be named too.",
@@ -92,7 +93,8 @@ poolz: []
 		"DuplicateFields": {
 			reason: "A set should have no duplicates, and only known fields.",
 			input:  smallest + "    fields: [quota, quota, tags]",
-			want:   `pools[0].fields[1]: Duplicate value: "quota"; pools[0].fields[2]: Unsupported value: "tags": supported values: "locking", "users", "quota", "versioning", "lifecycle", "deletionPolicy", "rotation", "publicRead"`,
+			want: `pools[0].fields[1]: Duplicate value: "quota"; pools[0].fields[2]: Unsupported value: "tags": ` +
+				`supported values: "locking", "users", "quota", "versioning", "lifecycle", "deletionPolicy", "rotation", "publicRead"`,
 		},
 		"Minimum": {
 			reason: "Bounds of numbers should be checked.",
@@ -109,8 +111,10 @@ poolz: []
 			input: smallest + `    limits: {quota: 0}
     defaults: {quota: 500m, rotation: {interval: 1s, overlap: 0s}, lifecycle: [{prefix: a}]}
 `,
-			want: "pools[0].defaults.lifecycle[0]: Invalid value: a lifecycle rule needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays; " +
-				`pools[0].defaults.quota: Invalid value: "500m": a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m; ` +
+			want: "pools[0].defaults.lifecycle[0]: Invalid value: a lifecycle rule needs one of " +
+				"expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays; " +
+				`pools[0].defaults.quota: Invalid value: "500m": ` +
+				`a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m; ` +
 				`pools[0].defaults.rotation.interval: Invalid value: "1s": interval must be at least 1m; ` +
 				"pools[0].limits.quota: Invalid value: 0: a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m",
 		},
@@ -132,12 +136,14 @@ poolz: []
 		"Syntax": {
 			reason: "A rule that is not valid CEL should be named, with the position.",
 			input:  smallest + `rules: [{name: small, expression: "claim.spec.locking &| true", message: a}]`,
-			want:   `rule "small": expression: 1:20: Syntax error: token recognition error at: '&|'; rule "small": expression: 1:23: Syntax error: extraneous input 'true' expecting <EOF>`,
+			want: `rule "small": expression: 1:20: Syntax error: token recognition error at: '&|'; ` +
+				`rule "small": expression: 1:23: Syntax error: extraneous input 'true' expecting <EOF>`,
 		},
 		"Undeclared": {
 			reason: "All undeclared fields and variables should be named.",
 			input:  smallest + `rules: [{name: small, expression: "claim.spec.quotta == '1' || nobody", message: a}]`,
-			want:   `rule "small": expression: 1:11: undefined field 'quotta'; rule "small": expression: 1:29: undeclared reference to 'nobody' (in container '')`,
+			want: `rule "small": expression: 1:11: undefined field 'quotta'; ` +
+				`rule "small": expression: 1:29: undeclared reference to 'nobody' (in container '')`,
 		},
 		"NotBool": {
 			reason: "An expression must return a boolean.",
@@ -194,8 +200,10 @@ rules:
 `,
 			want: `pools[0].retention.mode: Unsupported value: "never": supported values: "Governance", "Compliance"; ` +
 				`rules[0].expression: Invalid value: "": should be at least 1 chars long; ` +
-				`rules[2]: Invalid value: "integer": must be of type object: "integer"; rules[2]: Invalid value: 5: must be an object for an array of list-type map; ` +
-				`rule "b": expression: 1:1: undeclared reference to 'nobody' (in container ''); rule "b": messageExpression: 1:1: undeclared reference to 'nothing' (in container '')`,
+				`rules[2]: Invalid value: "integer": must be of type object: "integer"; ` +
+				`rules[2]: Invalid value: 5: must be an object for an array of list-type map; ` +
+				`rule "b": expression: 1:1: undeclared reference to 'nobody' (in container ''); ` +
+				`rule "b": messageExpression: 1:1: undeclared reference to 'nothing' (in container '')`,
 		},
 	}
 
