@@ -20,18 +20,18 @@ import (
 	"github.com/cistern-dev/cistern/fn/rules"
 )
 
-// desired is what a claim is to have: its Bucket, and a User for each identity.
+// desired is the desired state of one claim: its Bucket, and a User for each identity.
 type desired struct {
 	bucket *composed.Unstructured
 	users  map[identity]*composed.Unstructured
-	// waits says what each resource waits for; the empty string for one that is ready.
+	// waits holds a message for each resource that is not ready, and the empty string for others.
 	waits map[resource.Name]string
 }
 
 // identities returns the identities with Users: the claim's own, then the others by name.
 func (d desired) identities() []identity { return slices.Sorted(maps.Keys(d.users)) }
 
-// compose returns what a claim asks for, given its spec with the pool's defaults.
+// compose returns the resources of a claim, given its spec with the pool's defaults.
 func compose(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) (desired, error) {
 	d := desired{users: make(map[identity]*composed.Unstructured, len(spec.Users)+1)}
 
@@ -140,7 +140,8 @@ func providerConfigRef(o *observed, pool *rules.Pool) *xpv1.ProviderConfigRefere
 	return &xpv1.ProviderConfigReference{Kind: pool.ProviderConfigRef.Kind, Name: pool.ProviderConfigRef.Name}
 }
 
-// asComposed returns a managed resource with a typed spec.
+// asComposed returns a managed resource with a typed spec. It does not convert a whole typed object, as
+// that has a status, of which Crossplane would apply the zero values.
 func asComposed(kind, name string, spec any) (*composed.Unstructured, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
 	if err != nil {
@@ -150,8 +151,8 @@ func asComposed(kind, name string, spec any) (*composed.Unstructured, error) {
 	return newComposed(miniov1alpha1.GroupVersion.String(), kind, name, map[string]any{"spec": content}), nil
 }
 
-// newComposed returns a resource that has nothing but its identity and the given content. Crossplane
-// applies it server-side, where a field that is empty would be owned too.
+// newComposed returns a resource with the given content, and no field beyond that: server-side apply
+// makes Crossplane the owner of every field, even of an empty one.
 func newComposed(apiVersion, kind, name string, content map[string]any) *composed.Unstructured {
 	content["apiVersion"] = apiVersion
 	content["kind"] = kind
@@ -177,8 +178,8 @@ func keepObserved(o *observed) desired {
 	return d
 }
 
-// assess returns what each resource waits for. A resource is ready if it reports so for the spec that
-// it is to have.
+// assess returns what each resource waits for. A resource is ready if it is Ready and Synced with its
+// desired spec.
 func (d desired) assess(o *observed) map[resource.Name]string {
 	all := make(map[resource.Name]string, len(d.users)+1)
 
@@ -193,7 +194,8 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 	return all
 }
 
-// waitMessage returns what a managed resource waits for, of which some fields of the claim are missing.
+// waitMessage returns why a managed resource is not ready, the empty string if it is. Missing are the
+// claim fields that have not reached its spec yet.
 func waitMessage(what string, m managedResource, missing []string) string {
 	message := m.failure()
 
@@ -209,7 +211,7 @@ func waitMessage(what string, m managedResource, missing []string) string {
 	return ""
 }
 
-// resources returns the desired resources as Crossplane takes them.
+// resources returns the desired resources with their readiness, by name.
 func (d desired) resources() map[resource.Name]*resource.DesiredComposed {
 	all := make(map[resource.Name]*resource.DesiredComposed, 3*len(d.users)+1)
 

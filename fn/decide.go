@@ -10,11 +10,33 @@ import (
 	"github.com/cistern-dev/cistern/fn/rules"
 )
 
-// notReady says why a claim is not ready: the reason and the message of its condition Provisioned.
+// notReady is why a claim is not ready: the reason and the message of its condition Provisioned.
 type notReady struct{ reason, message string }
 
-// decide returns what a claim asks for, and why it cannot have it, nil if it can. What it asks for is
-// empty where that is not known.
+// plan returns the claim's desired state: what it asks for or, if the platform does not allow that, what
+// exists already, and why. Invalid is the error of reading the policy, nil if there is a policy.
+func plan(ctx context.Context, p *rules.Policy, invalid error, o *observed) (desired, *notReady) {
+	if invalid != nil {
+		return keepObserved(o), &notReady{
+			tenantv1alpha1.ReasonInvalidInput,
+			"the Composition's input cannot be used; please tell the platform team: " + invalid.Error(),
+		}
+	}
+
+	want, why := decide(ctx, p, o)
+	if why == nil {
+		return want, nil
+	}
+
+	if fields := want.notApplied(o); len(fields) > 0 {
+		why.message += " (not applied: " + strings.Join(fields, ", ") + ")"
+	}
+
+	return keepObserved(o), why
+}
+
+// decide returns the desired state that a claim asks for, and why the platform does not allow it, nil
+// if it does. The desired state is empty if it cannot be determined.
 func decide(ctx context.Context, p *rules.Policy, o *observed) (desired, *notReady) {
 	asWritten, err := decode(o.spec())
 	if err != nil {
@@ -55,13 +77,14 @@ func decide(ctx context.Context, p *rules.Policy, o *observed) (desired, *notRea
 	})
 }
 
+// decode returns a typed spec.
 func decode(spec map[string]any) (*tenantv1alpha1.BucketSpec, error) {
 	s := &tenantv1alpha1.BucketSpec{}
 
 	return s, runtime.DefaultUnstructuredConverter.FromUnstructured(spec, s)
 }
 
-// namespaceFor returns the claim's namespace if a rule needs it, and why it is not there.
+// namespaceFor returns the claim's namespace, and why it is missing although a rule needs it.
 func namespaceFor(p *rules.Policy, o *observed) (map[string]any, *notReady) {
 	namespace, answered := o.requiredNamespace()
 
@@ -78,7 +101,7 @@ func namespaceFor(p *rules.Policy, o *observed) (map[string]any, *notReady) {
 	}
 }
 
-// evaluate returns which rules the claim breaks, nil if none.
+// evaluate returns the messages of the rules that the claim breaks, nil if it breaks none.
 func evaluate(ctx context.Context, p *rules.Policy, f rules.Facts) *notReady {
 	broken, err := p.Evaluate(ctx, f)
 	if err != nil {

@@ -3,18 +3,15 @@ package main
 import (
 	"context"
 	"maps"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/crossplane/function-sdk-go/errors"
 	"github.com/crossplane/function-sdk-go/logging"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/response"
 
-	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/fn/rules"
 )
 
@@ -31,7 +28,7 @@ const (
 	unwatchedFor = 6 * time.Minute
 )
 
-// Function turns claims into managed resources and Secrets. Its only state is a cache of inputs.
+// Function turns claims into managed resources and Secrets. Its only state is a cache of policies.
 type Function struct {
 	fnv1.UnimplementedFunctionRunnerServiceServer
 
@@ -64,7 +61,12 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		rsp.Meta.Ttl = durationpb.New(ttlUnwatched)
 	}
 
-	want, why := f.plan(ctx, req.GetInput(), rsp, o)
+	p, err := f.policies.Read(req.GetInput())
+	if err == nil && p.NeedsNamespace() {
+		requireNamespace(rsp, o)
+	}
+
+	want, why := plan(ctx, p, err, o)
 	if why != nil {
 		response.Warning(rsp, errors.New(why.message)).TargetComposite().WithReason(why.reason)
 	}
@@ -90,33 +92,6 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	}
 
 	return rsp, nil
-}
-
-// plan returns what the claim is to have: what it asks for, or what it has and why.
-// It requires the namespace if a rule needs it.
-func (f *Function) plan(ctx context.Context, in *structpb.Struct, rsp *fnv1.RunFunctionResponse, o *observed) (desired, *notReady) {
-	p, err := f.policies.Read(in)
-	if err != nil {
-		return keepObserved(o), &notReady{
-			tenantv1alpha1.ReasonInvalidInput,
-			"the Composition's input cannot be used; please tell the platform team: " + err.Error(),
-		}
-	}
-
-	if p.NeedsNamespace() {
-		requireNamespace(rsp, o)
-	}
-
-	want, why := decide(ctx, p, o)
-	if why == nil {
-		return want, nil
-	}
-
-	if fields := want.notApplied(o); len(fields) > 0 {
-		why.message += " (not applied: " + strings.Join(fields, ", ") + ")"
-	}
-
-	return keepObserved(o), why
 }
 
 // requireNamespace requires the claim's namespace.

@@ -1,5 +1,5 @@
 // Command fn is function-bucket: the composition function that turns a tenant's
-// Bucket claim into managed resources of provider-minio and the tenant's Secret.
+// Bucket claim into managed resources of provider-minio and the tenant's Secrets.
 package main
 
 import (
@@ -23,7 +23,8 @@ type serve struct {
 }
 
 func main() {
-	k := kong.Parse(&cli{}, kong.Description("Crossplane composition function: a tenant's Bucket claim becomes a bucket on MinIO and Secrets."))
+	k := kong.Parse(&cli{},
+		kong.Description("Crossplane composition function that turns a tenant's Bucket claim into a MinIO bucket and Secrets."))
 	k.FatalIfErrorf(k.Run())
 }
 
