@@ -64,8 +64,8 @@ var loadLanguage = sync.OnceValues(func() (*language, error) {
 	return l, nil
 })
 
-// compile compiles a rule, and reports whether it needs the namespace. The problems are sorted by
-// field, and say where they are.
+// compile compiles a rule, and reports whether it needs the namespace. The problems name the field and
+// the position.
 func (l *language) compile(r inputv1alpha1.Rule) (compiled rule, namespace bool, problems []string) {
 	compiled = rule{name: r.Name, message: r.Message}
 
