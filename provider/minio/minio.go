@@ -73,6 +73,8 @@ type Server struct {
 	S3 *miniogo.Client
 	// Admin is the client of MinIO's own administration API.
 	Admin *madmin.AdminClient
+	// CACertificates are those of the CA bundle to hand to users of buckets, PEM.
+	CACertificates string
 
 	transport *transport
 	look      look
@@ -116,7 +118,9 @@ func New(c Config, opts ...Option) (*Server, error) {
 		return nil, fmt.Errorf("cannot make an administration client of endpoint %q: %w", c.Endpoint, err)
 	}
 
-	return &Server{Config: c, S3: s3, Admin: admin, transport: rt, look: look{age: o.lookAge}}, nil
+	return &Server{
+		Config: c, S3: s3, Admin: admin, CACertificates: certificates(c.CABundle), transport: rt, look: look{age: o.lookAge},
+	}, nil
 }
 
 // Close lets go of idle connections. Calls in flight end undisturbed.
