@@ -35,12 +35,16 @@ var noOwnKeys = statement{
 }
 
 // The actions of each kind of access, on the bucket itself and on its objects, sorted.
-// None of them reads or changes a setting of the bucket.
+// None of them changes a setting of the bucket.
 var (
 	locateActions = []string{"s3:GetBucketLocation"}
 	listActions   = []string{"s3:ListBucket", "s3:ListBucketVersions"}
-	// listUploadsActions cannot be limited to a prefix.
-	listUploadsActions = []string{"s3:ListBucketMultipartUploads"}
+	// wholeBucketActions cannot be limited to a prefix. Clients read the settings of a
+	// bucket before they use versions or locks, and report false ones if they may not.
+	wholeBucketActions = []string{
+		"s3:GetBucketCors", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketTagging",
+		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:ListBucketMultipartUploads",
+	}
 
 	readActions = []string{
 		"s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectLegalHold", "s3:GetObjectRetention",
@@ -109,6 +113,9 @@ func allow(g miniov1alpha1.Grant) []statement {
 	var onObjects []string
 
 	onBucket := listActions
+	if g.Prefix == "" {
+		onBucket = slices.Concat(listActions, wholeBucketActions)
+	}
 
 	switch g.Access {
 	case miniov1alpha1.AccessReadOnly:
@@ -117,10 +124,6 @@ func allow(g miniov1alpha1.Grant) []statement {
 		onBucket, onObjects = nil, writeActions
 	case miniov1alpha1.AccessReadWrite:
 		onObjects = slices.Concat(readActions, writeActions, deleteActions)
-
-		if g.Prefix == "" {
-			onBucket = slices.Concat(listActions, listUploadsActions)
-		}
 	default:
 		// An access that only a later version knows allows nothing.
 		return nil

@@ -67,6 +67,9 @@ func TestGrantsDocument(t *testing.T) {
 			grant("videos", miniov1alpha1.AccessWriteOnly),
 			grant("photos", miniov1alpha1.AccessReadOnly),
 		}},
+		"prefix-read-only": {reason: "With a prefix, ReadOnly reads no settings of the bucket.", grants: []miniov1alpha1.Grant{
+			{BucketName: "photos", Prefix: "out/", Access: miniov1alpha1.AccessReadOnly},
+		}},
 	}
 
 	for name, tc := range cases {

@@ -13,9 +13,11 @@ type Access string
 
 // The kinds of access. None of them allows changing the bucket's settings.
 const (
-	// AccessReadWrite allows listing, reading, writing and deleting objects.
+	// AccessReadWrite allows listing, reading, writing and deleting objects and, in a
+	// grant without a prefix, reading the bucket's settings.
 	AccessReadWrite Access = "ReadWrite"
-	// AccessReadOnly allows listing and reading objects.
+	// AccessReadOnly allows listing and reading objects and, in a grant without a
+	// prefix, reading the bucket's settings.
 	AccessReadOnly Access = "ReadOnly"
 	// AccessWriteOnly allows writing objects, but not listing, reading or deleting
 	// them.
