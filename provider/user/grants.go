@@ -26,13 +26,21 @@ type statement struct {
 	Condition map[string]map[string][]string `json:"Condition,omitempty"`
 }
 
-// noOwnKeys denies a user what MinIO allows every user by default: creating access
-// keys of its own, which would outlive a rotation, and changing or removing the keys
-// that this provider created for it.
-var noOwnKeys = statement{
-	Effect: "Deny",
-	Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
-}
+var (
+	// noAdministration denies a user the whole administration API. MinIO allows every
+	// user by default to create access keys of its own, which would outlive a rotation,
+	// and to change and remove the keys that this provider created for it. Its forks
+	// have other names for that, which the parsers of other servers reject, so all
+	// actions are denied.
+	noAdministration = statement{Effect: "Deny", Action: []string{"admin:*"}}
+
+	// noOwnKeys denies only what MinIO allows every user by default, to a user whose
+	// further policies may allow other actions of the administration API.
+	noOwnKeys = statement{
+		Effect: "Deny",
+		Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
+	}
+)
 
 // The actions of each kind of access, on the bucket itself and on its objects, sorted.
 // None of them changes a setting of the bucket.
@@ -68,9 +76,9 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 // pattern, a variable or an escape.
 const patternChars = `*?$\`
 
-// grantsDocument returns the policy of grants as JSON.
-func grantsDocument(grants []miniov1alpha1.Grant) ([]byte, error) {
-	p, err := grantsPolicy(grants)
+// policyDocument returns the policy of a user as JSON.
+func policyDocument(params miniov1alpha1.UserParameters, inGroups bool) ([]byte, error) {
+	p, err := userPolicy(params, inGroups)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +88,13 @@ func grantsDocument(grants []miniov1alpha1.Grant) ([]byte, error) {
 	return document, errors.Wrap(err, "cannot encode policy")
 }
 
-// grantsPolicy returns the policy that allows what the grants allow and nothing else.
-func grantsPolicy(grants []miniov1alpha1.Grant) (iamPolicy, error) {
-	p := iamPolicy{Version: "2012-10-17", Statement: []statement{noOwnKeys}}
+// userPolicy returns the policy that allows what the grants of a user allow and nothing
+// else. A user that is in groups may hold policies of theirs.
+func userPolicy(params miniov1alpha1.UserParameters, inGroups bool) (iamPolicy, error) {
+	p := iamPolicy{Version: "2012-10-17", Statement: denials(params, inGroups)}
 	seen := map[miniov1alpha1.Grant]bool{}
 
-	for i, g := range grants {
+	for i, g := range params.Grants {
 		if !bucketName.MatchString(g.BucketName) {
 			return p, errors.Errorf("spec.forProvider.grants[%d]: %q is not a bucket name", i, g.BucketName)
 		}
@@ -106,6 +115,15 @@ func grantsPolicy(grants []miniov1alpha1.Grant) (iamPolicy, error) {
 	}
 
 	return p, nil
+}
+
+// denials returns the statements that hold whatever grants and other policies allow.
+func denials(params miniov1alpha1.UserParameters, inGroups bool) []statement {
+	if len(params.Policies) > 0 || inGroups {
+		return []statement{noOwnKeys}
+	}
+
+	return []statement{noAdministration}
 }
 
 // allow returns the statements of one grant.
