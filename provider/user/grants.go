@@ -40,6 +40,16 @@ var (
 		Effect: "Deny",
 		Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
 	}
+
+	// noUnsignedUploads denies uploads whose body is not part of the signature and has a
+	// checksum after it. Community servers do not verify the signature of all of them
+	// (CVE-2026-40344, CVE-2026-41145).
+	noUnsignedUploads = statement{
+		Effect:    "Deny",
+		Action:    []string{"s3:PutObject"},
+		Resource:  []string{"arn:aws:s3:::*"},
+		Condition: map[string]map[string][]string{"StringEquals": {"s3:x-amz-content-sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}},
+	}
 )
 
 // The actions of each kind of access, on the bucket itself and on its objects, sorted.
@@ -119,11 +129,16 @@ func userPolicy(params miniov1alpha1.UserParameters, inGroups bool) (iamPolicy, 
 
 // denials returns the statements that hold whatever grants and other policies allow.
 func denials(params miniov1alpha1.UserParameters, inGroups bool) []statement {
+	d := []statement{noAdministration}
 	if len(params.Policies) > 0 || inGroups {
-		return []statement{noOwnKeys}
+		d = []statement{noOwnKeys}
 	}
 
-	return []statement{noAdministration}
+	if params.DenyUnsignedUploads {
+		d = append(d, noUnsignedUploads)
+	}
+
+	return d
 }
 
 // allow returns the statements of one grant.

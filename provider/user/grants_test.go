@@ -77,6 +77,11 @@ func TestPolicyDocument(t *testing.T) {
 		"prefix-read-only": {reason: "With a prefix, ReadOnly reads no settings of the bucket.", grants: []miniov1alpha1.Grant{
 			{BucketName: "photos", Prefix: "out/", Access: miniov1alpha1.AccessReadOnly},
 		}},
+		"signed-uploads": {
+			reason: "Unsigned uploads can be denied.",
+			grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessWriteOnly)},
+			change: func(p *miniov1alpha1.UserParameters) { p.DenyUnsignedUploads = true },
+		},
 		"policies": {
 			reason: "A further policy may allow administration, but never keys of the user's own.",
 			change: func(p *miniov1alpha1.UserParameters) {
