@@ -10,27 +10,27 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// finalizerName is the name by which all Crossplane providers mark resources
-// that they must see before they go.
+// finalizerName is the finalizer that all Crossplane providers put on managed
+// resources.
 const finalizerName = "finalizer.managedresource.crossplane.io"
 
-// finalizer adds and removes the finalizer without touching the rest of the
-// resource in memory. The runtime's own reads the resource back from the API
-// server, and the status that was just observed is lost; a resource that is
-// adopted, whose finalizer is added in its only reconcile, would not become
-// ready before the next poll.
-type finalizer struct{ resource.Finalizer }
-
-func NewFinalizer(c client.Client) finalizer {
+// NewFinalizer returns a finalizer that changes nothing of a resource in memory except
+// its finalizers and its version. The runtime's own finalizer reads the whole resource
+// back from the API server, so the status that was just observed is lost; an adopted
+// resource, which is reconciled only once, would not become Ready before the next poll.
+func NewFinalizer(c client.Client) resource.Finalizer {
 	return finalizer{resource.NewAPIFinalizer(c, finalizerName)}
 }
 
-// AddFinalizer adds the finalizer if it is not there. To a resource that is about
-// to be created it is added in memory only: the runtime stores next that it is,
-// and the finalizer with it. Each write less is an event less for everybody who
-// watches.
+// finalizer is what NewFinalizer returns.
+type finalizer struct{ resource.Finalizer }
+
+// AddFinalizer adds the finalizer if it is missing. If the resource is about to be
+// created it adds it in memory only: the runtime then stores that a creation is
+// pending, and the finalizer with it, before it creates anything. That saves one write
+// for each creation, and one event for everything that watches the resource.
 func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error {
-	if mg, ok := obj.(resource.Managed); ok && !Owns(mg) && managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate() {
+	if mg, ok := obj.(resource.Managed); ok && !Owns(mg) && mayCreate(mg) {
 		meta.AddFinalizer(mg, finalizerName)
 
 		return nil
@@ -49,4 +49,9 @@ func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error 
 	obj.SetResourceVersion(stored.GetResourceVersion())
 
 	return nil
+}
+
+// mayCreate reports whether a resource's management policies allow creating it.
+func mayCreate(mg resource.Managed) bool {
+	return managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate()
 }

@@ -36,7 +36,7 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 	}
 
 	if b.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
-		t.Error("AddFinalizer(...): the condition that was observed is lost")
+		t.Error("AddFinalizer(...): the observed condition is lost")
 	}
 
 	stored := &miniov1alpha1.Bucket{}
@@ -54,19 +54,33 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 	}
 }
 
-// TestAddFinalizerWrites wants the finalizer to be stored at once, unless the
-// runtime stores the resource next.
+// TestAddFinalizerWrites expects the finalizer to be stored at once, unless the runtime stores
+// the resource next.
 func TestAddFinalizerWrites(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		change func(*miniov1alpha1.Bucket)
 		stored []string
 	}{
-		"New":     {reason: "That it is to be created is stored next.", change: func(*miniov1alpha1.Bucket) {}},
-		"Failed":  {reason: "It is to be created again.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) }},
-		"Adopted": {reason: "There is nothing to create.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "there") }, stored: []string{finalizerName}},
-		"Begun":   {reason: "It may have been created.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }, stored: []string{finalizerName}},
-		"NoCreates": {reason: "It may not be created.", change: func(b *miniov1alpha1.Bucket) {
+		"New": {
+			reason: "The record of the pending creation stores it.",
+			change: func(*miniov1alpha1.Bucket) {},
+		},
+		"Failed": {
+			reason: "The record of the next attempt stores it.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) },
+		},
+		"Adopted": {
+			reason: "There is nothing to create, so nothing else stores it.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "there") },
+			stored: []string{finalizerName},
+		},
+		"Begun": {
+			reason: "It may have been created already.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) },
+			stored: []string{finalizerName},
+		},
+		"NoCreates": {reason: "It must not be created, so nothing else stores it.", change: func(b *miniov1alpha1.Bucket) {
 			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionUpdate}
 		}, stored: []string{finalizerName}},
 	}

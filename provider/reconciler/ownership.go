@@ -9,21 +9,22 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// Owns reports whether an external resource that exists under mg's name may be
-// taken for mg's own: mg created it, or was on the way to, or somebody asked to
-// adopt it by setting the external-name annotation.
+// Owns reports whether an external resource that exists under mg's name is mg's own:
+// mg created it, or may have created it before it was interrupted, or the external-name
+// annotation was set to adopt it.
 //
-// It relies on Create to set that annotation only once the server may have
-// carried out the creation, and on the reconciler to record the intent to
-// create before it calls Create; so the proof survives a crash in between.
+// It relies on two rules. Create sets that annotation only once the server may have
+// carried out the creation. The reconciler records the intent to create before it calls
+// Create. So a crash in between loses neither the resource nor the proof.
 func Owns(mg resource.Managed) bool {
 	return meta.GetExternalName(mg) != "" ||
 		!meta.GetExternalCreateSucceeded(mg).IsZero() ||
 		meta.ExternalCreateIncomplete(mg)
 }
 
-// NotOwned is the observation's error for an external resource that exists and is
-// not mg's own; nil if mg is being deleted, to whom it is as if it did not exist.
+// NotOwned returns the error of an observation that found an external resource which
+// is not mg's own. It returns nil if mg is being deleted: such an observation reports
+// that mg's external resource does not exist, and mg goes without it.
 func NotOwned(mg resource.Managed, what, name string) error {
 	if meta.WasDeleted(mg) {
 		return nil
@@ -33,16 +34,16 @@ func NotOwned(mg resource.Managed, what, name string) error {
 		what, name, meta.AnnotationKeyExternalName, name)
 }
 
-// NotCreatable is the error of an update of an external resource that does not
-// exist: the runtime asks for one where management policies allow updates but no
-// creation.
+// NotCreatable returns the error of an update of an external resource that does not
+// exist. The runtime calls Update for it if the management policies allow updates but
+// no creation.
 func NotCreatable(what, name string) error {
 	return errors.Errorf("%s %q does not exist, and spec.managementPolicies do not allow creating it", what, name)
 }
 
-// RecordName records the name of mg's external resource if a creation never got
-// to it, and reports whether mg has changed and must be stored: references read
-// the name there.
+// RecordName sets the external-name annotation, which references read, if an
+// interrupted creation left it out. It reports whether mg has changed and must be
+// stored.
 func RecordName(mg resource.Managed, name string) bool {
 	if meta.GetExternalName(mg) != "" {
 		return false
@@ -53,8 +54,8 @@ func RecordName(mg resource.Managed, name string) bool {
 	return true
 }
 
-// Settled reports whether a resource was Ready and Synced when it was last
-// observed, and has not changed since.
+// Settled reports whether a resource was Ready and Synced when it was last observed,
+// and neither its spec nor its deletion has changed since.
 func Settled(mg resource.Managed) bool {
 	ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
 

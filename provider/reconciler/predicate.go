@@ -11,18 +11,19 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// DesiredStateChanged passes what may have changed what a resource should be like.
-// The record of a creation does not: the reconciler writes it, and looks again in a
-// moment anyway. Woken by it as well, it would look at once, through a cache that
-// does not know all that it wrote, and then once more.
+// DesiredStateChanged passes events after which a resource's desired state may be
+// another: a new generation, other labels or other annotations. It drops updates that
+// only record a creation. The reconciler makes those itself, and requeues the resource
+// anyway; to reconcile at once would read a cache that does not hold all its writes
+// yet, and cost one more reconcile for each creation.
 func DesiredStateChanged() predicate.Predicate {
 	return predicate.And(resource.DesiredStateChanged(), predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool { return !recordsCreation(e.ObjectOld, e.ObjectNew) },
 	})
 }
 
-// recordsCreation reports whether all that is new of a resource is that its creation
-// succeeded, and under which name.
+// recordsCreation reports whether an update changes nothing but the record that a
+// creation succeeded, and the external name that was created.
 func recordsCreation(before, after client.Object) bool {
 	const succeeded = meta.AnnotationKeyExternalCreateSucceeded
 
@@ -32,8 +33,8 @@ func recordsCreation(before, after client.Object) bool {
 		maps.Equal(withoutCreation(before), withoutCreation(after))
 }
 
-// withoutCreation returns the annotations of a resource but for those that tell of
-// its creation.
+// withoutCreation returns the annotations of a resource without those that record its
+// creation.
 func withoutCreation(obj client.Object) map[string]string {
 	a := maps.Clone(obj.GetAnnotations())
 	for _, key := range []string{

@@ -1,6 +1,5 @@
-// Command generate writes the Go types of the long tail's kinds, with the methods
-// that upjet wants of them, into a directory; everything generated that was there
-// before goes.
+// Command generate writes the Go types of the long tail's kinds, with the methods that
+// upjet needs, into a directory. It removes the generated files of earlier runs.
 package main
 
 import (
@@ -48,8 +47,8 @@ func (c *cli) Run(ctx context.Context) error {
 
 	p := upjet.Provider()
 
-	// upjet writes a controller and examples for each kind as well. Ours is one
-	// for all, package upjet, and examples are written by hand.
+	// upjet also writes a controller and examples for each kind. Both are discarded:
+	// package upjet is one controller for all kinds, and examples are written by hand.
 	(&pipeline.PipelineRunner{
 		DirAPIs:               c.Dir,
 		DirControllers:        filepath.Join(tmp, "controllers"),
@@ -60,11 +59,11 @@ func (c *cli) Run(ctx context.Context) error {
 		Scope:                 tjtypes.CRDScopeNamespaced,
 	}).Run(p)
 
-	return plain(c.Dir)
+	return clearExecutable(c.Dir)
 }
 
-// prepare makes what upjet looks for: a licence to begin files with, which is
-// empty, and goimports.
+// prepare provides what upjet needs: a licence header, which is empty, and goimports
+// on the PATH.
 func prepare(ctx context.Context, tmp string) error {
 	if err := os.WriteFile(filepath.Join(tmp, "boilerplate.go.txt"), nil, 0o600); err != nil {
 		return err
@@ -78,18 +77,18 @@ func prepare(ctx context.Context, tmp string) error {
 	return os.Setenv("PATH", filepath.Join(tmp, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// clean removes what was generated before.
+// clean removes the generated files of earlier runs.
 func clean(dir string) error {
-	return generated(dir, os.Remove)
+	return forEachGenerated(dir, os.Remove)
 }
 
-// plain takes the right to execute from what was generated.
-func plain(dir string) error {
-	return generated(dir, func(path string) error { return os.Chmod(path, 0o644) })
+// clearExecutable clears the executable bit that upjet sets on generated files.
+func clearExecutable(dir string) error {
+	return forEachGenerated(dir, func(path string) error { return os.Chmod(path, 0o644) })
 }
 
-// generated calls f with each generated file.
-func generated(dir string, f func(path string) error) error {
+// forEachGenerated calls f with each generated file.
+func forEachGenerated(dir string, f func(path string) error) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

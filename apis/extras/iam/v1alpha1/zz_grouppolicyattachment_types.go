@@ -112,7 +112,7 @@ type GroupPolicyAttachmentStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// GroupPolicyAttachment is the Schema for the GroupPolicyAttachments API. A GroupPolicyAttachment gives a policy to a group.
+// GroupPolicyAttachment is the Schema for the GroupPolicyAttachments API. A GroupPolicyAttachment attaches a policy to a group.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"
