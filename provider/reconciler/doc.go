@@ -26,13 +26,20 @@
 //	  reason   a resource that waits is retried every few seconds
 //	  until    the runtime, or its recorder, drops repeated events
 //
+//	metadata.go
+//	  runtime  updates a whole resource to store its annotations and finalizers, and reads
+//	           it back, which loses the status that was just observed
+//	  here     patches annotations and finalizers, and keeps the rest in memory
+//	  reason   an update writes the spec in canonical form, and the provider then owns
+//	           fields of its writer; an adopted resource is Ready in its first reconcile
+//	  until    the runtime patches the metadata
+//
 //	finalizer.go
-//	  runtime  adds the finalizer with an Update whose answer replaces the observed status
-//	  here     keeps the status; adds the finalizer in memory only if the runtime's next
-//	           step, the record of a pending creation, stores it
-//	  reason   an adopted resource becomes Ready in its first reconcile; a resource that is
-//	           created needs one write less
-//	  until    the runtime adds the finalizer with a patch of the metadata
+//	  runtime  adds the finalizer with a write of its own
+//	  here     adds it in memory only if the runtime's next step, the record of a pending
+//	           creation, stores it
+//	  reason   a resource that is created needs one write less
+//	  until    the runtime stores both at once
 //
 //	ownership.go
 //	  runtime  takes whatever exists under the external name for the resource's own

@@ -14,10 +14,8 @@ import (
 // resources.
 const finalizerName = "finalizer.managedresource.crossplane.io"
 
-// NewFinalizer returns a finalizer that changes nothing of a resource in memory except
-// its finalizers and its version. The runtime's own finalizer reads the whole resource
-// back from the API server, so the status that was just observed is lost; an adopted
-// resource, which is reconciled only once, would not become Ready before the next poll.
+// NewFinalizer returns the runtime's finalizer, which stores it through c in a write of its
+// own only if no other write follows.
 func NewFinalizer(c client.Client) resource.Finalizer {
 	return finalizer{resource.NewAPIFinalizer(c, finalizerName)}
 }
@@ -30,28 +28,17 @@ type finalizer struct{ resource.Finalizer }
 // pending, and the finalizer with it, before it creates anything. That saves one write
 // for each creation, and one event for everything that watches the resource.
 func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error {
-	if mg, ok := obj.(resource.Managed); ok && !Owns(mg) && mayCreate(mg) {
+	if mg, ok := obj.(resource.Managed); ok && creationFollows(mg) {
 		meta.AddFinalizer(mg, finalizerName)
 
 		return nil
 	}
 
-	stored, ok := obj.DeepCopyObject().(resource.Object)
-	if !ok {
-		return f.Finalizer.AddFinalizer(ctx, obj)
-	}
-
-	if err := f.Finalizer.AddFinalizer(ctx, stored); err != nil {
-		return err
-	}
-
-	obj.SetFinalizers(stored.GetFinalizers())
-	obj.SetResourceVersion(stored.GetResourceVersion())
-
-	return nil
+	return f.Finalizer.AddFinalizer(ctx, obj)
 }
 
-// mayCreate reports whether a resource's management policies allow creating it.
-func mayCreate(mg resource.Managed) bool {
-	return managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate()
+// creationFollows reports whether a resource that is observed not to exist is about to be
+// created, so that the runtime stores its annotations and finalizers first.
+func creationFollows(mg resource.Managed) bool {
+	return !Owns(mg) && managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate()
 }

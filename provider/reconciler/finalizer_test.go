@@ -1,12 +1,10 @@
 package reconciler
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -17,42 +15,6 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/providertest"
 )
-
-func TestAddFinalizerKeepsStatus(t *testing.T) {
-	ctx := context.Background()
-	b := providertest.NewBucket("ClusterProviderConfig")
-	meta.SetExternalName(b, "adopted")
-
-	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithStatusSubresource(b).WithObjects(b).Build()
-
-	if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err != nil {
-		t.Fatal(err)
-	}
-
-	b.SetConditions(xpv1.Available())
-
-	if err := NewFinalizer(kube).AddFinalizer(ctx, b); err != nil {
-		t.Fatalf("AddFinalizer(...): %v", err)
-	}
-
-	if b.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
-		t.Error("AddFinalizer(...): the observed condition is lost")
-	}
-
-	stored := &miniov1alpha1.Bucket{}
-	if err := kube.Get(ctx, client.ObjectKeyFromObject(b), stored); err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff([]string{finalizerName}, stored.GetFinalizers()); diff != "" {
-		t.Errorf("AddFinalizer(...): -want, +stored:\n%s", diff)
-	}
-
-	// A stale resource version would make the next write fail.
-	if err := kube.Status().Update(ctx, b); err != nil {
-		t.Errorf("Status().Update(...): %v", err)
-	}
-}
 
 // TestAddFinalizerWrites expects the finalizer to be stored at once, unless the runtime stores
 // the resource next.
