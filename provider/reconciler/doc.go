@@ -34,6 +34,13 @@
 //	           fields of its writer; an adopted resource is Ready in its first reconcile
 //	  until    the runtime patches the metadata
 //
+//	references.go, referencesite.go
+//	  runtime  writes the names that references resolve to into the spec, by a server-side
+//	           apply that drops those of earlier reconciles
+//	  here     resolves references in memory, and records the names in an annotation
+//	  reason   a new reference emptied the fields that other references had filled
+//	  until    the runtime resolves references without writing the spec
+//
 //	finalizer.go
 //	  runtime  adds the finalizer with a write of its own
 //	  here     adds it in memory only if the runtime's next step, the record of a pending
@@ -49,8 +56,8 @@
 //
 //	predicate.go
 //	  runtime  reconciles a resource when an annotation changes, also by its own hand
-//	  here     ignores updates that only record a creation
-//	  reason   the runtime requeues after a creation anyway: one reconcile less for each
+//	  here     ignores updates that only record a creation or what references resolve to
+//	  reason   the runtime goes on with the resource anyway: one reconcile less for each
 //	  until    resource.DesiredStateChanged ignores the annotations of a creation
 //
 //	shutdown.go

@@ -13,36 +13,42 @@ import (
 
 // DesiredStateChanged passes events after which a resource's desired state may be
 // another: a new generation, other labels or other annotations. It drops updates that
-// only record a creation. The reconciler makes those itself, and requeues the resource
-// anyway; to reconcile at once would read a cache that does not hold all its writes
-// yet, and cost one more reconcile for each creation.
+// only record a creation, or what references resolve to. The reconciler makes those
+// itself, and goes on with the resource anyway; to reconcile at once would read a cache
+// that does not hold all its writes yet, and cost one more reconcile for each.
 func DesiredStateChanged() predicate.Predicate {
 	return predicate.And(resource.DesiredStateChanged(), predicate.Funcs{
-		UpdateFunc: func(e event.UpdateEvent) bool { return !recordsCreation(e.ObjectOld, e.ObjectNew) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !recordsOnly(e.ObjectOld, e.ObjectNew) },
 	})
 }
 
-// recordsCreation reports whether an update changes nothing but the record that a
-// creation succeeded, and the external name that was created.
-func recordsCreation(before, after client.Object) bool {
-	const succeeded = meta.AnnotationKeyExternalCreateSucceeded
+// recordsOnly reports whether an update changes nothing but what the reconciler records
+// in annotations: that a creation succeeded and the external name that was created, or
+// what references resolve to. Who removes the latter record wants them resolved anew.
+func recordsOnly(before, after client.Object) bool {
+	a, b := before.GetAnnotations(), after.GetAnnotations()
+	created := a[meta.AnnotationKeyExternalCreateSucceeded] != b[meta.AnnotationKeyExternalCreateSucceeded]
+	resolved := a[annotationKeyReferences] != b[annotationKeyReferences] && b[annotationKeyReferences] != ""
 
-	return before.GetAnnotations()[succeeded] != after.GetAnnotations()[succeeded] &&
-		before.GetGeneration() == after.GetGeneration() &&
-		maps.Equal(before.GetLabels(), after.GetLabels()) &&
-		maps.Equal(withoutCreation(before), withoutCreation(after))
-}
-
-// withoutCreation returns the annotations of a resource without those that record its
-// creation.
-func withoutCreation(obj client.Object) map[string]string {
-	a := maps.Clone(obj.GetAnnotations())
-	for _, key := range []string{
-		meta.AnnotationKeyExternalCreatePending, meta.AnnotationKeyExternalCreateSucceeded,
-		meta.AnnotationKeyExternalCreateFailed, meta.AnnotationKeyExternalName,
-	} {
-		delete(a, key)
+	ignored := []string{meta.AnnotationKeyExternalCreatePending, meta.AnnotationKeyExternalCreateFailed}
+	if created {
+		ignored = append(ignored, meta.AnnotationKeyExternalCreateSucceeded, meta.AnnotationKeyExternalName)
 	}
 
-	return a
+	if resolved {
+		ignored = append(ignored, annotationKeyReferences)
+	}
+
+	return (created || resolved) && before.GetGeneration() == after.GetGeneration() &&
+		maps.Equal(before.GetLabels(), after.GetLabels()) && maps.Equal(without(a, ignored), without(b, ignored))
+}
+
+// without returns annotations without those of some keys.
+func without(annotations map[string]string, keys []string) map[string]string {
+	others := maps.Clone(annotations)
+	for _, key := range keys {
+		delete(others, key)
+	}
+
+	return others
 }
