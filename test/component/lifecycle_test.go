@@ -29,6 +29,7 @@ var lifecycles = map[string]func(t *testing.T) lifecycle{
 	"User":               userLifecycle,
 	"ChangedUser":        changedUserLifecycle,
 	"AdoptedUser":        adoptedUserLifecycle,
+	"ReferringUser":      referringUserLifecycle,
 	"Policy":             policyLifecycle,
 }
 
