@@ -4,8 +4,8 @@
 // a function that returns a managed.TypedExternalClient for a resource on a server. Setup
 // waits until the kind's CRD is established. It then builds the reconciler of
 // crossplane-runtime with the corrections of package reconciler: a client that omits
-// writes without a change, a recorder that drops repeated events, a finalizer that keeps
-// the observed status, and retries within seconds. For each reconcile the connector
+// writes without a change and never writes a spec, references that are resolved in
+// memory, a recorder that drops repeated events, and retries within seconds. For each reconcile the connector
 // records that the resource uses its provider configuration, gets the server from package
 // server, and returns the kind's client, wrapped so that errors caused by the server's
 // health name the configuration and the remedy.
@@ -163,13 +163,15 @@ func newReconciler[T resource.ModernManaged](
 		}
 	}
 	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
+	references := reconciler.NewReferences(mgr.GetClient())
 
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),
 		managed.WithDeterministicExternalName(true),
 		// External names follow from the resource, and Create records them; see
 		// reconciler.Owns. So no initializer sets one beforehand.
-		managed.WithInitializers(),
+		managed.WithInitializers(references),
+		managed.WithReferenceResolver(references),
 		managed.WithFinalizer(reconciler.NewFinalizer(mgr.GetClient())),
 		// MinIO is consistent: a resource that was created is observed at once.
 		managed.WithCreationGracePeriod(0),

@@ -37,7 +37,7 @@ type Lagging struct {
 	// WriteErr is an error that an update of a status returns after it was carried out.
 	WriteErr error
 
-	// StatusWrites and Writes count updates of statuses and of objects.
+	// StatusWrites and Writes count writes of statuses and of objects.
 	StatusWrites, Writes int
 }
 
@@ -75,6 +75,10 @@ func NewLagging(t *testing.T, objects ...client.Object) *Lagging {
 		Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
 			l.Writes++
 			return c.Update(ctx, obj, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			l.Writes++
+			return c.Patch(ctx, obj, patch, opts...)
 		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 			l.StatusWrites++

@@ -26,13 +26,27 @@
 //	  reason   a resource that waits is retried every few seconds
 //	  until    the runtime, or its recorder, drops repeated events
 //
+//	metadata.go
+//	  runtime  updates a whole resource to store its annotations and finalizers, and reads
+//	           it back, which loses the status that was just observed
+//	  here     patches annotations and finalizers, and keeps the rest in memory
+//	  reason   an update writes the spec in canonical form, and the provider then owns
+//	           fields of its writer; an adopted resource is Ready in its first reconcile
+//	  until    the runtime patches the metadata
+//
+//	references.go, referencesite.go
+//	  runtime  writes the names that references resolve to into the spec, by a server-side
+//	           apply that drops those of earlier reconciles
+//	  here     resolves references in memory, and records the names in an annotation
+//	  reason   a new reference emptied the fields that other references had filled
+//	  until    the runtime resolves references without writing the spec
+//
 //	finalizer.go
-//	  runtime  adds the finalizer with an Update whose answer replaces the observed status
-//	  here     keeps the status; adds the finalizer in memory only if the runtime's next
-//	           step, the record of a pending creation, stores it
-//	  reason   an adopted resource becomes Ready in its first reconcile; a resource that is
-//	           created needs one write less
-//	  until    the runtime adds the finalizer with a patch of the metadata
+//	  runtime  adds the finalizer with a write of its own
+//	  here     adds it in memory only if the runtime's next step, the record of a pending
+//	           creation, stores it
+//	  reason   a resource that is created needs one write less
+//	  until    the runtime stores both at once
 //
 //	ownership.go
 //	  runtime  takes whatever exists under the external name for the resource's own
@@ -42,8 +56,8 @@
 //
 //	predicate.go
 //	  runtime  reconciles a resource when an annotation changes, also by its own hand
-//	  here     ignores updates that only record a creation
-//	  reason   the runtime requeues after a creation anyway: one reconcile less for each
+//	  here     ignores updates that only record a creation or what references resolve to
+//	  reason   the runtime goes on with the resource anyway: one reconcile less for each
 //	  until    resource.DesiredStateChanged ignores the annotations of a creation
 //
 //	shutdown.go

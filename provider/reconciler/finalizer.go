@@ -44,7 +44,7 @@ func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error 
 	meta.AddFinalizer(obj, finalizerName)
 	missing = recordOwner(obj) || missing
 
-	if mg, ok := obj.(resource.Managed); !missing || ok && !Owns(mg) && mayCreate(mg) {
+	if mg, ok := obj.(resource.Managed); !missing || ok && creationFollows(mg) {
 		return nil
 	}
 
@@ -62,7 +62,8 @@ func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error 
 	return nil
 }
 
-// mayCreate reports whether a resource's management policies allow creating it.
-func mayCreate(mg resource.Managed) bool {
-	return managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate()
+// creationFollows reports whether a resource that is observed not to exist is about to be
+// created, so that the runtime stores its annotations and finalizers first.
+func creationFollows(mg resource.Managed) bool {
+	return !Owns(mg) && managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate()
 }

@@ -13,43 +13,48 @@ import (
 
 // DesiredStateChanged passes events after which a resource's desired state may be
 // another: a new generation, other labels or other annotations. It drops updates that
-// only record a creation or an owner. The reconciler makes those itself, and requeues the
-// resource anyway; to reconcile at once would read a cache that does not hold all its
-// writes yet, and cost one more reconcile for each creation.
+// only record a creation, an owner, or what references resolve to. The reconciler makes
+// those itself, and goes on with the resource anyway; to reconcile at once would read a
+// cache that does not hold all its writes yet, and cost one more reconcile for each.
 func DesiredStateChanged() predicate.Predicate {
 	return predicate.And(resource.DesiredStateChanged(), predicate.Funcs{
-		UpdateFunc: func(e event.UpdateEvent) bool { return !isRecord(e.ObjectOld, e.ObjectNew) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !recordsOnly(e.ObjectOld, e.ObjectNew) },
 	})
 }
 
-// isRecord reports whether an update changes nothing but the record that a creation
-// succeeded, the external name that was created, and the owner. An update that replaces
-// another owner is no record: it lets a copy take over.
-func isRecord(before, after client.Object) bool {
+// recordsOnly reports whether an update changes nothing but what the reconciler records
+// in annotations: that a creation succeeded and the external name that was created, the
+// owner, or what references resolve to. Removing the last record is a request to resolve
+// the references anew, and replacing another owner lets a copy take over: neither counts.
+func recordsOnly(before, after client.Object) bool {
 	a, b := before.GetAnnotations(), after.GetAnnotations()
 	created := a[meta.AnnotationKeyExternalCreateSucceeded] != b[meta.AnnotationKeyExternalCreateSucceeded]
 	owned := a[AnnotationKeyOwnerUID] == "" && b[AnnotationKeyOwnerUID] != "" && b[AnnotationKeyOwnerUID] == string(after.GetUID())
+	resolved := a[annotationKeyReferences] != b[annotationKeyReferences] && b[annotationKeyReferences] != ""
 
-	return (created || owned) &&
-		before.GetGeneration() == after.GetGeneration() &&
-		maps.Equal(before.GetLabels(), after.GetLabels()) &&
-		maps.Equal(withoutRecords(before), withoutRecords(after))
+	ignored := []string{meta.AnnotationKeyExternalCreatePending, meta.AnnotationKeyExternalCreateFailed}
+	if created {
+		ignored = append(ignored, meta.AnnotationKeyExternalCreateSucceeded, meta.AnnotationKeyExternalName)
+	}
+
+	if owned {
+		ignored = append(ignored, AnnotationKeyOwnerUID)
+	}
+
+	if resolved {
+		ignored = append(ignored, annotationKeyReferences)
+	}
+
+	return (created || owned || resolved) && before.GetGeneration() == after.GetGeneration() &&
+		maps.Equal(before.GetLabels(), after.GetLabels()) && maps.Equal(without(a, ignored), without(b, ignored))
 }
 
-// withoutRecords returns the annotations of a resource without those that record its
-// creation, or itself as the owner.
-func withoutRecords(obj client.Object) map[string]string {
-	a := maps.Clone(obj.GetAnnotations())
-	for _, key := range []string{
-		meta.AnnotationKeyExternalCreatePending, meta.AnnotationKeyExternalCreateSucceeded,
-		meta.AnnotationKeyExternalCreateFailed, meta.AnnotationKeyExternalName,
-	} {
-		delete(a, key)
+// without returns annotations without those of some keys.
+func without(annotations map[string]string, keys []string) map[string]string {
+	others := maps.Clone(annotations)
+	for _, key := range keys {
+		delete(others, key)
 	}
 
-	if a[AnnotationKeyOwnerUID] == string(obj.GetUID()) {
-		delete(a, AnnotationKeyOwnerUID)
-	}
-
-	return a
+	return others
 }

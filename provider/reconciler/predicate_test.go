@@ -75,6 +75,14 @@ func TestDesiredStateChanged(t *testing.T) {
 			change: func(b *miniov1alpha1.Bucket) { b.Annotations = nil },
 			want:   true,
 		},
+		"Resolved": {reason: "The reconciler records what references resolve to, and goes on.", change: func(b *miniov1alpha1.Bucket) {
+			meta.SetExternalCreatePending(b, time.Now())
+			meta.AddAnnotations(b, map[string]string{annotationKeyReferences: "{}"})
+		}},
+		"ResolvedAndAdopted": {reason: "The external name was set at the same time.", change: func(b *miniov1alpha1.Bucket) {
+			meta.SetExternalName(b, "photos")
+			meta.AddAnnotations(b, map[string]string{annotationKeyReferences: "{}"})
+		}, want: true},
 		"CreatedAndPaused": {reason: "An annotation was set at the same time.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreateSucceeded(b, time.Now())
 			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})

@@ -42,6 +42,9 @@ func (m managerWithClient) GetClient() client.Client { return m.client }
 // The client also omits the status Creating of a managed resource right after its creation
 // was recorded: the next reconcile follows at once and writes the outcome.
 //
+// An update of an object of type T stores its annotations and finalizers only: the spec
+// belongs to its writer, see patchMetadata.
+//
 // An object whose last write has not reached the cache yet is read from the API server.
 // That is rare: it happens if a reconcile follows a write of the previous one at once.
 func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) client.Client {
@@ -105,12 +108,17 @@ func (c *changeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj
 	return err
 }
 
+// Update ignores its options for objects of type T. The runtime passes none.
 func (c *changeOnlyClient[T]) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
-	if c.updates && c.alreadyStored(ctx, obj, withoutStatus) {
+	if _, ours := obj.(T); !ours {
+		return c.Client.Update(ctx, obj, opts...)
+	}
+
+	if c.updates && c.alreadyStored(ctx, obj, metadata) {
 		return nil
 	}
 
-	return c.wrote(obj, c.Client.Update(ctx, obj, opts...))
+	return c.wrote(obj, patchMetadata(ctx, c.Client, obj))
 }
 
 func (c *changeOnlyClient[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
@@ -218,14 +226,11 @@ func same(a, b client.Object, part func(map[string]any) any) bool {
 	return errA == nil && errB == nil && equality.Semantic.DeepEqual(part(ua), part(ub))
 }
 
-// withoutStatus returns the part of an object that Update writes.
-func withoutStatus(obj map[string]any) any {
-	delete(obj, "status")
-	// Cached objects have these two fields, objects that were written do not.
-	delete(obj, "kind")
-	delete(obj, "apiVersion")
+// metadata returns the part of an object that Update writes.
+func metadata(obj map[string]any) any {
+	m, _ := obj["metadata"].(map[string]any)
 
-	return obj
+	return map[string]any{"annotations": m["annotations"], "finalizers": m["finalizers"]}
 }
 
 // status returns the status of an object without the times of its conditions: a time

@@ -37,6 +37,11 @@ func remainingBuckets(ctx context.Context, kube client.Reader, u *miniov1alpha1.
 	granted := map[string][]string{}
 
 	for _, g := range u.Spec.ForProvider.Grants {
+		// A reference that was never resolved gave no access.
+		if g.BucketName == "" {
+			continue
+		}
+
 		ns := u.GetNamespace()
 		if g.BucketRef != nil && g.BucketRef.Namespace != "" {
 			ns = g.BucketRef.Namespace

@@ -29,7 +29,7 @@ func purgedLifecycle(t *testing.T) lifecycle {
 	b := newBucket(newNamespace(t), "purged")
 	b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
 
-	remove := deletion(t, b, before, "DELETE bucket", "PUT buckets")
+	remove := deletion(t, b, before, "DELETE bucket", "PATCH buckets")
 	deleteNow := remove.start
 	remove.start = func(t *testing.T) {
 		t.Helper()
@@ -93,9 +93,9 @@ func adoptedBucketLifecycle(t *testing.T) lifecycle {
 
 				return errors.Join(err, gained(t, before, 1, 0, 0, 0))
 			},
-			writes: []string{"PUT bucket?versioning", "PUT buckets", "PUT buckets/status"},
+			writes: []string{"PUT bucket?versioning", "PATCH buckets", "PUT buckets/status"},
 		},
-		deletion(t, b, before, "DELETE bucket", "PUT buckets"),
+		deletion(t, b, before, "DELETE bucket", "PATCH buckets"),
 	}}
 }
 
@@ -130,10 +130,10 @@ func adoptedUserLifecycle(t *testing.T) lifecycle {
 				return errors.Join(usable(t, u), revoked(t.Context(), previous), gained(t, before, 0, 1, 0, 1))
 			},
 			writes: []string{
-				"add-canned-policy", "set-user-or-group-policy", "add-user", "POST secrets", "PUT users", "PUT users/status",
+				"add-canned-policy", "set-user-or-group-policy", "add-user", "POST secrets", "PATCH users", "PUT users/status",
 			},
 		},
-		deletion(t, u, before, "remove-user", "remove-canned-policy", "PUT users"),
+		deletion(t, u, before, "remove-user", "remove-canned-policy", "PATCH users"),
 	}}
 }
 
@@ -219,7 +219,7 @@ func changedUserLifecycle(t *testing.T) lifecycle {
 			done:   done(2),
 			writes: []string{"set-user-status", "PUT users/status"},
 		},
-		deletion(t, u, before, "remove-user", "remove-canned-policy", "PUT users"),
+		deletion(t, u, before, "remove-user", "remove-canned-policy", "PATCH users"),
 	}}
 }
 

@@ -170,7 +170,7 @@ func settingsLifecycle(t *testing.T) lifecycle {
 		}
 	}
 
-	remove := deletion(t, b, before, "POST bucket?delete", "DELETE bucket", "PUT buckets")
+	remove := deletion(t, b, before, "POST bucket?delete", "DELETE bucket", "PATCH buckets")
 	deleteNow := remove.start
 	remove.start = func(t *testing.T) {
 		t.Helper()
@@ -179,7 +179,7 @@ func settingsLifecycle(t *testing.T) lifecycle {
 	}
 
 	settings := []string{
-		"PUT bucket", "PUT buckets", "PUT buckets/status", "PUT bucket?object-lock", "set-bucket-quota",
+		"PUT bucket", "PATCH buckets", "PUT buckets/status", "PUT bucket?object-lock", "set-bucket-quota",
 		"PUT bucket?lifecycle", "PUT bucket?tagging", "PUT bucket?encryption", "PUT bucket?policy",
 	}
 	undone := []string{

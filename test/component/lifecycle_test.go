@@ -29,6 +29,7 @@ var lifecycles = map[string]func(t *testing.T) lifecycle{
 	"User":               userLifecycle,
 	"ChangedUser":        changedUserLifecycle,
 	"AdoptedUser":        adoptedUserLifecycle,
+	"ReferringUser":      referringUserLifecycle,
 	"Policy":             policyLifecycle,
 }
 
@@ -107,7 +108,7 @@ func bucketLifecycle(t *testing.T) lifecycle {
 			name:   "Create",
 			start:  func(t *testing.T) { t.Helper(); create(t, b) },
 			done:   done,
-			writes: []string{"PUT bucket", "PUT bucket?versioning", "PUT buckets", "PUT buckets/status"},
+			writes: []string{"PUT bucket", "PUT bucket?versioning", "PATCH buckets", "PUT buckets/status"},
 		},
 		{
 			name: "Change",
@@ -120,7 +121,7 @@ func bucketLifecycle(t *testing.T) lifecycle {
 			done:   done,
 			writes: []string{"PUT bucket?versioning"},
 		},
-		deletion(t, b, before, "DELETE bucket", "PUT buckets"),
+		deletion(t, b, before, "DELETE bucket", "PATCH buckets"),
 	}}
 }
 
@@ -186,12 +187,12 @@ func userLifecycle(t *testing.T) lifecycle {
 			start: func(t *testing.T) { t.Helper(); create(t, u) },
 			done:  done(0),
 			writes: []string{
-				"add-canned-policy", "add-user", "set-user-or-group-policy", "PUT users", "POST secrets", "PUT users/status",
+				"add-canned-policy", "add-user", "set-user-or-group-policy", "PATCH users", "POST secrets", "PUT users/status",
 			},
 		},
 		rotate(1, "PUT users/status", "add-service-account", "PATCH secrets", "add-user"),
 		rotate(2, "PUT users/status", "add-service-account", "PATCH secrets", "delete-service-account"),
-		deletion(t, u, before, "remove-user", "remove-canned-policy", "PUT users"),
+		deletion(t, u, before, "remove-user", "remove-canned-policy", "PATCH users"),
 	}}
 }
 
@@ -221,7 +222,7 @@ func policyLifecycle(t *testing.T) lifecycle {
 			name:   "Create",
 			start:  func(t *testing.T) { t.Helper(); create(t, p) },
 			done:   done,
-			writes: []string{"add-canned-policy", "PUT policies", "PUT policies/status"},
+			writes: []string{"add-canned-policy", "PATCH policies", "PUT policies/status"},
 		},
 		{
 			name: "Change",
@@ -234,7 +235,7 @@ func policyLifecycle(t *testing.T) lifecycle {
 			done:   done,
 			writes: []string{"add-canned-policy"},
 		},
-		deletion(t, p, before, "remove-canned-policy", "PUT policies"),
+		deletion(t, p, before, "remove-canned-policy", "PATCH policies"),
 	}}
 }
 

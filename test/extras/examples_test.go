@@ -3,15 +3,14 @@
 package extras
 
 import (
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
@@ -20,28 +19,46 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/component"
-	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// TestExamples applies all examples of the long tail, and those of the native kinds that
-// they refer to.
+// TestExamples applies all examples of the long tail server-side, next to those of the native
+// kinds that they refer to. Once the provider has worked on them they can be applied again:
+// nothing conflicts, and no spec has changed.
 func TestExamples(t *testing.T) {
 	startProvider(t)
 
 	ns := newNamespace(t)
 	prepareExamples(t, ns)
 
-	all := slices.DeleteFunc(readExamples(t, "extras"), func(mg resource.ModernManaged) bool {
-		return mg.GetObjectKind().GroupVersionKind().Group == miniov1alpha1.GroupVersion.Group
-	})
+	applied := make(map[string]*unstructured.Unstructured)
 
-	for _, mg := range all {
+	var all []resource.ModernManaged
+
+	for _, manifest := range exampleManifests(t, "extras") {
+		mg := decode(t, manifest)
+		if mg == nil || mg.GetObjectKind().GroupVersionKind().Group == miniov1alpha1.GroupVersion.Group {
+			continue
+		}
+
+		o, err := env.Apply(t.Context(), ns, manifest)
+		must(t, err)
+
 		mg.SetNamespace(ns)
-		must(t, env.Kube.Create(t.Context(), mg))
+		all, applied[manifest] = append(all, mg), o
 	}
 
 	for _, mg := range all {
 		awaitSettled(t, mg)
+	}
+
+	for manifest, before := range applied {
+		again, err := env.Apply(t.Context(), ns, manifest)
+		must(t, err)
+
+		if again.GetGeneration() != before.GetGeneration() || !cmp.Equal(before.Object["spec"], again.Object["spec"]) {
+			t.Errorf("%s %s: generation %d became %d: -applied, +got:\n%s", before.GetKind(), before.GetName(),
+				before.GetGeneration(), again.GetGeneration(), cmp.Diff(before.Object["spec"], again.Object["spec"]))
+		}
 	}
 
 	for _, mg := range all {
@@ -94,41 +111,50 @@ func prepareExamples(t *testing.T, ns string) {
 	}))
 }
 
-// readExamples returns the managed resources among the examples of a directory. It
-// replaces what differs between installations: the URL of another server and the name
-// of the KMS key.
+// readExamples returns the managed resources among the examples of a directory.
 func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	t.Helper()
 
-	repo, err := tools.RepoDir()
-	must(t, err)
-
-	files, err := filepath.Glob(filepath.Join(repo, "examples", dir, "*.yaml"))
-	must(t, err)
-
-	decoder := serializer.NewCodecFactory(env.Kube.Scheme()).UniversalDeserializer()
-	local := strings.NewReplacer("https://archive.example.org:9000", ldapMinIO.URL(), "minio-default-key", component.KMSKey)
-
 	var all []resource.ModernManaged
 
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		must(t, err)
-
-		for document := range strings.SplitSeq(local.Replace(string(text)), "\n---\n") {
-			o, gvk, err := decoder.Decode([]byte(document), nil, nil)
-			must(t, err)
-
-			if mg, ok := o.(resource.ModernManaged); ok {
-				mg.GetObjectKind().SetGroupVersionKind(*gvk)
-				all = append(all, mg)
-			}
+	for _, manifest := range exampleManifests(t, dir) {
+		if mg := decode(t, manifest); mg != nil {
+			all = append(all, mg)
 		}
 	}
 
-	if len(all) == 0 {
-		t.Fatalf("there are no examples in %q", dir)
+	return all
+}
+
+// exampleManifests returns the examples of a directory. It replaces what differs between
+// installations: the URL of another server and the name of the KMS key.
+func exampleManifests(t *testing.T, dir string) []string {
+	t.Helper()
+
+	all, err := component.Examples(dir)
+	must(t, err)
+
+	local := strings.NewReplacer("https://archive.example.org:9000", ldapMinIO.URL(), "minio-default-key", component.KMSKey)
+	for i := range all {
+		all[i] = local.Replace(all[i])
 	}
 
 	return all
+}
+
+// decode returns the managed resource in a manifest; nil for any other object.
+func decode(t *testing.T, manifest string) resource.ModernManaged {
+	t.Helper()
+
+	o, gvk, err := serializer.NewCodecFactory(env.Kube.Scheme()).UniversalDeserializer().Decode([]byte(manifest), nil, nil)
+	must(t, err)
+
+	mg, ok := o.(resource.ModernManaged)
+	if !ok {
+		return nil
+	}
+
+	mg.GetObjectKind().SetGroupVersionKind(*gvk)
+
+	return mg
 }

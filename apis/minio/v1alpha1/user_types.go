@@ -38,11 +38,13 @@ type Grant struct {
 	// +crossplane:generate:reference:selectorFieldName=BucketSelector
 	BucketName string `json:"bucketName,omitempty"`
 
-	// BucketRef names a Bucket resource from which to take bucketName.
+	// BucketRef names a Bucket resource, whose bucket is granted in place of
+	// bucketName.
 	// +optional
 	BucketRef *xpv1.NamespacedReference `json:"bucketRef,omitempty"`
 
-	// BucketSelector selects a Bucket resource from which to take bucketName.
+	// BucketSelector selects a Bucket resource, whose bucket is granted. What was
+	// selected once stays selected, unless policy.resolve is Always.
 	// +optional
 	BucketSelector *xpv1.NamespacedSelector `json:"bucketSelector,omitempty"`
 
@@ -74,11 +76,13 @@ type PolicyAttachment struct {
 	// +crossplane:generate:reference:selectorFieldName=PolicySelector
 	PolicyName string `json:"policyName,omitempty"`
 
-	// PolicyRef names a Policy resource from which to take policyName.
+	// PolicyRef names a Policy resource, whose policy is attached in place of
+	// policyName.
 	// +optional
 	PolicyRef *xpv1.NamespacedReference `json:"policyRef,omitempty"`
 
-	// PolicySelector selects a Policy resource from which to take policyName.
+	// PolicySelector selects a Policy resource, whose policy is attached. What was
+	// selected once stays selected, unless policy.resolve is Always.
 	// +optional
 	PolicySelector *xpv1.NamespacedSelector `json:"policySelector,omitempty"`
 }
