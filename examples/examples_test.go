@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kyaml "sigs.k8s.io/yaml"
@@ -70,6 +72,12 @@ func TestExamplesDecode(t *testing.T) {
 	}
 }
 
+// builtins are the kinds of Kubernetes that only this test checks.
+var builtins = map[schema.GroupVersionKind]func() runtime.Object{
+	corev1.SchemeGroupVersion.WithKind("ResourceQuota"):       func() runtime.Object { return &corev1.ResourceQuota{} },
+	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"): func() runtime.Object { return &networkingv1.NetworkPolicy{} },
+}
+
 // check decodes a document of a file and returns its kind.
 func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVersionKind]func() runtime.Object) schema.GroupVersionKind {
 	t.Helper()
@@ -86,6 +94,10 @@ func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVer
 
 	if newObject, ours := kinds[gvk]; ours {
 		if err := kyaml.UnmarshalStrict(document, newObject()); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	} else if builtin, ok := builtins[gvk]; ok {
+		if err := kyaml.UnmarshalStrict(document, builtin()); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	} else if gvk.Group != "pkg.crossplane.io" && gvk.Group != "apiextensions.crossplane.io" && gvk.Group != "rbac.authorization.k8s.io" {

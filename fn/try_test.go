@@ -43,6 +43,18 @@ func TestTry(t *testing.T) {
 				"conditions: [{type: Ready, status: 'True', reason: Available, lastTransitionTime: '2026-01-01T00:00:00Z', observedGeneration: 1}]}",
 			want: []string{"\nkind: Bucket\n"},
 		},
+		"ForeignReferences": {
+			reason:      "Crossplane would wait for ever for kinds that it may not list.",
+			composition: own,
+			spec:        "{crossplane: {resourceRefs: [{apiVersion: source.toolkit.fluxcd.io/v1, kind: Bucket, name: x}]}}",
+			err:         "leave spec.crossplane.resourceRefs out",
+		},
+		"ManyReferences": {
+			reason:      "A claim with 20 users is composed of 64 objects.",
+			composition: own,
+			spec:        "{crossplane: {resourceRefs: [" + strings.Repeat("{apiVersion: v1, kind: Secret, name: x},", 65) + "]}}",
+			err:         "leave spec.crossplane.resourceRefs out",
+		},
 		"OwnLocking": {
 			reason:      "The default pool has locking.",
 			composition: own,

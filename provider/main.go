@@ -57,8 +57,11 @@ func (c *cli) Run() error {
 	controller.Setup(mgr, o, servers, policy.Kind())
 
 	if c.TLSServerCertsDir != "" {
-		mgr.GetWebhookServer().Register(admission.ClaimPath, admission.Claim())
-		mgr.GetWebhookServer().Register(admission.DeletionPath, admission.Deletion(mgr.GetClient(), servers))
+		hooks := mgr.GetWebhookServer()
+		hooks.Register(admission.ClaimPath, admission.Claim())
+		hooks.Register(admission.CrossplanePath, admission.Crossplane())
+		hooks.Register(admission.ReferencesPath, admission.References())
+		hooks.Register(admission.DeletionPath, admission.Deletion(mgr.GetAPIReader(), servers))
 	}
 
 	return mgr.Run()

@@ -44,6 +44,11 @@ func addCrossplane(root *extv1.JSONSchemaProps) {
 	crossplane.Properties = map[string]extv1.JSONSchemaProps{
 		"compositionUpdatePolicy":     {Type: "string"},
 		"compositionRevisionSelector": anything,
+		"resourceRefs": {Type: "array", Items: &extv1.JSONSchemaPropsOrArray{Schema: &extv1.JSONSchemaProps{
+			Type:       "object",
+			Properties: map[string]extv1.JSONSchemaProps{"apiVersion": {Type: "string"}, "kind": {Type: "string"}, "name": {Type: "string"}},
+			Required:   []string{"apiVersion", "kind"},
+		}}},
 	}
 	root.Properties["spec"].Properties["crossplane"] = crossplane
 

@@ -1,5 +1,5 @@
-// Package admission serves the admission webhooks of the tenants' API: one completes claims
-// before the API server validates them, the other denies deletions that would lose data.
+// Package admission serves the admission webhooks of the tenants' API. Some complete and correct
+// claims before the API server validates them; another denies deletions that would lose data.
 package admission
 
 import (

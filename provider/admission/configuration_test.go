@@ -48,7 +48,7 @@ func TestConfiguration(t *testing.T) {
 	}
 
 	want := map[string][]string{
-		"MutatingWebhookConfiguration":   {ClaimPath},
+		"MutatingWebhookConfiguration":   {ClaimPath, CrossplanePath, ReferencesPath},
 		"ValidatingWebhookConfiguration": {DeletionPath, DeletionPath},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -39,6 +37,10 @@ const reviewTimeout = 5 * time.Second
 // bucketResource is the name by which kubectl distinguishes a Bucket from a claim.
 const bucketResource = "buckets.minio.cistern.dev"
 
+// maxReviews is how many reviews may run at once. Each lists the contents of a bucket with the
+// administrator's key, and every client that reaches the webhook can start one.
+const maxReviews = 8
+
 // Deletion returns the webhook that denies the deletion of a Bucket, or of a claim, while the
 // bucket holds data that must not be deleted with it. The user learns at once why, instead of
 // finding a resource that is never deleted. The webhook is not what keeps the data safe: the
@@ -46,12 +48,15 @@ const bucketResource = "buckets.minio.cistern.dev"
 //
 // The webhook also denies a deletion if the bucket's contents are unknown, because its server
 // does not answer or cannot be found, and the deletion of a claim whose deletionPolicy is
-// stricter than the policy in force. It warns, with the bucket's name, if the bucket of a
-// deleted claim stays on the server.
+// stricter than the policy in force, or whose dependents would be orphaned. It warns, with the
+// bucket's name, if the bucket of a deleted claim stays on the server.
 //
-// The Buckets of a claim are read through kube; the claim itself is in the review.
+// Clients of the webhook are not authenticated, so it lists only buckets of Buckets that kube
+// returns, which must not be a cache. A review of a Bucket provides its namespace, name and UID.
+// The provider may not read claims: a review of a claim also provides the claim's spec, which
+// decides what the answer is, not which bucket is listed.
 func Deletion(kube client.Reader, servers *server.Servers) *webhook.Admission {
-	d := &deletion{kube: kube, server: servers.For, list: bucket.ListContents}
+	d := &deletion{kube: kube, server: servers.For, list: bucket.ListContents, slots: make(chan struct{}, maxReviews)}
 
 	return &webhook.Admission{Handler: admission.HandlerFunc(d.review)}
 }
@@ -60,6 +65,8 @@ type deletion struct {
 	kube   client.Reader
 	server func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
 	list   func(ctx context.Context, srv *minio.Server, name string) (bucket.Contents, error)
+	// slots holds an element for each review that runs.
+	slots chan struct{}
 }
 
 // review answers the review of a deletion, which may be a dry run.
@@ -67,61 +74,46 @@ func (d *deletion) review(ctx context.Context, req admission.Request) admission.
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
 
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+		return unknown(errors.New("too many deletions are being checked, so nothing was deleted; try again later"))
+	}
+
 	if req.Kind.Group == tenantv1alpha1.BucketKind.Group {
 		return d.reviewClaim(ctx, req)
 	}
 
-	b := &miniov1alpha1.Bucket{}
-	if err := json.Unmarshal(req.OldObject.Raw, b); err != nil {
-		return unknown(errors.Wrap(err, "cannot decode the Bucket, so nothing was deleted"))
+	b, err := d.bucketOf(ctx, req)
+	if err != nil {
+		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so nothing was deleted; try again later"))
 	}
 
 	return d.reviewBucket(ctx, b, emptyIt+"; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too",
 		fmt.Sprintf("have an administrator set spec.managementPolicies of %s %q to [Observe]", bucketResource, b.GetName()))
 }
 
-// reviewClaim reviews the deletion of a claim with the Buckets that it controls.
-func (d *deletion) reviewClaim(ctx context.Context, req admission.Request) admission.Response {
-	claim := &tenantv1alpha1.Bucket{}
-	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
-		return unknown(errors.Wrap(err, "cannot decode the claim, so nothing was deleted"))
+// bucketOf returns the Bucket whose deletion is reviewed, as the API server has it. Deletions of
+// collections name the object only in the old object.
+func (d *deletion) bucketOf(ctx context.Context, req admission.Request) (*miniov1alpha1.Bucket, error) {
+	reviewed := &metav1.PartialObjectMetadata{}
+	if err := json.Unmarshal(req.OldObject.Raw, reviewed); err != nil {
+		return nil, errors.Wrap(err, "cannot decode the Bucket")
 	}
 
-	if meta.WasDeleted(claim) {
-		return admission.Allowed("")
+	b := &miniov1alpha1.Bucket{}
+
+	err := d.kube.Get(ctx, client.ObjectKeyFromObject(reviewed), b)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, errors.Wrapf(err, "cannot get Bucket %q", reviewed.GetName())
 	}
 
-	buckets, err := d.bucketsOf(ctx, claim)
-	if err != nil {
-		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so nothing was deleted; try again later"))
+	if err != nil || reviewed.GetUID() == "" || b.GetUID() != reviewed.GetUID() {
+		return nil, errors.Errorf("there is no Bucket %q with UID %q in namespace %q", reviewed.GetName(), reviewed.GetUID(), reviewed.GetNamespace())
 	}
 
-	var warnings []string
-
-	for i := range buckets {
-		b := &buckets[i]
-
-		if !meta.WasDeleted(b) && strictness(deletionPolicyOf(b)) < strictness(desiredDeletionPolicy(claim)) {
-			return admission.Denied(fmt.Sprintf("bucket %q still has the deletion policy %s, not %s as the claim wants, so nothing was deleted: "+
-				"try again in a moment; if that does not help, see the claim's condition %s",
-				bucket.Name(b), deletionPolicyOf(b), desiredDeletionPolicy(claim), tenantv1alpha1.ConditionProvisioned))
-		}
-
-		// A tenant can change the claim only, not the Bucket.
-		if r := d.reviewBucket(ctx, b,
-			emptyIt+"; or set spec.deletionPolicy of the claim to Delete, which deletes them too, "+
-				"or to Retain, which leaves the bucket on the server",
-			"set spec.deletionPolicy of the claim to Retain"); !r.Allowed {
-			return r
-		}
-
-		if !meta.WasDeleted(b) && deletionPolicyOf(b) == tenantv1alpha1.DeletionPolicyRetain {
-			warnings = append(warnings,
-				fmt.Sprintf("bucket %q stays on the server with all its contents; its access keys are deleted", bucket.Name(b)))
-		}
-	}
-
-	return admission.Allowed("").WithWarnings(warnings...)
+	return b, nil
 }
 
 // emptyIt is the remedy for a bucket that is not empty.
@@ -146,61 +138,6 @@ func (d *deletion) reviewBucket(ctx context.Context, b *miniov1alpha1.Bucket, if
 	}
 
 	return admission.Allowed("")
-}
-
-// bucketsOf returns the Buckets that a claim controls.
-func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) ([]miniov1alpha1.Bucket, error) {
-	all := &miniov1alpha1.BucketList{}
-
-	// The listed Buckets are not changed, so they need not be copied.
-	err := d.kube.List(ctx, all, client.InNamespace(claim.GetNamespace()), client.UnsafeDisableDeepCopy)
-	if apimeta.IsNoMatchError(err) {
-		// Without the CRD there are no Buckets.
-		return nil, nil
-	}
-
-	if err != nil {
-		return nil, errors.Wrapf(err, "cannot list the Buckets of claim %q", claim.GetName())
-	}
-
-	mine := func(b miniov1alpha1.Bucket) bool {
-		c := metav1.GetControllerOf(&b)
-
-		return c != nil && c.UID == claim.GetUID()
-	}
-
-	return slices.DeleteFunc(slices.Clone(all.Items), func(b miniov1alpha1.Bucket) bool { return !mine(b) }), nil
-}
-
-// desiredDeletionPolicy returns the deletion policy that a claim wants.
-func desiredDeletionPolicy(claim *tenantv1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
-	switch {
-	case claim.Spec.Locking:
-		return tenantv1alpha1.DeletionPolicyRetain
-	case claim.Spec.DeletionPolicy == "":
-		return tenantv1alpha1.DeletionPolicyDeleteIfEmpty
-	}
-
-	return claim.Spec.DeletionPolicy
-}
-
-// deletionPolicyOf returns the deletion policy of a claim that a Bucket's spec corresponds to.
-func deletionPolicyOf(b *miniov1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
-	switch {
-	case !deletes(b):
-		return tenantv1alpha1.DeletionPolicyRetain
-	case b.Spec.ForProvider.WhenNotEmpty == miniov1alpha1.WhenNotEmptyPurge:
-		return tenantv1alpha1.DeletionPolicyDelete
-	}
-
-	return tenantv1alpha1.DeletionPolicyDeleteIfEmpty
-}
-
-// strictness orders deletion policies: a stricter one loses less data.
-func strictness(p tenantv1alpha1.DeletionPolicy) int {
-	return slices.Index([]tenantv1alpha1.DeletionPolicy{
-		tenantv1alpha1.DeletionPolicyDelete, tenantv1alpha1.DeletionPolicyDeleteIfEmpty, tenantv1alpha1.DeletionPolicyRetain,
-	}, p)
 }
 
 // contents returns the contents of b's bucket. A bucket that does not exist is empty.

@@ -137,21 +137,105 @@ func TestDeletionOfClaim(t *testing.T) {
 		},
 		"NoList": {
 			reason: "Unknown Buckets may be lost.",
-			list:   errors.New("the cache is not started"),
+			list:   errors.New("the API server does not answer"),
 			want: response{Code: http.StatusServiceUnavailable, Message: `cannot tell what would be deleted, ` +
-				`so nothing was deleted; try again later: cannot list the Buckets of claim "mine": the cache is not started`},
+				`so nothing was deleted; try again later: cannot list the Buckets of claim "mine": the API server does not answer`},
 		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			d := &deletion{kube: newKube(t, tc.list, tc.objects...), server: someServer, list: listContents}
+			d := newDeletion(newKube(t, tc.list, tc.objects...), listContents)
 			if tc.claim == nil {
 				tc.claim = claim
 			}
 
 			got := responseOf(d.review(t.Context(), newRequest(t, tc.claim)))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func TestDeletionOrphans(t *testing.T) {
+	denied := response{Code: http.StatusForbidden, Message: `bucket and access keys of claim "mine" would stay without a claim, ` +
+		`so nothing was deleted: delete the claim without --cascade=orphan, and without the finalizer "orphan"; ` +
+		`to keep the bucket, set spec.deletionPolicy to Retain before`}
+	finalizer := newClaim("", func(c *tenantv1alpha1.Bucket) { c.Finalizers = []string{"orphan"} })
+	deleted := newClaim("", func(c *tenantv1alpha1.Bucket) {
+		c.DeletionTimestamp, c.Finalizers = new(metav1.Now()), []string{"composite.apiextensions.crossplane.io"}
+	})
+
+	cases := map[string]struct {
+		reason  string
+		claim   *tenantv1alpha1.Bucket
+		options string
+		want    response
+	}{
+		"Policy": {
+			reason:  "The request asks for it, as kubectl delete --cascade=orphan does.",
+			options: `{"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", "propagationPolicy": "Orphan"}`,
+			want:    denied,
+		},
+		"Deprecated": {
+			reason:  "The request asks for it in the deprecated way.",
+			options: `{"orphanDependents": true}`,
+			want:    denied,
+		},
+		"Finalizer": {
+			reason:  "The finalizer decides if the request does not.",
+			claim:   finalizer,
+			options: `{}`,
+			want:    denied,
+		},
+		"FinalizerWithoutOptions": {
+			reason: "The same without any options.",
+			claim:  finalizer,
+			want:   denied,
+		},
+		"SecondDeletion": {
+			reason:  "A deletion that waits for a finalizer can still be changed.",
+			claim:   deleted,
+			options: `{"propagationPolicy": "Orphan"}`,
+			want:    denied,
+		},
+		"Background": {
+			reason:  "Namespaces are deleted in this way.",
+			options: `{"propagationPolicy": "Background"}`,
+			want:    allowed,
+		},
+		"PolicyBeforeFinalizer": {
+			reason:  "Kubernetes removes the finalizer if the request names another policy.",
+			claim:   finalizer,
+			options: `{"propagationPolicy": "Foreground"}`,
+			want:    allowed,
+		},
+		"DeprecatedBeforeFinalizer": {
+			reason:  "The same in the deprecated way.",
+			claim:   finalizer,
+			options: `{"orphanDependents": false}`,
+			want:    allowed,
+		},
+		"Unreadable": {
+			reason:  "Dependents may be orphaned.",
+			options: `[]`,
+			want: response{Code: http.StatusServiceUnavailable, Message: "cannot decode the options of the deletion, so nothing was deleted: " +
+				"json: cannot unmarshal array into Go value of type v1.DeleteOptions"},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if tc.claim == nil {
+				tc.claim = newClaim("")
+			}
+
+			req := newRequest(t, tc.claim)
+			req.Options.Raw = []byte(tc.options)
+
+			d := newDeletion(newKube(t, nil, newBucket(empty, controlledBy("mine"))), listContents)
+			if diff := cmp.Diff(tc.want, responseOf(d.review(t.Context(), req))); diff != "" {
 				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})

@@ -59,7 +59,7 @@ func listNothing(context.Context, *minio.Server, string) (bucket.Contents, error
 
 // newBucket returns a Bucket that owns a bucket of the server.
 func newBucket(external string, change ...func(*miniov1alpha1.Bucket)) *miniov1alpha1.Bucket {
-	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos-" + external, Namespace: "team-a"}}
+	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos-" + external, Namespace: "team-a", UID: "photos"}}
 	b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionAll}
 	b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyRefuse
 	meta.SetExternalName(b, external)
@@ -108,6 +108,11 @@ func newKube(t *testing.T, list error, objects ...client.Object) client.Reader {
 			return c.List(ctx, l, o...)
 		},
 	}).Build()
+}
+
+// newDeletion returns the webhook's handler with room for one review at a time.
+func newDeletion(kube client.Reader, list func(context.Context, *minio.Server, string) (bucket.Contents, error)) *deletion {
+	return &deletion{kube: kube, server: someServer, list: list, slots: make(chan struct{}, 1)}
 }
 
 func someServer(context.Context, resource.ModernManaged) (*minio.Server, error) {
@@ -210,9 +215,11 @@ func TestDeletionOfBucket(t *testing.T) {
 		},
 		"AlreadyDeleted": {
 			reason: "The deletion has been accepted already.",
-			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.DeletionTimestamp = new(metav1.Now()) }),
-			list:   listNothing,
-			want:   allowed,
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
+				b.DeletionTimestamp, b.Finalizers = new(metav1.Now()), []string{"finalizer.managedresource.crossplane.io"}
+			}),
+			list: listNothing,
+			want: allowed,
 		},
 		"NoAnswer": {
 			reason: "Unknown contents may be lost.",
@@ -237,7 +244,7 @@ func TestDeletionOfBucket(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			d := &deletion{kube: newKube(t, errors.New("Buckets must not be listed")), server: someServer, list: tc.list}
+			d := newDeletion(newKube(t, errors.New("Buckets must not be listed"), tc.bucket), tc.list)
 			if tc.server != nil {
 				d.server = tc.server
 			}
@@ -253,21 +260,19 @@ func TestDeletionOfBucket(t *testing.T) {
 // TestDeletionUsesPreviousServer expects the webhook to get the server as for a Bucket that is
 // being deleted, and to list with a deadline.
 func TestDeletionUsesPreviousServer(t *testing.T) {
-	d := &deletion{
-		server: func(_ context.Context, mg resource.ModernManaged) (*minio.Server, error) {
-			if !meta.WasDeleted(mg) {
-				t.Error("server(...): want a Bucket that is being deleted")
-			}
+	d := newDeletion(newKube(t, nil, newBucket(empty)), func(ctx context.Context, _ *minio.Server, _ string) (bucket.Contents, error) {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > reviewTimeout {
+			t.Error("list(...): want a deadline")
+		}
 
-			return &minio.Server{}, nil
-		},
-		list: func(ctx context.Context, _ *minio.Server, _ string) (bucket.Contents, error) {
-			if end, ok := ctx.Deadline(); !ok || time.Until(end) > reviewTimeout {
-				t.Error("list(...): want a deadline")
-			}
+		return bucket.Contents{}, nil
+	})
+	d.server = func(_ context.Context, mg resource.ModernManaged) (*minio.Server, error) {
+		if !meta.WasDeleted(mg) {
+			t.Error("server(...): want a Bucket that is being deleted")
+		}
 
-			return bucket.Contents{}, nil
-		},
+		return &minio.Server{}, nil
 	}
 
 	if got := d.review(t.Context(), newRequest(t, newBucket(empty))); !got.Allowed {
@@ -283,11 +288,9 @@ func TestDeletionDoesNotHang(t *testing.T) {
 	defer hanging.Close()
 	defer close(done)
 
-	d := &deletion{
-		server: func(context.Context, resource.ModernManaged) (*minio.Server, error) {
-			return minio.New(minio.Config{Endpoint: hanging.URL, AccessKey: "admin", SecretKey: "something"})
-		},
-		list: bucket.ListContents,
+	d := newDeletion(newKube(t, nil, newBucket(full)), bucket.ListContents)
+	d.server = func(context.Context, resource.ModernManaged) (*minio.Server, error) {
+		return minio.New(minio.Config{Endpoint: hanging.URL, AccessKey: "admin", SecretKey: "something"})
 	}
 
 	// A deadline that is shorter than the webhook's own keeps the test short.

@@ -8,15 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -80,46 +77,75 @@ func TestTenantForgesSecrets(t *testing.T) {
 
 // TestTenantForgesReferences has a tenant add a ConfigMap to its claim's resourceRefs
 // that is annotated as the claim's Bucket, with another tenant's bucket as external
-// name. It checks that the tenant's keys open no other bucket, that the claim reports
-// the problem, and that it recovers once the reference is removed.
+// name, remove all references, and pause the claim. It checks that none of this has an
+// effect, that the tenant's keys open no other bucket, and that the claim can still be
+// changed.
 func TestTenantForgesReferences(t *testing.T) {
 	t.Parallel()
 
-	const field = "/spec/crossplane/resourceRefs"
+	const claim = "buckets.apps.cozystack.io/forged"
 
 	f := newForgery(t, newVictim(t).Spec.BucketName)
-	refs := mustKubectl(t, "", "get", "buckets.apps.cozystack.io/forged", "--namespace", f.ns,
-		"--output=jsonpath={.spec.crossplane.resourceRefs}")
+	crossplane := func() string {
+		return mustKubectl(t, "", "get", claim, "--namespace", f.ns, `--output=jsonpath={.spec.crossplane}{.metadata.annotations.crossplane\.io/paused}`)
+	}
+	before := crossplane()
 
 	f.asTenant(t, "create", "configmap", "mine")
 	f.asTenant(t, "annotate", "configmap", "mine", "crossplane.io/composition-resource-name=bucket", "crossplane.io/external-name="+f.victim)
-	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json",
-		`--patch=[{"op": "add", "path": "`+field+`/-", "value": {"apiVersion": "v1", "kind": "ConfigMap", "name": "mine"}}]`)
 
-	await.For(t, "the claim to report the ConfigMap", func() error {
-		b := getClaim(t, f.ns, "forged")
-		if c := b.Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionFalse ||
-			!strings.Contains(c.Message, `ConfigMap "mine" cannot be the claim's bucket`) {
-			return fmt.Errorf("its message is %q", c.Message)
+	for change, args := range map[string][]string{
+		"add the ConfigMap": {"--type=json", `--patch=[{"op": "add", "path": "/spec/crossplane/resourceRefs/-",` +
+			` "value": {"apiVersion": "v1", "kind": "ConfigMap", "name": "mine"}}]`},
+		"remove all references": {"--type=merge", `--patch={"spec": {"crossplane": {"resourceRefs": []}}}`},
+		"remove the field":      {"--type=merge", `--patch={"spec": {"crossplane": null}}`},
+		"pause the claim":       {"--type=merge", `--patch={"metadata": {"annotations": {"crossplane.io/paused": "true"}}}`},
+	} {
+		f.asTenant(t, append([]string{"patch", claim}, args...)...)
+
+		if after := crossplane(); after != before {
+			t.Errorf("%s: want no effect, got %s instead of %s", change, after, before)
 		}
-
-		return nil
-	})
-
-	for _, user := range []string{"", "reader"} {
-		wantOwnBucketOnly(t, getBucketInfo(t, f.ns, "forged", user), f.victim)
 	}
 
-	f.asTenant(t, "patch", "buckets.apps.cozystack.io/forged", "--type=json",
-		`--patch=[{"op": "replace", "path": "`+field+`", "value": `+refs+`}]`)
-	await.For(t, "the claim to be Synced", func() error {
-		if c := getClaim(t, f.ns, "forged").Status.GetCondition(xpv1.TypeSynced); c.Status != corev1.ConditionTrue {
-			return errors.New(c.Message)
-		}
-
-		return nil
-	})
 	f.waitRestored(t)
+
+	f.asTenant(t, "patch", claim, "--type=merge", `--patch={"spec": {"quota": "1Gi"}}`)
+	waitReady(t, f.ns, "forged")
+
+	if b := getBucket(t, f.ns, "forged"); b.Spec.ForProvider.Quota == nil {
+		t.Error("want the claim to be composed after the tenant's changes")
+	}
+}
+
+// TestClaimWithReferences creates claims that refer to a Pod, which Crossplane may not
+// list and would wait for. It checks that a tenant's claim is composed, that Crossplane
+// would not be sent to other objects by an administrator either, and that the
+// references of a restored claim are replaced by its own.
+func TestClaimWithReferences(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	mustKubectl(t, "", "create", "rolebinding", "tenant", "--namespace", ns, "--clusterrole=edit", "--user=tenant-of-"+ns)
+
+	const claim = "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: %s}, spec: {crossplane: {resourceRefs: [%s]}}}"
+
+	await.For(t, "the tenant to be allowed to claim", func() error {
+		_, err := plat.Kubectl(t.Context(), fmt.Sprintf(claim, "claimed", "{apiVersion: v1, kind: Pod, name: x}"),
+			"apply", "--namespace", ns, "--as=tenant-of-"+ns, "-f", "-")
+
+		return err
+	})
+	waitReady(t, ns, "claimed")
+
+	mustKubectl(t, fmt.Sprintf(claim, "restored", "{apiVersion: minio.cistern.dev/v1alpha1, kind: Bucket, name: bucket-of-another-uid}"),
+		"create", "--namespace", ns, "-f", "-")
+	waitReady(t, ns, "restored")
+
+	wantKubectlError(t, "", []string{
+		"patch", "buckets.apps.cozystack.io/claimed", "--namespace", ns, "--type=json",
+		`--patch=[{"op": "add", "path": "/spec/crossplane/resourceRefs/-", "value": {"apiVersion": "v1", "kind": "Pod", "name": "x"}}]`,
+	}, "leave spec.crossplane.resourceRefs out")
 }
 
 // A forgery is a claim whose tenant tries to access the bucket of another tenant, the

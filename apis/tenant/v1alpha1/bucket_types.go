@@ -130,6 +130,7 @@ type Rotation struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.deletionPolicy) || self.deletionPolicy != 'Delete'",message="a bucket with locking is always retained: deletionPolicy cannot be Delete"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionUpdatePolicy) || self.crossplane.compositionUpdatePolicy == 'Automatic'",message="the platform chooses the composition revision: leave spec.crossplane.compositionUpdatePolicy out"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionRevisionSelector)",message="the platform chooses the composition revision: leave spec.crossplane.compositionRevisionSelector out"
+// +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.resourceRefs) || self.crossplane.resourceRefs.size() <= 64 && self.crossplane.resourceRefs.all(r, r.kind == 'Secret' && r.apiVersion == 'v1' || r.kind in ['Bucket', 'User'] && r.apiVersion.startsWith('minio.cistern.dev/'))",message="Crossplane chooses what a claim refers to: leave spec.crossplane.resourceRefs out"
 type BucketSpec struct {
 	// Locking protects each object from deletion and overwriting for the pool's
 	// retention time (S3 Object Lock). Such a bucket is always versioned, and

@@ -1,0 +1,104 @@
+package admission
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+)
+
+// TestDeletionBelievesNoBucket sends reviews that did not come from the API server. It expects no
+// bucket to be listed but that of the Bucket which the API server has.
+func TestDeletionBelievesNoBucket(t *testing.T) {
+	unknownBucket := func(name, uid, namespace string) response {
+		return response{Code: http.StatusServiceUnavailable, Message: "cannot tell what would be deleted, so nothing was deleted; try again later: " +
+			`there is no Bucket "` + name + `" with UID "` + uid + `" in namespace "` + namespace + `"`}
+	}
+
+	cases := map[string]struct {
+		reason string
+		bucket *miniov1alpha1.Bucket
+		stored []client.Object
+		want   response
+	}{
+		"ExternalName": {
+			reason: "The bucket is that of the stored Bucket, whatever the review says.",
+			bucket: newBucket(empty, func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, full) }),
+			stored: []client.Object{newBucket(empty)},
+			want:   allowed,
+		},
+		"NoBucket": {
+			reason: "The Bucket does not exist.",
+			bucket: newBucket(full),
+			want:   unknownBucket("photos-full", "photos", "team-a"),
+		},
+		"OtherUID": {
+			reason: "The Bucket was deleted, and one of the same name created.",
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.UID = "other" }),
+			stored: []client.Object{newBucket(full)},
+			want:   unknownBucket("photos-full", "other", "team-a"),
+		},
+		"NoUID": {
+			reason: "Names of Buckets are known to many, UIDs are not.",
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.UID = "" }),
+			stored: []client.Object{newBucket(full, func(b *miniov1alpha1.Bucket) { b.UID = "" })},
+			want:   unknownBucket("photos-full", "", "team-a"),
+		},
+		"OtherNamespace": {
+			reason: "The Bucket of that name is in another namespace.",
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Namespace = "team-b" }),
+			stored: []client.Object{newBucket(full)},
+			want:   unknownBucket("photos-full", "photos", "team-b"),
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			d := newDeletion(newKube(t, nil, tc.stored...), listContents)
+			if diff := cmp.Diff(tc.want, responseOf(d.review(t.Context(), newRequest(t, tc.bucket)))); diff != "" {
+				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestDeletionBelievesNoClaim sends the review of a claim with the UID of another one. It expects
+// the other claim's bucket not to be listed.
+func TestDeletionBelievesNoClaim(t *testing.T) {
+	forged := newClaim("", func(c *tenantv1alpha1.Bucket) { c.Name = "forged" })
+
+	d := newDeletion(newKube(t, nil, newBucket(full, controlledBy("mine"))), listNothing)
+	if diff := cmp.Diff(allowed, responseOf(d.review(t.Context(), newRequest(t, forged)))); diff != "" {
+		t.Errorf("review(...): -want, +got:\n%s", diff)
+	}
+}
+
+// TestDeletionBoundsReviews expects a review to wait for a free slot, and to be denied if there is
+// none in time.
+func TestDeletionBoundsReviews(t *testing.T) {
+	d := newDeletion(newKube(t, nil, newBucket(empty)), listContents)
+	d.slots <- struct{}{}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	want := response{Code: http.StatusServiceUnavailable, Message: "too many deletions are being checked, so nothing was deleted; try again later"}
+	if diff := cmp.Diff(want, responseOf(d.review(ctx, newRequest(t, newBucket(empty))))); diff != "" {
+		t.Errorf("review(...): -want, +got:\n%s", diff)
+	}
+
+	<-d.slots
+
+	for range 2 {
+		if diff := cmp.Diff(allowed, responseOf(d.review(t.Context(), newRequest(t, newBucket(empty))))); diff != "" {
+			t.Errorf("review(...): -want, +got:\n%s", diff)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+//go:build e2e
+
+package component
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/madmin-go/v3"
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// newServerUser creates a user with a policy on MinIO, as an administrator. Its secret key is
+// secretOfUsers.
+func newServerUser(t *testing.T, name, statements string) {
+	t.Helper()
+
+	ctx := t.Context()
+	if err := env.Server.AddUser(ctx, name, secretOfUsers); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := env.Server.AddCannedPolicy(ctx, name, []byte(`{"Version": "2012-10-17", "Statement": [`+statements+`]}`)); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := env.Server.AttachPolicy(ctx, madmin.PolicyAssociationReq{Policies: []string{name}, User: name}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// secretOfUsers belongs to users that exist for one test only.
+const secretOfUsers = "a-secret-key-of-a-test"
+
+// TestServerLiftsGovernanceLocks shows a limit of MinIO that docs/security.md states: a key
+// without any right on a bucket lifts the governance locks of its objects. A server that denies
+// it makes this test fail; the documentation can then be changed.
+func TestServerLiftsGovernanceLocks(t *testing.T) {
+	ctx, bucket := t.Context(), "limit-governance"
+	if err := env.Server.S3.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{ObjectLocking: true}); err != nil {
+		t.Fatal(err)
+	}
+
+	newServerUser(t, "stranger", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::another-bucket/*"]}`)
+
+	stranger, err := env.Server.Client("stranger", secretOfUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, mode := range []miniogo.RetentionMode{miniogo.Governance, miniogo.Compliance} {
+		put, name := strings.NewReader("some text"), strings.ToLower(mode.String())
+
+		// The lock that holds is short, so that the server's data can be deleted.
+		if _, err := env.Server.S3.PutObject(ctx, bucket, name, put, put.Size(), miniogo.PutObjectOptions{
+			Mode: mode, RetainUntilDate: time.Now().Add(time.Minute),
+		}); err != nil {
+			t.Fatal(err)
+		}
+
+		err := stranger.PutObjectRetention(ctx, bucket, name, miniogo.PutObjectRetentionOptions{GovernanceBypass: true})
+		if lifted, want := err == nil, mode == miniogo.Governance; lifted != want {
+			t.Errorf("%s: want the lock to be lifted: %t, got %v", mode, want, err)
+		}
+	}
+}
+
+// TestServerLetsKeysRemoveEachOther shows a limit of MinIO that docs/security.md states: an
+// access key removes another one of the same user although the user's policy denies it.
+func TestServerLetsKeysRemoveEachOther(t *testing.T) {
+	ctx := t.Context()
+
+	newServerUser(t, "rotated", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::x/*"]},`+
+		`{"Effect": "Deny", "Action": ["admin:CreateServiceAccount", "admin:UpdateServiceAccount", "admin:RemoveServiceAccount"]}`)
+
+	for _, key := range []string{"RETIRINGKEY", "SUCCESSORKEY"} {
+		if _, err := env.Server.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
+			TargetUser: "rotated", AccessKey: key, SecretKey: secretOfUsers,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	retiring, err := madmin.NewWithOptions(env.Server.url.Host, &madmin.Options{Creds: credentials.NewStaticV4("RETIRINGKEY", secretOfUsers, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := retiring.DeleteServiceAccount(ctx, "SUCCESSORKEY"); err != nil {
+		t.Errorf("want the retiring key to remove its successor, got %v", err)
+	}
+
+	if _, err := retiring.AddServiceAccount(ctx, madmin.AddServiceAccountReq{}); madmin.ToErrorResponse(err).Code != "AccessDenied" {
+		t.Errorf("want no further keys, got %v", err)
+	}
+}
+
+// TestServerIssuesTemporaryCredentials shows a limit of MinIO that docs/security.md states: each
+// key can issue temporary credentials. They end with the user.
+func TestServerIssuesTemporaryCredentials(t *testing.T) {
+	newServerUser(t, "issuer", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::limit-sts", "arn:aws:s3:::limit-sts/*"]}`)
+
+	ctx := t.Context()
+	if err := env.Server.S3.MakeBucket(ctx, "limit-sts", miniogo.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	issued, err := credentials.NewSTSAssumeRole(env.Server.URL(), credentials.STSAssumeRoleOptions{AccessKey: "issuer", SecretKey: secretOfUsers})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s3, err := miniogo.New(env.Server.url.Host, &miniogo.Options{Creds: issued, Region: region, MaxRetries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if exists, err := s3.BucketExists(ctx, "limit-sts"); err != nil || !exists {
+		t.Errorf("want temporary credentials with the rights of the key, got %v", err)
+	}
+
+	if err := env.Server.RemoveUser(ctx, "issuer"); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := s3.BucketExists(ctx, "limit-sts"); err == nil {
+		t.Error("want temporary credentials to end with the user")
+	}
+}
+
+// TestServerAcceptsPresignedURLs expects a presigned URL to work without a key, and to end with
+// the user who made it.
+func TestServerAcceptsPresignedURLs(t *testing.T) {
+	newServerUser(t, "signer", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::limit-presigned", "arn:aws:s3:::limit-presigned/*"]}`)
+
+	ctx := t.Context()
+	if err := env.Server.S3.MakeBucket(ctx, "limit-presigned", miniogo.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	put := strings.NewReader("some text")
+	if _, err := env.Server.S3.PutObject(ctx, "limit-presigned", "object", put, put.Size(), miniogo.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	s3, err := env.Server.Client("signer", secretOfUsers)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	url, err := s3.PresignedGetObject(ctx, "limit-presigned", "object", time.Hour, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	status := func() int {
+		t.Helper()
+
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		rsp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rsp.Body.Close()
+
+		return rsp.StatusCode
+	}
+
+	if got := status(); got != http.StatusOK {
+		t.Errorf("want the URL to work, got %d", got)
+	}
+
+	if err := env.Server.RemoveUser(ctx, "signer"); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := status(); got != http.StatusForbidden {
+		t.Errorf("want the URL to end with the user, got %d", got)
+	}
+}
