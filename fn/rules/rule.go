@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -17,29 +17,28 @@ import (
 	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
 )
 
-// maxRange is the longest list that lists.range may make in a rule. It makes it
-// at once, whatever the limit on what a rule may cost.
+// maxRange is the longest list that lists.range may create in a rule. CEL creates the whole list before
+// it applies the cost limit.
 const maxRange = 1000
 
-// rule is a rule that was compiled.
+// rule is a compiled rule.
 type rule struct {
 	name    string
 	message string
 
 	holds cel.Program
-	// says is nil for a rule without messageExpression.
-	says cel.Program
+	// text is nil for a rule without messageExpression.
+	text cel.Program
 }
 
-// language is what rules are written in: CEL with the variables.
+// language is the language of rules: CEL with the variables that rules can name.
 type language struct {
 	*variables
 
 	env *cel.Env
 }
 
-// loadLanguage makes the language once: that is as much work as some hundred
-// rules.
+// loadLanguage creates the language once, because that takes as long as compiling some hundred rules.
 var loadLanguage = sync.OnceValues(func() (*language, error) {
 	a, err := loadAPIs()
 	if err != nil {
@@ -59,39 +58,41 @@ var loadLanguage = sync.OnceValues(func() (*language, error) {
 		return nil, errors.Wrap(err, "cannot declare what rules can name")
 	}
 
-	// Rules are configuration: they may use every library there is.
+	// Stored expressions may use every CEL library of this Kubernetes version.
 	l.env = set.StoredExpressionsEnv()
 
 	return l, nil
 })
 
-// compile compiles a rule, and says whether it is about the namespace.
+// compile compiles a rule, and reports whether it needs the namespace. The problems name the field and
+// the position.
 func (l *language) compile(r inputv1alpha1.Rule) (compiled rule, namespace bool, problems []string) {
 	compiled = rule{name: r.Name, message: r.Message}
 
-	compile := func(field, text string, gives *cel.Type) cel.Program {
+	compile := func(field, text string, result *cel.Type) cel.Program {
 		if text == "" {
 			return nil
 		}
 
-		p, about, wrong := l.expression(text, gives)
+		p, needsNamespace, wrong := l.expression(text, result)
 		for _, w := range wrong {
 			problems = append(problems, fmt.Sprintf("rule %q: %s: %s", r.Name, field, w))
 		}
 
-		namespace = namespace || about
+		namespace = namespace || needsNamespace
 
 		return p
 	}
 
 	compiled.holds = compile("expression", r.Expression, cel.BoolType)
-	compiled.says = compile("messageExpression", r.MessageExpression, cel.StringType)
+	compiled.text = compile("messageExpression", r.MessageExpression, cel.StringType)
 
 	return compiled, namespace, problems
 }
 
-// expression compiles an expression that must give a certain type.
-func (l *language) expression(text string, gives *cel.Type) (p cel.Program, namespace bool, problems []string) {
+// expression compiles an expression, which must have a result of the given type, and reports whether
+// it needs the namespace.
+func (l *language) expression(text string, result *cel.Type) (p cel.Program, namespace bool, problems []string) {
 	checked, issues := l.env.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
@@ -101,8 +102,8 @@ func (l *language) expression(text string, gives *cel.Type) (p cel.Program, name
 		return nil, false, problems
 	}
 
-	if got := checked.OutputType(); !got.IsExactType(gives) {
-		return nil, false, []string{fmt.Sprintf("it gives %s, not %s", got, gives)}
+	if got := checked.OutputType(); !got.IsExactType(result) {
+		return nil, false, []string{fmt.Sprintf("the result is %s, not %s", got, result)}
 	}
 
 	problems = checkRanges(checked.NativeRep())
@@ -110,8 +111,8 @@ func (l *language) expression(text string, gives *cel.Type) (p cel.Program, name
 		return nil, false, problems
 	}
 
-	// A variable of a macro that is called the same counts too. The worst of it
-	// is that the namespace is read for nothing.
+	// A macro's variable of the same name counts too; then the namespace is read although no rule
+	// needs it.
 	for _, r := range checked.NativeRep().ReferenceMap() {
 		namespace = namespace || r.Name == nameNamespace
 	}
@@ -124,7 +125,7 @@ func (l *language) expression(text string, gives *cel.Type) (p cel.Program, name
 	return p, namespace, nil
 }
 
-// checkRanges finds calls of lists.range that may make a list of any length.
+// checkRanges returns the calls of lists.range whose length is not a literal of at most maxRange.
 func checkRanges(checked *ast.AST) (problems []string) {
 	ast.PostOrderVisit(checked.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "lists.range" {
@@ -137,14 +138,14 @@ func checkRanges(checked *ast.AST) (problems []string) {
 			}
 
 			at := checked.SourceInfo().GetStartLocation(e.ID())
-			problems = append(problems, located(at, fmt.Sprintf("lists.range takes a plain number of at most %d here", maxRange)))
+			problems = append(problems, located(at, fmt.Sprintf("the length of lists.range must be a literal number of at most %d", maxRange)))
 		}
 	}))
 
 	return problems
 }
 
-// located puts a problem at its line and column, as CEL counts them.
+// located prefixes a problem with its line and column, in CEL's own count.
 func located(at common.Location, problem string) string {
 	if at.Line() < 1 {
 		return problem
@@ -153,6 +154,7 @@ func located(at common.Location, problem string) string {
 	return fmt.Sprintf("%d:%d: %s", at.Line(), at.Column()+1, problem)
 }
 
+// literal returns the value of an integer literal, and reports whether the expression is one.
 func literal(e ast.Expr) (types.Int, bool) {
 	if e.Kind() != ast.LiteralKind {
 		return 0, false

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"context"
@@ -20,22 +20,21 @@ import (
 	"github.com/crossplane/function-sdk-go/errors"
 )
 
-// definition is what an API server knows of one version of a kind.
+// definition is one version of a kind, prepared for admission as an API server does it.
 type definition struct {
 	structural *schema.Structural
 	fields     validation.SchemaValidator
 	rules      *schemacel.Validator
 }
 
-// version is what a CustomResourceDefinition and a CompositeResourceDefinition
-// say alike of a version.
+// version holds the fields that a version has in both a CustomResourceDefinition and a
+// CompositeResourceDefinition.
 type version struct {
 	Name   string                         `json:"name"`
 	Schema extv1.CustomResourceValidation `json:"schema"`
 }
 
-// newDefinition reads one version of a definition, after change has changed its
-// schema.
+// newDefinition reads one version of a YAML definition, and applies change to its schema.
 func newDefinition(text, name string, change func(*extv1.JSONSchemaProps)) (*definition, error) {
 	d := struct {
 		Spec struct {
@@ -69,8 +68,8 @@ func newDefinition(text, name string, change func(*extv1.JSONSchemaProps)) (*def
 	return &definition{structural: s, fields: fields, rules: schemacel.NewValidator(s, true, celconfig.PerCallLimit)}, err
 }
 
-// admit does with an object what an API server would: it sets defaults, and
-// returns what is wrong, sorted.
+// admit sets defaults in an object and validates it, as an API server does. It returns the problems,
+// sorted.
 func (d *definition) admit(obj map[string]any) []string {
 	problems := pruning.PruneWithOptions(obj, d.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
 	for i, path := range problems {
@@ -83,7 +82,7 @@ func (d *definition) admit(obj map[string]any) []string {
 	errs := validation.ValidateCustomResource(nil, obj, d.fields)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, d.structural, obj)...)
 
-	// They take for granted that fields have the right types.
+	// Validation rules assume that fields have the right types.
 	if len(errs) == 0 {
 		errs, _ = d.rules.Validate(context.Background(), nil, d.structural, obj, nil, celconfig.RuntimeCELCostBudget)
 	}
@@ -97,8 +96,8 @@ func (d *definition) admit(obj map[string]any) []string {
 	return slices.Compact(problems)
 }
 
-// problem returns an error of the validation. That repeats the name of the
-// field at times, and has strange names for the root.
+// problem returns the text of a validation error. Kubernetes' own text may repeat the field's name, and
+// has odd names for the root.
 func problem(err *field.Error) string {
 	if root := (*field.Path)(nil); err.Field == root.String() {
 		return err.Detail

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"encoding/json"
@@ -20,54 +20,55 @@ func TestPoolWithDefaults(t *testing.T) {
 		want   string
 	}{
 		"NoDefaults": {
-			reason: "A pool without defaults should leave the claim as it is.",
+			reason: "A pool without defaults should not change the spec.",
 			spec:   `{quota: 1Gi, users: {app: {}}}`,
 			want:   `{quota: 1Gi, users: {app: {}}}`,
 		},
 		"All": {
-			reason: "A claim that says nothing should get all defaults, and defaults of these.",
+			reason: "An empty spec should get all of the pool's defaults, including their own defaults.",
 			pool:   `defaults: {quota: 10Gi, versioning: true, lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}`,
 			spec:   `{users: {app: {}}}`,
 			want:   `{users: {app: {}}, quota: 10Gi, versioning: true, lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h, overlap: 24h}}`,
 		},
 		"None": {
-			reason: "What a claim says, if only that it wants nothing, should stay.",
-			pool:   `{limits: {quota: 100Gi}, defaults: {quota: 10Gi, versioning: true, lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}}`,
-			spec:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
-			want:   `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+			reason: "Fields that a claim sets, even to empty values, should be kept.",
+			pool: `{limits: {quota: 100Gi}, defaults: {quota: 10Gi, versioning: true, ` +
+				`lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}}`,
+			spec: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+			want: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
 		},
 		"Trigger": {
-			reason: "Who replaces a key now should still have it replaced in time.",
+			reason: "A rotation with only a trigger should get the pool's interval.",
 			pool:   `defaults: {rotation: {interval: 720h, overlap: 168h}}`,
 			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
 			want:   `{rotation: {trigger: lost, overlap: 24h, interval: 720h}}`,
 		},
 		"TriggerShortInterval": {
-			reason: "An overlap should not be longer than the interval.",
+			reason: "An overlap that is longer than the pool's interval should be replaced by the pool's.",
 			pool:   `defaults: {rotation: {interval: 12h, overlap: 1h}}`,
 			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
 			want:   `{rotation: {trigger: lost, overlap: 1h, interval: 12h}}`,
 		},
 		"Limit": {
-			reason: "Without a default, the largest quota should be the claim's.",
+			reason: "Without a default quota, the limit should be the quota.",
 			pool:   `limits: {quota: 1073741824}`,
 			spec:   `{}`,
 			want:   `{quota: "1073741824"}`,
 		},
 		"DefaultBeforeLimit": {
-			reason: "A default should go before the limit, even if it is more.",
+			reason: "A default quota should be used rather than the limit, even if it is larger.",
 			pool:   `{limits: {quota: 1Gi}, defaults: {quota: 10Gi}}`,
 			spec:   `{}`,
 			want:   `{quota: 10Gi}`,
 		},
 		"Locking": {
-			reason: "A bucket with locking is versioned; no default should say otherwise.",
+			reason: "A default versioning should not apply with locking, which needs versioning.",
 			pool:   `{retention: {mode: Compliance, days: 1}, defaults: {quota: 1Gi, versioning: false}}`,
 			spec:   `{locking: true}`,
 			want:   `{locking: true, quota: 1Gi}`,
 		},
 		"NoLocking": {
-			reason: "Locking that is off should not matter.",
+			reason: "A default versioning should apply without locking.",
 			pool:   `defaults: {versioning: false}`,
 			spec:   `{locking: false}`,
 			want:   `{locking: false, versioning: false}`,
@@ -79,7 +80,7 @@ func TestPoolWithDefaults(t *testing.T) {
 			spec := parseObject(t, tc.spec)
 			got := poolOf(t, tc.pool).WithDefaults(spec)
 
-			// JSON has one kind of numbers only.
+			// JSON has float64 only.
 			if diff := cmp.Diff(parseObject(t, tc.want), toJSON(t, got)); diff != "" {
 				t.Errorf("\n%s\npool.WithDefaults(...): -want, +got:\n%s", tc.reason, diff)
 			}
@@ -97,7 +98,8 @@ func TestPoolWithDefaults(t *testing.T) {
 }
 
 func TestPoolCheck(t *testing.T) {
-	const all = `{locking: true, users: {a: {}, b: {}, c: {}}, quota: 20Gi, versioning: true, lifecycle: [{expireAfterDays: 1}], deletionPolicy: Retain, rotation: {}, publicRead: true}`
+	const all = `{locking: true, users: {a: {}, b: {}, c: {}}, quota: 20Gi, versioning: true, ` +
+		`lifecycle: [{expireAfterDays: 1}], deletionPolicy: Retain, rotation: {}, publicRead: true}`
 
 	cases := map[string]struct {
 		reason string
@@ -106,32 +108,35 @@ func TestPoolCheck(t *testing.T) {
 		want   string
 	}{
 		"Empty": {
-			reason: "A claim that asks for nothing should fit any pool.",
+			reason: "An empty spec should be allowed in any pool.",
 			pool:   `{fields: [], limits: {quota: 1, users: 0}}`,
 			spec:   `{}`,
 		},
 		"OnlyDefaults": {
-			reason: "To write down the default of a field is not to use it.",
+			reason: "Setting a field to its default should not count as using it.",
 			pool:   `{fields: []}`,
 			spec:   `{locking: false, users: {}, lifecycle: [], deletionPolicy: DeleteIfEmpty, publicRead: false, storagePool: gold}`,
 		},
 		"NoList": {
-			reason: "A pool that does not say otherwise should offer all but publicRead, and locking only with a retention.",
+			reason: "By default a pool should offer all fields except publicRead, and locking only with a retention.",
 			spec:   all,
 			want:   `storage pool "gold" does not offer locking; storage pool "gold" does not offer publicRead`,
 		},
 		"EmptyList": {
-			reason: "A pool may offer nothing; the claim should learn of all at once, in order.",
+			reason: "A pool may offer no field; the error should list all that the claim uses, in order.",
 			pool:   `{retention: {mode: Compliance, days: 1}, fields: []}`,
 			spec:   all,
-			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer users; storage pool "gold" does not offer quota; ` +
-				`storage pool "gold" does not offer versioning; storage pool "gold" does not offer lifecycle; storage pool "gold" does not offer deletionPolicy; ` +
+			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer users; ` +
+				`storage pool "gold" does not offer quota; ` +
+				`storage pool "gold" does not offer versioning; storage pool "gold" does not offer lifecycle; ` +
+				`storage pool "gold" does not offer deletionPolicy; ` +
 				`storage pool "gold" does not offer rotation; storage pool "gold" does not offer publicRead`,
 		},
 		"All": {
-			reason: "A pool may offer everything.",
-			pool:   `{retention: {mode: Compliance, days: 1}, fields: [locking, users, quota, versioning, lifecycle, deletionPolicy, rotation, publicRead]}`,
-			spec:   all,
+			reason: "A pool may offer all fields.",
+			pool: `{retention: {mode: Compliance, days: 1}, ` +
+				`fields: [locking, users, quota, versioning, lifecycle, deletionPolicy, rotation, publicRead]}`,
+			spec: all,
 		},
 		"LockingWithRetention": {
 			reason: "A pool with a retention should offer locking.",
@@ -139,31 +144,31 @@ func TestPoolCheck(t *testing.T) {
 			spec:   `{locking: true}`,
 		},
 		"LockingWithoutRetention": {
-			reason: "A pool without a retention has no locking, even if it lists it.",
+			reason: "A pool without a retention should not offer locking, even if it lists it.",
 			pool:   `{fields: [locking]}`,
 			spec:   `{locking: true}`,
 			want:   `storage pool "gold" does not offer locking`,
 		},
 		"VersioningOff": {
-			reason: "There is no default of versioning: to say false is to use it.",
+			reason: "Versioning has no default, so false should count as using it.",
 			pool:   `{fields: [quota]}`,
 			spec:   `{versioning: false}`,
 			want:   `storage pool "gold" does not offer versioning`,
 		},
 		"WithinLimits": {
-			reason: "Limits are the most that is allowed, however it is written.",
+			reason: "Values equal to the limits should be allowed, however they are written.",
 			pool:   `limits: {quota: 1Gi, users: 2}`,
 			spec:   `{quota: 1073741824, users: {a: {}, b: {}}}`,
 		},
 		"BeyondLimits": {
-			reason: "A claim should learn what is too much, and how much is not.",
+			reason: "The error should name each value that exceeds a limit, and the limit.",
 			pool:   `limits: {quota: 10Gi, users: 2}`,
 			spec:   all,
 			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer publicRead; ` +
 				`quota of 20Gi is more than storage pool "gold" allows (10Gi); number of users, 3, is more than storage pool "gold" allows (2)`,
 		},
 		"HugeQuota": {
-			reason: "A quota that is more than 63 bits should be compared too.",
+			reason: "A quota of more than 63 bits should be compared correctly.",
 			pool:   `limits: {quota: 1Gi}`,
 			spec:   `{quota: "1e21"}`,
 			want:   `quota of 1e21 is more than storage pool "gold" allows (1Gi)`,
@@ -182,8 +187,8 @@ func TestPoolCheck(t *testing.T) {
 	}
 }
 
-// TestPoolTogether checks claims at the same time; the race detector looks on.
-func TestPoolTogether(t *testing.T) {
+// TestPoolConcurrently checks claims concurrently, for the race detector.
+func TestPoolConcurrently(t *testing.T) {
 	pool := poolOf(t, `{limits: {quota: 1024Mi}, defaults: {quota: 512Mi}}`)
 	spec := specOf(t, `{quota: 2048Mi}`)
 
@@ -206,7 +211,7 @@ func TestPoolTogether(t *testing.T) {
 	wg.Wait()
 }
 
-// poolOf returns a pool with these fields beside those it must have.
+// poolOf returns a pool with the given fields beside the required ones.
 func poolOf(t *testing.T, fields string) *Pool {
 	t.Helper()
 

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -15,13 +15,12 @@ import (
 	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
 )
 
-// Read reads the Composition's input. Nobody applies an Input to an API server,
-// so Read does what one would do by the definition: it refuses fields that are
-// not defined, sets defaults, validates, and compiles the rules. The error tells
-// all that is wrong, by field or rule.
+// Read reads the Composition's input. An Input is never applied to an API server, so Read does what one
+// would do: it sets defaults, validates, and rejects undefined fields. It also compiles the rules. The
+// error lists all problems, by field or rule.
 func Read(s *structpb.Struct) (*Policy, error) {
 	if s == nil {
-		return nil, errors.New("there is none")
+		return nil, errors.New("it is missing")
 	}
 
 	l, err := loadLanguage()
@@ -45,7 +44,7 @@ func Read(s *structpb.Struct) (*Policy, error) {
 
 	in := &inputv1alpha1.Input{}
 	if len(problems) == 0 {
-		// Only metadata can hold fields now that are not known.
+		// Unknown fields are left in metadata only.
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(obj, in, true); err != nil {
 			problems = append(problems, err.Error())
 		}
@@ -61,8 +60,8 @@ func Read(s *structpb.Struct) (*Policy, error) {
 	return p, nil
 }
 
-// decode returns the input as an API server would decode it, with integers as
-// int64.
+// decode decodes the input as an API server does, with integers as int64. The error says so if it is
+// not an Input.
 func decode(s *structpb.Struct) (map[string]any, error) {
 	b, err := s.MarshalJSON()
 	if err != nil {
@@ -78,22 +77,24 @@ func decode(s *structpb.Struct) (map[string]any, error) {
 	kind, _ := obj["kind"].(string)
 
 	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != inputv1alpha1.InputKind {
-		return nil, errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, inputv1alpha1.InputKind.GroupVersion(), inputv1alpha1.InputKind.Kind)
+		return nil, errors.Errorf("it is a %s %s, not a %s %s",
+			apiVersion, kind, inputv1alpha1.InputKind.GroupVersion(), inputv1alpha1.InputKind.Kind)
 	}
 
 	return obj, nil
 }
 
-// addRules compiles the rules of the input, but for the texts that are wrong by
-// the definition, such as those that are too long.
-func (p *Policy) addRules(l *language, obj map[string]any, wrong []string) []string {
+// addRules compiles the rules of the input, and returns their problems. It skips rules that validation
+// has found invalid, such as those that are too long.
+func (p *Policy) addRules(l *language, obj map[string]any, invalid []string) []string {
 	var problems []string
 
 	items, _ := obj["rules"].([]any)
 	for i, item := range items {
 		prefix := fmt.Sprintf("rules[%d]", i)
-		if slices.ContainsFunc(wrong, func(problem string) bool {
-			return strings.HasPrefix(problem, prefix+":") || strings.HasPrefix(problem, prefix+".expression") || strings.HasPrefix(problem, prefix+".messageExpression")
+		if slices.ContainsFunc(invalid, func(problem string) bool {
+			return strings.HasPrefix(problem, prefix+":") || strings.HasPrefix(problem, prefix+".expression") ||
+				strings.HasPrefix(problem, prefix+".messageExpression")
 		}) {
 			continue
 		}
@@ -105,8 +106,8 @@ func (p *Policy) addRules(l *language, obj map[string]any, wrong []string) []str
 		r.Message, _ = m["message"].(string)
 		r.MessageExpression, _ = m["messageExpression"].(string)
 
-		compiled, namespace, wrong := l.compile(r)
-		problems = append(problems, wrong...)
+		compiled, namespace, more := l.compile(r)
+		problems = append(problems, more...)
 
 		p.rules = append(p.rules, compiled)
 		p.namespace = p.namespace || namespace
@@ -115,7 +116,7 @@ func (p *Policy) addRules(l *language, obj map[string]any, wrong []string) []str
 	return problems
 }
 
-// addPools takes the pools of an input that was checked.
+// addPools adds the pools of a valid input.
 func (p *Policy) addPools(l *language, in *inputv1alpha1.Input, obj map[string]any) {
 	items, _ := obj["pools"].([]any)
 	for i, item := range items {

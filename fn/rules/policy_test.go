@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// smallest is the smallest input that there is.
+// smallest is the smallest valid input.
 const smallest = `
 apiVersion: input.cistern.dev/v1alpha1
 kind: Input
@@ -21,7 +21,7 @@ pools:
     providerConfigRef: {kind: ClusterProviderConfig, name: gold}
 `
 
-// parseInput returns YAML as a Composition holds it.
+// parseInput parses YAML as Crossplane passes it to the function.
 func parseInput(tb testing.TB, doc string) *structpb.Struct {
 	tb.Helper()
 
@@ -38,7 +38,7 @@ func parseInput(tb testing.TB, doc string) *structpb.Struct {
 	return s
 }
 
-// parseObject returns YAML as the function gets objects, with numbers as floats.
+// parseObject parses YAML as the function receives objects, with numbers as float64.
 func parseObject(tb testing.TB, doc string) map[string]any {
 	tb.Helper()
 
@@ -67,7 +67,7 @@ func mustPool(tb testing.TB, p *Policy, name string) *Pool {
 	return pool
 }
 
-// message returns what an error says, or "" for none.
+// message returns the text of an error, the empty string for nil.
 func message(err error) string {
 	if err == nil {
 		return ""
@@ -98,9 +98,9 @@ func TestPolicyPool(t *testing.T) {
 			want:   "bronze",
 		},
 		"Unknown": {
-			reason: "A tenant that names a pool that does not exist should learn which do.",
+			reason: "The error should list the pools that exist.",
 			name:   "silver",
-			err:    `storage pool "silver" does not exist; there is bronze, gold`,
+			err:    `storage pool "silver" does not exist; the pools are bronze, gold`,
 		},
 	}
 
@@ -126,23 +126,23 @@ func TestPolicyNeedsNamespace(t *testing.T) {
 		want   bool
 	}{
 		"NoRules": {
-			reason: "Without rules nobody needs the namespace.",
+			reason: "Without rules the namespace is not needed.",
 		},
 		"ClaimsOwn": {
-			reason: "The name of the claim's namespace stands on the claim.",
+			reason: "The name of the claim's namespace is in the claim's own metadata.",
 			rule:   `{name: a, expression: "claim.metadata.namespace != 'default'", message: broken}`,
 		},
 		"Text": {
-			reason: "A text that holds the variable's name is not the variable.",
+			reason: "A string that contains the variable's name is not the variable.",
 			rule:   `{name: a, expression: "claim.metadata.name != 'namespaceObject'", message: namespaceObject}`,
 		},
 		"Expression": {
-			reason: "A rule about the namespace needs it.",
+			reason: "An expression that names the namespace needs it.",
 			rule:   `{name: a, expression: "namespaceObject.metadata.name != 'default'", message: broken}`,
 			want:   true,
 		},
 		"MessageExpression": {
-			reason: "A message about the namespace needs it too.",
+			reason: "A messageExpression that names the namespace needs it.",
 			rule:   `{name: a, expression: "false", messageExpression: "'not in ' + namespaceObject.metadata.name"}`,
 			want:   true,
 		},
@@ -162,9 +162,8 @@ func TestPolicyNeedsNamespace(t *testing.T) {
 	}
 }
 
-// rules returns the smallest input with rules, by name in the order of the
-// alphabet.
-func rules(expressions map[string]string) string {
+// withRules returns the smallest input with the given rules, sorted by name.
+func withRules(expressions map[string]string) string {
 	var b strings.Builder
 
 	b.WriteString(smallest + "rules:\n")

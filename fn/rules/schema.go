@@ -1,7 +1,6 @@
-package policy
+package rules
 
 import (
-	"maps"
 	"strings"
 	"sync"
 
@@ -17,12 +16,12 @@ import (
 	"github.com/cistern-dev/cistern/package/function"
 )
 
-// apis are the definitions of the input and of claims, as the packages ship them.
+// apis are the definitions of the input and of claims that the packages ship.
 type apis struct {
 	input, claim *definition
 }
 
-// loadAPIs reads the definitions once: compiling their rules takes a while.
+// loadAPIs reads the definitions once, because compiling their validation rules is slow.
 var loadAPIs = sync.OnceValues(func() (*apis, error) {
 	in, err := newDefinition(function.Inputs, inputv1alpha1.InputKind.Version, func(*extv1.JSONSchemaProps) {})
 	if err != nil {
@@ -37,9 +36,8 @@ var loadAPIs = sync.OnceValues(func() (*apis, error) {
 	return &apis{input: in, claim: claim}, nil
 })
 
-// addCrossplane adds what Crossplane adds to the spec of every claim, as far as
-// the definition has rules for it, and to its status, which claims that are read
-// from a cluster have.
+// addCrossplane adds the fields that Crossplane adds to the definition: those of the spec that validation
+// rules name, and those of the status, which a claim that is read from a cluster has.
 func addCrossplane(root *extv1.JSONSchemaProps) {
 	anything := extv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: new(true)}
 	crossplane := *anything.DeepCopy()
@@ -55,9 +53,8 @@ func addCrossplane(root *extv1.JSONSchemaProps) {
 	}
 }
 
-// Admit does with a claim what the API server does before Crossplane sees it: it
-// refuses fields that are not defined, sets defaults in it, and validates. The
-// error tells all that is wrong, by field.
+// Admit treats a claim as the API server does before Crossplane reads it: it sets defaults in the claim,
+// validates it, and rejects undefined fields. The error lists all problems, sorted by field.
 func Admit(claim map[string]any) error {
 	a, err := loadAPIs()
 	if err != nil {
@@ -68,10 +65,11 @@ func Admit(claim map[string]any) error {
 	kind, _ := claim["kind"].(string)
 
 	if gvk := kschema.FromAPIVersionAndKind(apiVersion, kind); gvk != tenantv1alpha1.BucketKind {
-		return errors.Errorf("it is a %s %s, not a %s %s", apiVersion, kind, tenantv1alpha1.BucketKind.GroupVersion(), tenantv1alpha1.BucketKind.Kind)
+		return errors.Errorf("it is a %s %s, not a %s %s",
+			apiVersion, kind, tenantv1alpha1.BucketKind.GroupVersion(), tenantv1alpha1.BucketKind.Kind)
 	}
 
-	// The provider's webhook does so.
+	// The provider's webhook does the same.
 	if claim["spec"] == nil {
 		claim["spec"] = map[string]any{}
 	}
@@ -83,12 +81,12 @@ func Admit(claim map[string]any) error {
 	return nil
 }
 
-// variables are what rules can name.
+// variables are the variables that rules can name.
 type variables struct {
 	claim, namespace, pool, old *variable
 }
 
-// The parser of CEL keeps the word namespace for itself.
+// Names of the variables. The namespace's is not "namespace", which is a reserved word of CEL.
 const (
 	nameClaim     = "claim"
 	nameNamespace = "namespaceObject"
@@ -107,45 +105,22 @@ func (a *apis) variables() *variables {
 	}
 }
 
-// metadata has these texts, labels and annotations.
-func metadata(texts ...string) schema.Structural {
+// metadata returns the schema of metadata with the given string fields, labels and annotations.
+func metadata(fields ...string) schema.Structural {
 	text := schema.Structural{Generic: schema.Generic{Type: "string"}}
-	table := schema.Structural{
+	texts := schema.Structural{
 		Generic:              schema.Generic{Type: "object"},
 		AdditionalProperties: &schema.StructuralOrBool{Structural: &text},
 	}
-	fields := map[string]schema.Structural{"labels": table, "annotations": table}
+	properties := map[string]schema.Structural{"labels": texts, "annotations": texts}
 
-	for _, t := range texts {
-		fields[t] = text
+	for _, f := range fields {
+		properties[f] = text
 	}
 
-	return object(fields)
+	return object(properties)
 }
 
-func object(fields map[string]schema.Structural) schema.Structural {
-	return schema.Structural{Generic: schema.Generic{Type: "object"}, Properties: fields}
-}
-
-// legible returns the schema with quantities as text, whatever they were
-// written as: quantity(claim.spec.quota) takes text only.
-func legible(s schema.Structural) *schema.Structural {
-	if s.XIntOrString {
-		return &schema.Structural{Generic: schema.Generic{Type: "string"}}
-	}
-
-	s.Properties = maps.Clone(s.Properties)
-	for name, p := range s.Properties {
-		s.Properties[name] = *legible(p)
-	}
-
-	if s.Items != nil {
-		s.Items = legible(*s.Items)
-	}
-
-	if s.AdditionalProperties != nil && s.AdditionalProperties.Structural != nil {
-		s.AdditionalProperties = &schema.StructuralOrBool{Structural: legible(*s.AdditionalProperties.Structural)}
-	}
-
-	return &s
+func object(properties map[string]schema.Structural) schema.Structural {
+	return schema.Structural{Generic: schema.Generic{Type: "object"}, Properties: properties}
 }

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -22,48 +22,48 @@ func TestCacheRead(t *testing.T) {
 			same:   true,
 		},
 		"EqualErrors": {
-			reason: "An input that cannot be used should be read once too.",
+			reason: "An invalid input should be read once too.",
 			a:      parseInput(t, `{kind: Input}`),
 			b:      parseInput(t, `{kind: Input}`),
 			same:   true,
 		},
 		"OtherText": {
-			reason: "Inputs that differ somewhere should not be mixed up.",
+			reason: "Inputs that differ in a string are different.",
 			a:      parseInput(t, full),
 			b:      parseInput(t, strings.Replace(full, "message: a", "message: b", 1)),
 		},
 		"OtherNumber": {
-			reason: "Inputs that differ in a number should not be mixed up.",
+			reason: "Inputs that differ in a number are different.",
 			a:      parseInput(t, full),
 			b:      parseInput(t, strings.Replace(full, "expireAfterDays: 7", "expireAfterDays: 8", 1)),
 		},
 		"OtherBool": {
-			reason: "Inputs that differ in a boolean should not be mixed up.",
+			reason: "Inputs that differ in a boolean are different.",
 			a:      parseInput(t, full),
 			b:      parseInput(t, strings.Replace(full, "versioning: true", "versioning: false", 1)),
 		},
 		"OtherOrder": {
-			reason: "The order of a list counts: it is that of messages.",
+			reason: "The order of a list matters: messages have it too.",
 			a:      parseInput(t, smallest+`rules: [{name: a, expression: "false", message: a}, {name: b, expression: "false", message: b}]`),
 			b:      parseInput(t, smallest+`rules: [{name: b, expression: "false", message: b}, {name: a, expression: "false", message: a}]`),
 		},
 		"OtherPlace": {
-			reason: "The same texts elsewhere are something else.",
+			reason: "Inputs with the same strings in different fields are different.",
 			a:      parseInput(t, smallest+`rules: [{name: a, expression: "false", message: b}]`),
 			b:      parseInput(t, smallest+`rules: [{name: b, expression: "false", message: a}]`),
 		},
 		"EmptyOrNot": {
-			reason: "An empty list of fields is not none.",
+			reason: "An empty list and no list are different.",
 			a:      parseInput(t, smallest+"    fields: []"),
 			b:      parseInput(t, smallest),
 		},
 		"NullOrNot": {
-			reason: "An error about a null should not be that about an empty object.",
+			reason: "A null and an empty object are different.",
 			a:      parseInput(t, `{pools: null}`),
 			b:      parseInput(t, `{pools: {}}`),
 		},
 		"NoInput": {
-			reason: "No input should not be mixed up with an empty one.",
+			reason: "No input and an empty one are different.",
 			b:      &structpb.Struct{},
 		},
 	}
@@ -74,9 +74,9 @@ func TestCacheRead(t *testing.T) {
 			a, errA := c.Read(tc.a)
 			b, errB := c.Read(tc.b)
 
-			// An error that is made anew is another one.
-			if same := a == b && errA == errB; same != tc.same { //nolint:errorlint // Identity is meant.
-				t.Errorf("\n%s\nc.Read(...) gave the same: want %t, got %t", tc.reason, tc.same, same)
+			// Reading an input again creates another error.
+			if same := a == b && errA == errB; same != tc.same { //nolint:errorlint // Identity is compared, not equality.
+				t.Errorf("\n%s\nc.Read(...) returned the same result: want %t, got %t", tc.reason, tc.same, same)
 			}
 		})
 	}
@@ -91,23 +91,23 @@ func TestCacheReadIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for i := range 3 * cached {
+	for i := range 3 * cacheSize {
 		if _, err := c.Read(parseInput(t, fmt.Sprintf("{kind: Other%d}", i))); err == nil {
-			t.Fatal("c.Read(...) took an input of another kind")
+			t.Fatal("c.Read(...) accepted an input of another kind")
 		}
 	}
 
-	if got := c.read.Len(); got != cached {
-		t.Errorf("the cache keeps %d inputs, want %d", got, cached)
+	if got := len(c.entries); got != cacheSize {
+		t.Errorf("the cache holds %d inputs, want %d", got, cacheSize)
 	}
 
 	if again, err := c.Read(first); err != nil || again == p {
-		t.Errorf("c.Read(...) of an input long ago: want it read again, got the same policy, error %v", err)
+		t.Errorf("c.Read(...) of an evicted input: want it read again, got the same policy, error %v", err)
 	}
 }
 
-// TestCacheReadTogether reads the same few inputs from everywhere at once.
-func TestCacheReadTogether(t *testing.T) {
+// TestCacheReadConcurrently reads the same few inputs concurrently.
+func TestCacheReadConcurrently(t *testing.T) {
 	c := NewCache()
 
 	var (

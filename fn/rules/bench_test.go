@@ -1,8 +1,8 @@
-package policy
+package rules
 
 import "testing"
 
-// benchmarked is an input with five rules as platforms have them.
+// benchmarked is an input with five rules that are typical of platforms.
 const benchmarked = `
 apiVersion: input.cistern.dev/v1alpha1
 kind: Input
@@ -60,7 +60,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-func BenchmarkJudge(b *testing.B) {
+func BenchmarkEvaluate(b *testing.B) {
 	p, err := Read(parseInput(b, benchmarked))
 	if err != nil {
 		b.Fatal(err)
@@ -75,7 +75,7 @@ spec:
 	ns := parseInput(b, `metadata: {name: team-a, labels: {tier: prod}}`).AsMap()
 	b.ReportAllocs()
 	for b.Loop() {
-		broken, err := p.Judge(b.Context(), Facts{Claim: claim, Namespace: ns, Pool: pool})
+		broken, err := p.Evaluate(b.Context(), Facts{Claim: claim, Namespace: ns, Pool: pool})
 		if err != nil || len(broken) > 0 {
 			b.Fatal(broken, err)
 		}

@@ -1,4 +1,4 @@
-package policy
+package rules
 
 import (
 	"fmt"
@@ -15,25 +15,23 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// Pool is a pool of the policy. It must not be changed.
+// Pool is a pool of the policy. It is shared by concurrent runs, and must not be changed.
 type Pool struct {
 	inputv1alpha1.Pool
 
-	// defaults are fields of a claim's spec.
+	// defaults are fields of a claim's spec, by name.
 	defaults map[string]any
-	// quota is the largest, as the input has it, or "".
+	// quota is the limit as it is written in the input, the empty string if there is none.
 	quota string
-	// val is the pool as rules see it.
+	// val is the pool as CEL sees it.
 	val ref.Val
 }
 
-// newPool takes a pool, and the same as data.
+// newPool returns a pool, given both as a typed value and as the same data.
 func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
-	legible, _ := l.pool.numbers.convert(data)
-	data, _ = legible.(map[string]any)
+	data, _ = l.pool.schema.withNumbers(data).(map[string]any)
 
-	// Rules may add to the list, each run to its own: not in the room that is
-	// left at its end.
+	// Concurrent evaluations may append to this list; clipping makes each append copy it.
 	if fields, ok := data["fields"].([]any); ok {
 		data["fields"] = slices.Clip(fields)
 	}
@@ -45,9 +43,8 @@ func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
 	return &Pool{Pool: p, defaults: defaults, quota: quota, val: l.pool.value(data)}
 }
 
-// WithDefaults returns a claim's spec with what the pool gives to claims that do
-// not say otherwise. What is in it is shared with the argument and with other
-// claims: it must not be changed.
+// WithDefaults returns a copy of a claim's spec with the pool's defaults for the fields that are not
+// set. The fields' values are shared with the argument and with other claims, and must not be changed.
 func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	out := make(map[string]any, len(spec)+len(p.defaults)+1)
 	maps.Copy(out, spec)
@@ -72,9 +69,9 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	return out
 }
 
-// withInterval returns a claim's rotation, with the pool's interval if it has none:
-// who replaces a key now still has it replaced in time. The overlap is the
-// claim's, as far as the interval allows.
+// withInterval returns a claim's rotation, with the pool's interval if the claim has none, so that a
+// claim that sets only a trigger is still rotated. An overlap that is longer than that interval is
+// replaced by the pool's.
 func withInterval(claim, pool any) any {
 	own, _ := claim.(map[string]any)
 	given, _ := pool.(map[string]any)
@@ -93,17 +90,16 @@ func withInterval(claim, pool any) any {
 	return out
 }
 
-// duration returns a duration of the definition, which is one for certain.
+// duration returns the value of a duration field, which the API server has validated.
 func duration(v any) time.Duration {
 	text, _ := v.(string)
-	d, _ := time.ParseDuration(text) // It was validated.
+	d, _ := time.ParseDuration(text)
 
 	return d
 }
 
-// Check says what of a claim the pool does not offer or allow, in words for the
-// tenant: all of it, fields first. The spec must be what the tenant wrote,
-// without the pool's defaults.
+// Check returns an error if a claim uses fields that the pool does not offer, or exceeds its limits. The
+// error lists all problems, for the tenant. The spec must be without the pool's defaults.
 func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 	var problems []string
 
@@ -114,14 +110,15 @@ func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 	}
 
 	if p.Limits != nil && p.Limits.Quota != nil && spec.Quota != nil {
-		// Comparing and printing change the inside of a quantity.
+		// Comparing and printing a quantity change its internal cache, so they need a copy.
 		if quota := spec.Quota.DeepCopy(); quota.Cmp(*p.Limits.Quota) > 0 {
 			problems = append(problems, fmt.Sprintf("quota of %s is more than storage pool %q allows (%s)", &quota, p.Name, p.quota))
 		}
 	}
 
 	if p.Limits != nil && p.Limits.Users != nil && len(spec.Users) > int(*p.Limits.Users) {
-		problems = append(problems, fmt.Sprintf("number of users, %d, is more than storage pool %q allows (%d)", len(spec.Users), p.Name, *p.Limits.Users))
+		problems = append(problems, fmt.Sprintf("number of users, %d, is more than storage pool %q allows (%d)",
+			len(spec.Users), p.Name, *p.Limits.Users))
 	}
 
 	if len(problems) > 0 {
@@ -131,8 +128,7 @@ func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 	return nil
 }
 
-// used returns the fields that a claim uses: those that say something else than
-// their default.
+// used returns the fields that a claim uses: those whose value differs from their default.
 func used(spec *tenantv1alpha1.BucketSpec) []inputv1alpha1.Field {
 	uses := []struct {
 		field inputv1alpha1.Field
@@ -159,13 +155,13 @@ func used(spec *tenantv1alpha1.BucketSpec) []inputv1alpha1.Field {
 	return fields
 }
 
-// offers says whether tenants may use a field in this pool.
+// offers reports whether tenants may use a field in this pool.
 func (p *Pool) offers(f inputv1alpha1.Field) bool {
 	if f == inputv1alpha1.FieldLocking && p.Retention == nil {
 		return false
 	}
 
-	// No list means the default; an empty one means none.
+	// A list that is not set means the default; an empty list offers no field.
 	if p.Fields == nil {
 		return f != inputv1alpha1.FieldPublicRead
 	}
