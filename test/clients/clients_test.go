@@ -520,7 +520,7 @@ func testOverlap(t *testing.T, c *client) {
 
 func testEnded(t *testing.T, c *client) {
 	s := newSession(t, c, issued[ended])
-	s.wantRefused(t, "put", "SignatureDoesNotMatch|InvalidAccessKeyId|does not match|does not exist", s.file(t, "file", 37, 10), s.prefix()+"ended")
+	s.wantRefused(t, "put", "SignatureDoesNotMatch|InvalidAccessKeyId|does not match|does not exist|Forbidden|403", s.file(t, "file", 37, 10), s.prefix()+"ended")
 }
 
 func testRegion(t *testing.T, c *client) {

@@ -120,7 +120,9 @@ var rclone = &client{
 }
 
 var mc = &client{
-	name: "mc", program: "mc", names: true, refused: "Access Denied|Insufficient permissions",
+	name: "mc", program: "mc", names: true,
+	// To copy an object that it may not read, mc cannot guess the type of the copy.
+	refused: "Access Denied|Insufficient permissions|Unable to guess",
 	env:     []string{"SSL_CERT_FILE=$MNT/ca.crt"},
 	version: `mc --version | sed -n '1s/.*version \([^ ]*\).*/\1/p'`,
 	operations: map[string]string{
@@ -162,6 +164,6 @@ var restic = &client{
 	version: `restic version | sed 's/restic \([^ ]*\).*/\1/'`,
 	operations: map[string]string{
 		"backup": `restic init && restic backup --quiet "$1" && restic check && restic restore latest --target "$2" && diff -r "$1" "$2/$1"`,
-		"init":   `restic init`,
+		"init":   `RESTIC_REPOSITORY=$RESTIC_REPOSITORY/second restic init`,
 	},
 }

@@ -9,6 +9,11 @@ const s3 = new sdk.S3Client({ forcePathStyle: true });
 const Bucket = process.env.BUCKET_NAME;
 const [op, a, b, c] = process.argv.slice(2);
 
+// The package does not export its package.json.
+function installed() {
+  return JSON.parse(fs.readFileSync(require.resolve("@aws-sdk/client-s3").replace(/dist-cjs.*/, "package.json")));
+}
+
 async function download(input, file) {
   const answer = await s3.send(new sdk.GetObjectCommand(input));
   await pipeline(answer.Body, fs.createWriteStream(file));
@@ -20,7 +25,7 @@ function copy(source, Key) {
 }
 
 const operations = {
-  version: () => console.log(require("@aws-sdk/client-s3/package.json").version),
+  version: () => console.log(installed().version),
   put: () => new Upload({ client: s3, params: { Bucket, Key: b, Body: fs.createReadStream(a) } }).done(),
   get: () => download({ Bucket, Key: a }, b),
   head: async () => console.log((await s3.send(new sdk.HeadObjectCommand({ Bucket, Key: a }))).ContentLength),
@@ -47,7 +52,7 @@ const operations = {
     console.log((await s3.send(new sdk.GetObjectRetentionCommand({ Bucket, Key: a }))).Retention.Mode),
 };
 
-operations[op]().catch((err) => {
+(async () => operations[op]())().catch((err) => {
   console.error(`${err.name}: ${err.message}`);
   process.exit(1);
 });
