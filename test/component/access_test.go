@@ -49,8 +49,13 @@ func TestAccessTable(t *testing.T) {
 		"stranger": {BucketName: other, Access: miniov1alpha1.AccessReadWrite},
 	} {
 		u := newUser(ns, name, grant)
-		create(t, u)
+		createUser(t, u)
 		connections[name] = awaitPublished(t, u)
+	}
+
+	// The list of all buckets is allowed, and shows only what is granted.
+	if rsp, err := signedCall(t.Context(), connections["stranger"], http.MethodGet, "/", "", http.Header{}); err != nil || strings.Contains(rsp.body, bucket) {
+		t.Errorf("ListBuckets: want no bucket that is not granted, got %+v, %v", rsp, err)
 	}
 
 	var table strings.Builder

@@ -118,7 +118,7 @@ func readCalls() []s3Call {
 		},
 		s3Call{
 			name: "SelectObjectContent", method: http.MethodPost, path: objectPath + "?select&select-type=2",
-			body: `<SelectObjectContentRequest><Expression>select * from s3object</Expression><ExpressionType>SQL</ExpressionType>` +
+			body: `<SelectObjectContentRequest><Expression>select s._1 from s3object s</Expression><ExpressionType>SQL</ExpressionType>` +
 				`<InputSerialization><CSV></CSV></InputSerialization><OutputSerialization><CSV></CSV></OutputSerialization></SelectObjectContentRequest>`,
 		},
 	)
@@ -217,7 +217,7 @@ func signedCall(ctx context.Context, c miniov1alpha1.Connection, method, path, b
 
 	// Some settings are not accepted without.
 	if body != "" {
-		req.Header.Set("Content-Md5", base64.StdEncoding.EncodeToString(digest[:]))
+		req.Header.Set("Content-MD5", base64.StdEncoding.EncodeToString(digest[:]))
 	}
 
 	return do(signer.SignV4(*req, c.AccessKeyID, c.SecretAccessKey, "", region))

@@ -30,6 +30,21 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
+// createUser creates a User, which is deleted at the end of the test: the tests that count
+// calls follow in the same environment.
+func createUser(t *testing.T, u *miniov1alpha1.User) {
+	t.Helper()
+	create(t, u)
+
+	t.Cleanup(func() {
+		if err := env.Kube.Delete(context.Background(), u); err != nil {
+			t.Error(err)
+		}
+
+		await.Gone(t, env.Kube, u)
+	})
+}
+
 // awaitPublished waits until a User is ready and returns its connection.
 func awaitPublished(t *testing.T, u *miniov1alpha1.User) miniov1alpha1.Connection {
 	t.Helper()
@@ -146,7 +161,7 @@ func TestUnsignedUploads(t *testing.T) {
 	ctx := t.Context()
 	ns, home := newHome(t)
 	u := newUser(ns, "unsigned", miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite})
-	create(t, u)
+	createUser(t, u)
 
 	c := awaitPublished(t, u)
 
@@ -270,7 +285,7 @@ func TestGovernanceLock(t *testing.T) {
 	}
 
 	u := newUser(ns, "stranger", miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite})
-	create(t, u)
+	createUser(t, u)
 
 	c := awaitPublished(t, u)
 
@@ -314,7 +329,7 @@ func TestNoAdministration(t *testing.T) {
 	operator.Spec.ForProvider.Policies = []miniov1alpha1.PolicyAttachment{{PolicyName: "diagnostics"}}
 
 	for _, u := range []*miniov1alpha1.User{plain, operator} {
-		create(t, u)
+		createUser(t, u)
 
 		wantNoOwnKeys(t, u, awaitPublished(t, u), u == operator)
 
