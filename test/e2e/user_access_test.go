@@ -210,7 +210,7 @@ func TestUserSecretIsEnough(t *testing.T) {
 		t.Fatal("want ca.crt and COSI_CERTIFICATE_AUTHORITY to hold the platform's certificate")
 	}
 
-	transport, err := clients.Transport(plat)
+	transport, err := api.Transport(plat)
 	if err != nil {
 		t.Fatal(err)
 	}
