@@ -23,6 +23,7 @@ BENCH    ?=
 # With this tag madmin encrypts with PBKDF2, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
 E2E       := go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
+CLIENTS   := go test -tags=fips,e2e -count=1 -timeout=15m -parallel=4 -v ./test/clients/
 GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml ':(glob)docs/reference/*.cistern.dev.md' docs/reference/apps.cozystack.io.md
 
 .PHONY: help
@@ -92,7 +93,15 @@ render: ## Run the function's cases through Crossplane's own composition code. N
 
 .PHONY: e2e
 e2e: dev component render ## Run the end-to-end tests, on the running platform or on one of their own.
-	@$(DEV) run --extras -- $(E2E)
+	@$(DEV) run --extras -- bash -ec '$(E2E); $(CLIENTS) -platform'
+
+.PHONY: clients
+clients: ## Run the S3 clients of tenants with issued Secrets, beside one provider. Needs neither platform nor root.
+	@$(CLIENTS)
+
+.PHONY: docs-clients
+docs-clients: ## Run the same, and write the tables of docs/clients.md.
+	@$(CLIENTS) -update
 
 .PHONY: bench
 bench: dev ## Measure speed, resource usage and their growth, in at most forty minutes; see docs/performance.md.
@@ -104,7 +113,7 @@ bench-quick: dev ## Measure the same with smaller sizes, in at most five minutes
 
 .PHONY: test
 test: lint generated unit component render ## Run all checks and tests: linters, generated files, unit and end-to-end tests, quick benchmark.
-	@$(DEV) run --extras -- bash -ec '$(E2E); $(DEV) bench --quick'
+	@$(DEV) run --extras -- bash -ec '$(E2E); $(CLIENTS) -platform; $(DEV) bench --quick'
 
 .PHONY: generated
 generated: generate

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
@@ -246,7 +246,7 @@ func getAnonymousAccess(ctx context.Context, bucket string) (string, error) {
 		return "", err
 	}
 
-	anonymous, err := clients.S3(plat, platform.MinIOInsideURL, "", "")
+	anonymous, err := api.S3(plat, platform.MinIOInsideURL, "", "")
 	if err != nil {
 		return "", err
 	}

@@ -16,8 +16,8 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // deleteClaim deletes a claim and returns everything that kubectl prints, warnings
@@ -137,7 +137,7 @@ func TestClaimRetain(t *testing.T) {
 		t.Errorf("want the claim's key to be denied on the bucket that it had before, got %v", err)
 	}
 
-	if info, err := clients.BucketInfo(t.Context(), kube, ns, "kept", ""); err != nil || info.Spec.BucketName != bucket {
+	if info, err := api.BucketInfo(t.Context(), kube, ns, "kept", ""); err != nil || info.Spec.BucketName != bucket {
 		t.Errorf("want the Secret to name bucket %s, got %s, %v", bucket, info.Spec.BucketName, err)
 	}
 

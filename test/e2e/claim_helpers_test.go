@@ -23,8 +23,8 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // applyMinimalClaim applies a claim that has a name only.
@@ -60,7 +60,7 @@ func waitReady(t testing.TB, namespace, name string) tenantv1alpha1.BucketInfo {
 		return nil
 	})
 
-	info, err := clients.BucketInfo(context.Background(), kube, namespace, name, "")
+	info, err := api.BucketInfo(context.Background(), kube, namespace, name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func waitProvisioned(t testing.TB, namespace, name, reason, text string) {
 func tenantClient(t testing.TB, info tenantv1alpha1.BucketInfo) *miniogo.Client {
 	t.Helper()
 
-	s3, err := clients.Tenant(plat, info)
+	s3, err := api.Tenant(plat, info)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func getSecret(t testing.TB, namespace, name string) *corev1.Secret {
 func getBucketInfo(t testing.TB, namespace, claim, user string) tenantv1alpha1.BucketInfo {
 	t.Helper()
 
-	info, err := clients.BucketInfo(t.Context(), kube, namespace, claim, user)
+	info, err := api.BucketInfo(t.Context(), kube, namespace, claim, user)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,12 +290,12 @@ func testForbidden(t *testing.T, info tenantv1alpha1.BucketInfo) {
 
 	keys := info.Spec.SecretS3
 
-	api, err := clients.AdminAPI(plat, keys.AccessKeyID, keys.AccessSecretKey)
+	s, err := api.AdminAPI(plat, keys.AccessKeyID, keys.AccessSecretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, err = api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
+	_, err = s.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
 	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
 		t.Errorf("create an access key: want AccessDenied, got %v", err)
 	}

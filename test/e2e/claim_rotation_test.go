@@ -17,8 +17,8 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // rotate changes the rotation trigger of a claim, and waits until the claim's Secret
@@ -33,7 +33,7 @@ func rotate(t *testing.T, ns, name, trigger, overlap string, before tenantv1alph
 
 	await.For(t, "the Secret to hold another key", func() error {
 		var err error
-		if after, err = clients.BucketInfo(t.Context(), kube, ns, name, ""); err != nil {
+		if after, err = api.BucketInfo(t.Context(), kube, ns, name, ""); err != nil {
 			return err
 		}
 
@@ -124,11 +124,11 @@ func writeUntilDone(ctx context.Context, ns, claim string) (int, error) {
 	for i := 0; ; i++ {
 		if time.Since(read) > time.Second {
 			var err error
-			if info, err = clients.BucketInfo(ctx, kube, ns, claim, ""); err != nil {
+			if info, err = api.BucketInfo(ctx, kube, ns, claim, ""); err != nil {
 				return i, err
 			}
 
-			if s3, err = clients.Tenant(plat, info); err != nil {
+			if s3, err = api.Tenant(plat, info); err != nil {
 				return i, err
 			}
 

@@ -18,8 +18,8 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // TestClaimForeignSecret applies a claim whose Secrets' names are taken by Secrets that
@@ -86,7 +86,7 @@ func TestClaimSecretRestored(t *testing.T) {
 
 	mustKubectl(t, "", "delete", "secret", "--namespace", ns, "bucket-careless")
 	await.For(t, "the Secret to be created again", func() error {
-		after, err := clients.BucketInfo(ctx, kube, ns, "careless", "")
+		after, err := api.BucketInfo(ctx, kube, ns, "careless", "")
 		if err == nil && !cmp.Equal(before, after) {
 			err = errors.New("its content differs")
 		}
@@ -110,7 +110,7 @@ func TestClaimKeyReplaced(t *testing.T) {
 	reconcileNow(t, &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "bucket-" + uid}})
 
 	await.For(t, "the claim's Secret to hold the new key", func() error {
-		after, err := clients.BucketInfo(ctx, kube, ns, "lost", "")
+		after, err := api.BucketInfo(ctx, kube, ns, "lost", "")
 		if err == nil && after.Spec.SecretS3.AccessSecretKey == before.Spec.SecretS3.AccessSecretKey {
 			err = errors.New("it holds the old key")
 		}

@@ -18,8 +18,8 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
@@ -180,7 +180,7 @@ func TestClaimRecreated(t *testing.T) {
 
 	// The Secret of the deleted claim may still exist for a moment.
 	await.For(t, "a Secret of the new claim", func() error {
-		info, err := clients.BucketInfo(t.Context(), kube, ns, "again", "")
+		info, err := api.BucketInfo(t.Context(), kube, ns, "again", "")
 		if err == nil && info.Spec.BucketName == before.Spec.BucketName {
 			err = errors.New("it is the Secret of the deleted claim")
 		}

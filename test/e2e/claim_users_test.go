@@ -26,8 +26,8 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // TestClaimUsers checks that each user of a claim has Secrets and a key of its own, that
@@ -155,17 +155,17 @@ func testReadonly(t *testing.T, info tenantv1alpha1.BucketInfo) {
 		wantDenied(t, action, try())
 	}
 
-	api, err := clients.AdminAPI(plat, info.Spec.SecretS3.AccessKeyID, info.Spec.SecretS3.AccessSecretKey)
+	s, err := api.AdminAPI(plat, info.Spec.SecretS3.AccessKeyID, info.Spec.SecretS3.AccessSecretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, err = api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
+	_, err = s.AddServiceAccount(ctx, madmin.AddServiceAccountReq{})
 	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
 		t.Errorf("create an access key: want AccessDenied, got %v", err)
 	}
 
-	err = api.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Size: 1, Type: madmin.HardQuota})
+	err = s.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Size: 1, Type: madmin.HardQuota})
 	if madmin.ToErrorResponse(err).Code != "AccessDenied" {
 		t.Errorf("set a quota: want AccessDenied, got %v", err)
 	}

@@ -12,8 +12,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
@@ -22,7 +22,7 @@ import (
 var (
 	plat  *platform.Platform
 	kube  client.Client
-	admin *clients.Admin
+	admin *api.Admin
 	repo  string
 )
 
@@ -62,11 +62,11 @@ func connect() error {
 		return err
 	}
 
-	if kube, err = clients.Kubernetes(plat); err != nil {
+	if kube, err = api.Kubernetes(plat); err != nil {
 		return err
 	}
 
-	admin, err = clients.NewAdmin(ctx, plat, kube)
+	admin, err = api.NewAdmin(ctx, plat, kube)
 
 	return err
 }

@@ -17,8 +17,8 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
@@ -127,7 +127,7 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 
 	// These rights do not allow reading the tenants' objects.
-	s3, err := clients.S3(plat, platform.MinIOInsideURL, accessKey, secretKey)
+	s3, err := api.S3(plat, platform.MinIOInsideURL, accessKey, secretKey)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // TestUserAccess checks for each kind of grant what a user's key may do, inside and
@@ -173,7 +173,7 @@ func TestUserSecretFormats(t *testing.T) {
 		"Cozystack": {"accessKey", "secretKey"},
 		"COSI":      {"COSI_S3_ACCESS_KEY_ID", "COSI_S3_ACCESS_SECRET_KEY"},
 	} {
-		s3, err := clients.S3(plat, string(d["COSI_S3_ENDPOINT"]), string(d[keys[0]]), string(d[keys[1]]))
+		s3, err := api.S3(plat, string(d["COSI_S3_ENDPOINT"]), string(d[keys[0]]), string(d[keys[1]]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func TestUserSecretIsEnough(t *testing.T) {
 		t.Fatal("want ca.crt and COSI_CERTIFICATE_AUTHORITY to hold the platform's certificate")
 	}
 
-	transport, err := clients.Transport(plat)
+	transport, err := api.Transport(plat)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/clients"
 )
 
 // newUser returns a User whose connection Secret has the User's name.
@@ -63,7 +63,7 @@ func userClient(t *testing.T, u *miniov1alpha1.User) *miniogo.Client {
 		}
 
 		var err error
-		s3, err = clients.S3(plat,
+		s3, err = api.S3(plat,
 			string(s.Data["AWS_ENDPOINT_URL_S3"]), string(s.Data["AWS_ACCESS_KEY_ID"]), string(s.Data["AWS_SECRET_ACCESS_KEY"]))
 
 		return err

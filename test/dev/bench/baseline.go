@@ -24,7 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
@@ -76,7 +76,7 @@ func newBaseline(ctx context.Context, b *bench, n int) (*baseline, error) {
 	}
 
 	f := &baseline{policy: string(policy)}
-	if f.transport, err = clients.Transport(b.platform); err != nil {
+	if f.transport, err = api.Transport(b.platform); err != nil {
 		return nil, err
 	}
 

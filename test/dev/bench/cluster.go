@@ -20,7 +20,7 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/package/build"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
@@ -41,7 +41,7 @@ const (
 type cluster struct {
 	platform *platform.Platform
 	kube     client.Client
-	admin    *clients.Admin
+	admin    *api.Admin
 	watch    *watch
 
 	// http is a client of the API server at host.
@@ -57,14 +57,14 @@ type cluster struct {
 // connect returns the cluster, with new namespaces for this run. The watch ends
 // with the context; remove removes the namespaces.
 func connect(ctx context.Context, p *platform.Platform) (*cluster, error) {
-	cfg, err := clients.Config(p)
+	cfg, err := api.Config(p)
 	if err != nil {
 		return nil, err
 	}
 
 	c := &cluster{platform: p, host: strings.TrimSuffix(cfg.Host, "/")}
 
-	if c.kube, err = clients.Kubernetes(p); err != nil {
+	if c.kube, err = api.Kubernetes(p); err != nil {
 		return nil, err
 	}
 
@@ -72,7 +72,7 @@ func connect(ctx context.Context, p *platform.Platform) (*cluster, error) {
 		return nil, fmt.Errorf("cannot make a client of the API server: %w", err)
 	}
 
-	if c.admin, err = clients.NewAdmin(ctx, p, c.kube); err != nil {
+	if c.admin, err = api.NewAdmin(ctx, p, c.kube); err != nil {
 		return nil, err
 	}
 

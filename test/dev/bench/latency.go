@@ -8,7 +8,7 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 )
 
 // pause is how long no object may change before the next claim, so that no claim
@@ -91,12 +91,12 @@ const objectKey = "written"
 
 // useKey writes an object with the key of a claim's Secret, as a tenant does.
 func (b *bench) useKey(ctx context.Context, i id) error {
-	info, err := clients.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
+	info, err := api.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
 	if err != nil {
 		return err
 	}
 
-	s3, err := clients.Tenant(b.platform, info)
+	s3, err := api.Tenant(b.platform, info)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (b *bench) useKey(ctx context.Context, i id) error {
 // removeObject removes the object, because a bucket that holds objects is not
 // deleted.
 func (b *bench) removeObject(ctx context.Context, i id) error {
-	info, err := clients.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
+	info, err := api.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
 	if err != nil {
 		return err
 	}

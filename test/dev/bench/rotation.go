@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 )
 
 // rotation creates claims, rotates the keys of all of them at once, and deletes all
@@ -114,7 +114,7 @@ func (b *bench) requestKeys(ctx context.Context, ids []id) (map[id]time.Time, er
 // claim's status, which is what rotate takes for granted.
 func (b *bench) checkKeys(ctx context.Context, ids []id) error {
 	return each(ctx, ids, concurrency, func(ctx context.Context, i id) error {
-		info, err := clients.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
+		info, err := api.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 )
 
 // colleague shows a second user of the claim, which may only read.
@@ -37,12 +37,12 @@ func (d *demo) colleague(ctx context.Context, info tenantv1alpha1.BucketInfo) er
 
 	d.printf("\n")
 
-	auditor, err := clients.BucketInfo(ctx, d.kube, d.tenantA, claim, "auditor")
+	auditor, err := api.BucketInfo(ctx, d.kube, d.tenantA, claim, "auditor")
 	if err != nil {
 		return err
 	}
 
-	s3, err := clients.Tenant(d.platform, auditor)
+	s3, err := api.Tenant(d.platform, auditor)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) err
 
 	if err := wait(ctx, "the Secret to hold a new key", func() (bool, error) {
 		var err error
-		after, err = clients.BucketInfo(ctx, d.kube, d.tenantA, claim, "")
+		after, err = api.BucketInfo(ctx, d.kube, d.tenantA, claim, "")
 
 		return after.Spec.SecretS3.AccessKeyID != before.Spec.SecretS3.AccessKeyID, err
 	}); err != nil {
@@ -92,7 +92,7 @@ func (d *demo) rotate(ctx context.Context, before tenantv1alpha1.BucketInfo) err
 	}{{"the new key works", after}, {"the old key works for an hour, so that pods can restart", before}} {
 		start := time.Now()
 
-		s3, err := clients.Tenant(d.platform, k.info)
+		s3, err := api.Tenant(d.platform, k.info)
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (d *demo) remove(ctx context.Context, info tenantv1alpha1.BucketInfo) error
 	bucket, user := info.Spec.BucketName, info.Spec.SecretS3.AccessKeyID
 	command := "kubectl delete bucket.apps.cozystack.io " + claim
 
-	s3, err := clients.Tenant(d.platform, info)
+	s3, err := api.Tenant(d.platform, info)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 )
 
 // claim shows a tenant that claims a bucket, and returns what its Secret holds.
@@ -46,7 +46,7 @@ func (d *demo) claim(ctx context.Context) (tenantv1alpha1.BucketInfo, error) {
 		return tenantv1alpha1.BucketInfo{}, err
 	}
 
-	return clients.BucketInfo(ctx, d.kube, d.tenantA, claim, "")
+	return api.BucketInfo(ctx, d.kube, d.tenantA, claim, "")
 }
 
 // secret shows the Secret of the claim.
@@ -71,7 +71,7 @@ func (d *demo) use(ctx context.Context, info tenantv1alpha1.BucketInfo) error {
 	d.step("An S3 client uses the bucket with the key of the Secret")
 	d.printf("\n")
 
-	s3, err := clients.Tenant(d.platform, info)
+	s3, err := api.Tenant(d.platform, info)
 	if err != nil {
 		return err
 	}
@@ -114,12 +114,12 @@ func (d *demo) otherTenant(ctx context.Context, info tenantv1alpha1.BucketInfo) 
 
 	d.donef(start, "its claim is Ready")
 
-	other, err := clients.BucketInfo(ctx, d.kube, d.tenantB, claim, "")
+	other, err := api.BucketInfo(ctx, d.kube, d.tenantB, claim, "")
 	if err != nil {
 		return err
 	}
 
-	s3, err := clients.Tenant(d.platform, other)
+	s3, err := api.Tenant(d.platform, other)
 	if err != nil {
 		return err
 	}

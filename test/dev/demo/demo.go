@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/test/clients"
+	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
@@ -34,7 +34,7 @@ type demo struct {
 
 	platform *platform.Platform
 	kube     client.Client
-	admin    *clients.Admin
+	admin    *api.Admin
 
 	// The namespaces of two tenants.
 	tenantA, tenantB string
@@ -44,12 +44,12 @@ type demo struct {
 // Run fails with the first check that fails. It deletes the tenants' namespaces
 // before it returns.
 func Run(ctx context.Context, p *platform.Platform, repo string, out io.Writer) (err error) {
-	kube, err := clients.Kubernetes(p)
+	kube, err := api.Kubernetes(p)
 	if err != nil {
 		return err
 	}
 
-	admin, err := clients.NewAdmin(ctx, p, kube)
+	admin, err := api.NewAdmin(ctx, p, kube)
 	if err != nil {
 		return err
 	}

@@ -61,15 +61,32 @@ func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 
 	const title = "containerd, runc, CNI plugins, nft, jq (Debian)"
 
-	release, _ := os.ReadFile("/etc/debian_version") // a derivative may lack the file; the key then has no release
-	sum := sha256.Sum256([]byte(strings.Join(debianPackages, " ") + string(release) + runtime.GOARCH))
-	start := time.Now()
-
-	dir, cached, err := pinned.Cached(ctx, out, "debian", hex.EncodeToString(sum[:])[:16], func(tmp string) error {
-		return unpack(ctx, tmp)
-	})
+	dir, err := cachedPackages(ctx, out, "debian", title, debianPackages, writeJq)
 	if err != nil {
 		return Programs{}, fmt.Errorf("cannot get the container runtime from Debian packages: %w", err)
+	}
+
+	return unpacked(dir)
+}
+
+// cachedPackages returns the directory of an entry of the cache with unpacked packages.
+// A missing entry is made, and complete changes it before it is used.
+func cachedPackages(
+	ctx context.Context, out io.Writer, name, title string, packages []string, complete func(dir string) error,
+) (string, error) {
+	release, _ := os.ReadFile("/etc/debian_version") // a derivative may lack the file; the key then has no release
+	sum := sha256.Sum256([]byte(strings.Join(packages, " ") + string(release) + runtime.GOARCH))
+	start := time.Now()
+
+	dir, cached, err := pinned.Cached(ctx, out, name, hex.EncodeToString(sum[:])[:16], func(tmp string) error {
+		if err := unpack(ctx, tmp, packages); err != nil {
+			return err
+		}
+
+		return complete(tmp)
+	})
+	if err != nil {
+		return "", err
 	}
 
 	if cached {
@@ -78,17 +95,17 @@ func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 		fmt.Fprintf(out, "  %-*s unpacked in %s\n", pinned.TitleWidth, title, time.Since(start).Round(time.Second))
 	}
 
-	return unpacked(dir)
+	return dir, nil
 }
 
-// unpack downloads the packages and unpacks them below dir.
-func unpack(ctx context.Context, dir string) error {
+// unpack downloads packages and unpacks them below dir.
+func unpack(ctx context.Context, dir string, packages []string) error {
 	debs := filepath.Join(dir, "debs")
 	if err := os.Mkdir(debs, 0o755); err != nil {
 		return fmt.Errorf("cannot make a directory: %w", err)
 	}
 
-	download := append([]string{"apt-get", "download", "-q"}, debianPackages...)
+	download := append([]string{"apt-get", "download", "-q"}, packages...)
 	if err := run(ctx, debs, download...); err != nil {
 		// The package lists may be missing, or older than the mirror.
 		if err := run(ctx, debs, "apt-get", "update", "-q"); err != nil {
@@ -114,6 +131,12 @@ func unpack(ctx context.Context, dir string) error {
 	if err := os.RemoveAll(debs); err != nil {
 		return fmt.Errorf("cannot remove the packages: %w", err)
 	}
+
+	return nil
+}
+
+// writeJq writes a program that runs the unpacked jq.
+func writeJq(dir string) error {
 	// People and tests run jq without Env, so it has to find its libraries itself.
 	const wrapper = `#!/bin/sh
 root=$(dirname "$(readlink -f "$0")")

@@ -61,6 +61,13 @@ var programs = map[string]pinned.Program{
 		Stamps:  []string{"k8s.io/component-base/version.gitVersion=%s"},
 		Links:   []string{"kubectl"},
 	},
+	"mc": {
+		Package: "github.com/minio/mc",
+		Module:  "github.com/minio/mc",
+		Label:   "mc (MinIO's client)",
+		Timed:   true,
+		Stamps:  []string{"github.com/minio/mc/cmd.Version=%s"},
+	},
 	"minio": {
 		Package: "github.com/minio/minio",
 		Module:  "github.com/minio/minio",

@@ -1,6 +1,6 @@
-// Package clients connects tests to a platform: to Kubernetes, and to MinIO with the
+// Package api connects tests to a platform: to Kubernetes, and to MinIO with the
 // keys of a tenant or of the administrator.
-package clients
+package api
 
 import (
 	"context"

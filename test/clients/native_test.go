@@ -1,0 +1,140 @@
+//go:build e2e
+
+package clients
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// native is an operation of a client that is linked into this test.
+type native func(ctx context.Context, s *session, args ...string) (string, error)
+
+var minioGo = &client{
+	name: "minio-go", names: true, refused: "Access Denied",
+	more: "host, keys and the CA's pool in code",
+	native: map[string]native{
+		"put": func(ctx context.Context, s *session, a ...string) (string, error) {
+			_, err := s.s3().FPutObject(ctx, s.bucket(), a[1], a[0], miniogo.PutObjectOptions{})
+			return "", err
+		},
+		"get": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return "", s.s3().FGetObject(ctx, s.bucket(), a[0], a[1], miniogo.GetObjectOptions{})
+		},
+		"head": func(ctx context.Context, s *session, a ...string) (string, error) {
+			o, err := s.s3().StatObject(ctx, s.bucket(), a[0], miniogo.StatObjectOptions{})
+			return fmt.Sprint(o.Size), err
+		},
+		"copy": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return "", s.copyTo(ctx, a[0], a[1])
+		},
+		"move": func(ctx context.Context, s *session, a ...string) (string, error) {
+			if err := s.copyTo(ctx, a[0], a[1]); err != nil {
+				return "", err
+			}
+
+			return "", s.s3().RemoveObject(ctx, s.bucket(), a[0], miniogo.RemoveObjectOptions{})
+		},
+		"delete": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return "", s.s3().RemoveObject(ctx, s.bucket(), a[0], miniogo.RemoveObjectOptions{})
+		},
+		"list": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return s.list(ctx, miniogo.ListObjectsOptions{Prefix: a[0], Recursive: true}, func(o miniogo.ObjectInfo) string { return o.Key })
+		},
+		"presignGet": func(ctx context.Context, s *session, a ...string) (string, error) {
+			u, err := s.s3().PresignedGetObject(ctx, s.bucket(), a[0], time.Hour, url.Values{})
+			return fmt.Sprint(u), err
+		},
+		"presignPut": func(ctx context.Context, s *session, a ...string) (string, error) {
+			u, err := s.s3().PresignedPutObject(ctx, s.bucket(), a[0], time.Hour)
+			return fmt.Sprint(u), err
+		},
+		"versions": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return s.list(ctx, miniogo.ListObjectsOptions{Prefix: a[0], Recursive: true, WithVersions: true}, func(o miniogo.ObjectInfo) string { return o.VersionID })
+		},
+		"getVersion": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return "", s.s3().FGetObject(ctx, s.bucket(), a[0], a[2], miniogo.GetObjectOptions{VersionID: a[1]})
+		},
+		"deleteVersion": func(ctx context.Context, s *session, a ...string) (string, error) {
+			return "", s.s3().RemoveObject(ctx, s.bucket(), a[0], miniogo.RemoveObjectOptions{VersionID: a[1]})
+		},
+		"retention": func(ctx context.Context, s *session, a ...string) (string, error) {
+			mode, _, err := s.s3().GetObjectRetention(ctx, s.bucket(), a[0], "")
+			if err != nil {
+				return "", err
+			}
+
+			return mode.String(), nil
+		},
+	},
+}
+
+// minioGoVersion returns the version of minio-go that is linked.
+func minioGoVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/minio/minio-go/v7" {
+				return strings.TrimPrefix(m.Version, "v")
+			}
+		}
+	}
+
+	return ""
+}
+
+func (s *session) bucket() string { return string(s.data["BUCKET_NAME"]) }
+
+// s3 returns a client of minio-go with the Secret.
+func (s *session) s3() *miniogo.Client {
+	u, err := url.Parse(string(s.data["AWS_ENDPOINT_URL_S3"]))
+	if err != nil {
+		panic(err)
+	}
+
+	c, err := miniogo.New(u.Host, &miniogo.Options{
+		Creds:  credentials.NewStaticV4(string(s.data["AWS_ACCESS_KEY_ID"]), string(s.data["AWS_SECRET_ACCESS_KEY"]), ""),
+		Secure: u.Scheme == "https", Transport: transport(s.data), Region: string(s.data["AWS_REGION"]), MaxRetries: 1,
+	})
+	if err != nil {
+		panic(err)
+	}
+
+	return c
+}
+
+// transport returns an HTTP transport that trusts the CA of a Secret, and no other.
+func transport(data map[string][]byte) *http.Transport {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(data["ca.crt"])
+
+	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+}
+
+func (s *session) copyTo(ctx context.Context, from, to string) error {
+	_, err := s.s3().CopyObject(ctx, miniogo.CopyDestOptions{Bucket: s.bucket(), Object: to}, miniogo.CopySrcOptions{Bucket: s.bucket(), Object: from})
+	return err
+}
+
+func (s *session) list(ctx context.Context, o miniogo.ListObjectsOptions, line func(miniogo.ObjectInfo) string) (string, error) {
+	var b strings.Builder
+
+	for object := range s.s3().ListObjects(ctx, s.bucket(), o) {
+		if object.Err != nil {
+			return "", object.Err
+		}
+
+		b.WriteString(line(object) + "\n")
+	}
+
+	return b.String(), nil
+}

@@ -1,0 +1,185 @@
+//go:build e2e
+
+package clients
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// envName matches what Kubernetes makes a variable of with envFrom.
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// session is a client with one Secret: what a container of a pod is.
+type session struct {
+	*client
+
+	data map[string][]byte
+	env  []string
+	home string
+}
+
+// newSession gives a Secret to a client: as variables, and as files in $MNT.
+func newSession(t *testing.T, c *client, data map[string][]byte) *session {
+	t.Helper()
+
+	home := t.TempDir()
+	mnt := filepath.Join(home, "mnt")
+
+	if err := os.Mkdir(mnt, 0o755); err != nil {
+		t.Fatal(err)
+	}
+
+	// Container runtimes set PATH and HOME. PYTHONPATH and NODE_PATH lead to what is not
+	// installed on this machine.
+	s := &session{client: c, data: data, home: home, env: append([]string{"HOME=" + home, "MNT=" + mnt}, found.environment()...)}
+
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if err := os.WriteFile(filepath.Join(mnt, key), data[key], 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		if envName.MatchString(key) {
+			s.env = append(s.env, key+"="+string(data[key]))
+		}
+	}
+
+	for _, e := range c.env {
+		// A server without a CA of its own needs no file.
+		if _, ok := data["ca.crt"]; ok || !strings.Contains(e, "ca.crt") {
+			s.env = append(s.env, strings.ReplaceAll(e, "$MNT", mnt))
+		}
+	}
+
+	return s
+}
+
+// has reports whether the client has an operation.
+func (s *session) has(op string) bool {
+	_, line := s.operations[op]
+	_, native := s.native[op]
+
+	return line || native
+}
+
+// do carries out an operation, and returns what the client printed.
+func (s *session) do(ctx context.Context, op string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+
+	if f := s.native[op]; f != nil {
+		return f(ctx, s, args...)
+	}
+
+	return s.shell(ctx, s.operations[op], args...)
+}
+
+// shell runs a line of a shell. Its error has what the line printed.
+func (s *session) shell(ctx context.Context, line string, args ...string) (string, error) {
+	if s.flags != "" {
+		flags := s.flags
+		if _, ok := s.data["ca.crt"]; !ok {
+			flags = strings.ReplaceAll(flags, `--cacert "$MNT/ca.crt"`, "")
+		}
+
+		line = fmt.Sprintf("%s() { command %s %s \"$@\"; }\n%s", s.program, s.program, flags, line)
+	}
+
+	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-euc", line, "sh"}, args...)...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = s.home, s.env, time.Second
+
+	var stdout, stderr bytes.Buffer
+
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%w: %s%s", err, last(stderr.String()), last(stdout.String()))
+	}
+
+	return stdout.String(), nil
+}
+
+// last returns the end of a text.
+func last(s string) string { return s[max(0, len(s)-600):] }
+
+// must carries out an operation that has to succeed.
+func (s *session) must(t *testing.T, op string, args ...string) string {
+	t.Helper()
+
+	out, err := s.do(t.Context(), op, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", op, err)
+	}
+
+	return out
+}
+
+// wantRefused carries out an operation that the server has to deny, and checks that the
+// client says so.
+func (s *session) wantRefused(t *testing.T, op, words string, args ...string) {
+	t.Helper()
+
+	out, err := s.do(t.Context(), op, args...)
+	if err == nil {
+		t.Errorf("%s: want an error, got success: %s", op, out)
+	} else if !regexp.MustCompile(words).MatchString(err.Error()) {
+		t.Errorf("%s: want the client to say %s, got %v", op, words, err)
+	}
+}
+
+// programs are the directories of what was found on this machine and in the cache.
+type programs struct {
+	debian, node, mc string
+	// missing has the reason for each program that cannot be had.
+	missing map[string]error
+}
+
+func (p programs) environment() []string {
+	path := []string{filepath.Dir(p.mc), filepath.Join(p.debian, "usr", "bin"), "/usr/local/bin", "/usr/bin", "/bin"}
+	if node, err := exec.LookPath("node"); err == nil {
+		path = append(path, filepath.Dir(node))
+	}
+
+	env := []string{
+		"PATH=" + strings.Join(path, ":"),
+		"SCRIPTS=" + scripts,
+		"PYTHONPATH=" + filepath.Join(p.debian, "usr/lib/python3/dist-packages") + ":" + filepath.Join(p.debian, "usr/share/s3cmd"),
+		"PYTHONDONTWRITEBYTECODE=1",
+		"NODE_PATH=" + p.node,
+	}
+
+	if libraries, _ := filepath.Glob(filepath.Join(p.debian, "usr/lib/*-linux-gnu*")); len(libraries) == 1 {
+		env = append(env, "LD_LIBRARY_PATH="+libraries[0])
+	}
+
+	return env
+}
+
+// lacks returns why a client cannot run, or nil.
+func (p programs) lacks(c *client) error {
+	if c.native != nil {
+		return nil
+	}
+
+	if err := p.missing[c.program]; err != nil {
+		return err
+	}
+
+	if c == curl {
+		if _, err := exec.LookPath(c.program); err != nil {
+			return errors.New("curl is not on this machine")
+		}
+	}
+
+	return nil
+}
