@@ -44,7 +44,8 @@ func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
 }
 
 // WithDefaults returns a copy of a claim's spec with the pool's defaults for the fields that are not
-// set. The fields' values are shared with the argument and with other claims, and must not be changed.
+// set. An empty list means what it says if the pool offers the field; otherwise it counts as not set, so
+// that it does not switch a default off. The fields' values are shared with the argument and with other claims, and must not be changed.
 func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	out := make(map[string]any, len(spec)+len(p.defaults)+1)
 	maps.Copy(out, spec)
@@ -55,7 +56,7 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 			continue
 		}
 
-		if out[k] == nil {
+		if isEmpty(out[k]) && (out[k] == nil || !p.offers(inputv1alpha1.Field(k))) {
 			out[k] = v
 		} else if k == string(inputv1alpha1.FieldRotation) {
 			out[k] = withInterval(out[k], v)
@@ -67,6 +68,18 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	}
 
 	return out
+}
+
+// isEmpty reports whether a field is not set, or an empty list or object.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+
+	return v == nil
 }
 
 // withInterval returns a claim's rotation, with the pool's interval if the claim has none, so that a

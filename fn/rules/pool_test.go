@@ -3,10 +3,14 @@ package rules
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -36,6 +40,18 @@ func TestPoolWithDefaults(t *testing.T) {
 				`lifecycle: [{expireAfterDays: 7}], rotation: {interval: 720h}}}`,
 			spec: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
 			want: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
+		},
+		"EmptyNotOffered": {
+			reason: "An empty list should not switch a default off where the pool does not offer the field.",
+			pool:   `{fields: [users, rotation], defaults: {lifecycle: [{expireAfterDays: 30}]}}`,
+			spec:   `{lifecycle: []}`,
+			want:   `{lifecycle: [{expireAfterDays: 30}]}`,
+		},
+		"EmptyOffered": {
+			reason: "An empty list should be what it says where the pool offers the field.",
+			pool:   `{fields: [lifecycle], defaults: {lifecycle: [{expireAfterDays: 30}]}}`,
+			spec:   `{lifecycle: []}`,
+			want:   `{lifecycle: []}`,
 		},
 		"Trigger": {
 			reason: "A rotation with only a trigger should get the pool's interval.",
@@ -94,6 +110,48 @@ func TestPoolWithDefaults(t *testing.T) {
 				t.Error("pool.WithDefaults(...) returned its argument")
 			}
 		})
+	}
+}
+
+// TestPoolEmptyValues sets every field of a claim to every empty value, in a pool that offers no field: the
+// claim must be rejected, or get what a claim without the field gets.
+func TestPoolEmptyValues(t *testing.T) {
+	pool := poolOf(t, `{retention: {mode: Compliance, days: 1}, fields: [], limits: {quota: 100Gi}, defaults: {quota: 10Gi, `+
+		`versioning: true, lifecycle: [{expireAfterDays: 30}], rotation: {interval: 720h}}}`)
+
+	decode := func(spec map[string]any) (*tenantv1alpha1.BucketSpec, error) {
+		s := &tenantv1alpha1.BucketSpec{}
+
+		return s, runtime.DefaultUnstructuredConverter.FromUnstructured(spec, s)
+	}
+
+	want, err := decode(pool.WithDefaults(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	fields := reflect.TypeFor[tenantv1alpha1.BucketSpec]()
+	for i := range fields.NumField() {
+		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+
+		for _, empty := range []any{nil, []any{}, map[string]any{}, "", int64(0), float64(0), false} {
+			spec := map[string]any{name: empty}
+
+			written, err := decode(spec)
+			if err != nil || pool.Check(written) != nil {
+				continue
+			}
+
+			got, err := decode(pool.WithDefaults(spec))
+			if err != nil {
+				t.Errorf("%s: %#v: %v", name, empty, err)
+				continue
+			}
+
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: %#v: -unset, +empty:\n%s", name, empty, diff)
+			}
+		}
 	}
 }
 
