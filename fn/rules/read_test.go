@@ -9,7 +9,7 @@ import (
 )
 
 // full uses every field of the input.
-const full = smallest + `    retention: {mode: Governance, years: 1}
+const full = smallest + `    retention: {mode: Compliance, years: 1}
     fields: [locking, users, quota, versioning, lifecycle, deletionPolicy, rotation, publicRead]
     limits: {quota: 100Gi, users: 0}
     defaults:

@@ -88,8 +88,10 @@ type Pool struct {
 	ProviderConfigRef ProviderConfigRef `json:"providerConfigRef"`
 
 	// Retention is how long objects are locked in buckets with locking. A pool
-	// without it does not offer locking.
+	// without it does not offer locking. Its mode must be Compliance: on MinIO every
+	// key can lift a Governance lock, even one of another bucket.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.mode == 'Compliance'",message="mode must be Compliance: on MinIO every key can lift a Governance lock, even one of another bucket"
 	Retention *miniov1alpha1.Retention `json:"retention,omitempty"`
 
 	// Fields of a claim's spec that tenants may use. A claim that sets a field to
