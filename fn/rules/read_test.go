@@ -101,6 +101,11 @@ poolz: []
 			input:  smallest + "  - {name: b, providerConfigRef: {kind: ProviderConfig, name: b}, retention: {mode: Compliance, days: 0}}",
 			want:   "pools[1].retention.days: Invalid value: 0: should be greater than or equal to 1",
 		},
+		"Governance": {
+			reason: "Locks that any key can lift should not be offered as locks.",
+			input:  smallest + "    retention: {mode: Governance, days: 1}",
+			want:   "pools[0].retention: Invalid value: mode must be Compliance: on MinIO every key can lift a Governance lock, even one of another bucket",
+		},
 		"ExactlyOne": {
 			reason: "Constraints between fields should be checked.",
 			input:  smallest + "    retention: {mode: Compliance, days: 1, years: 1}",
