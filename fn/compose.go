@@ -114,7 +114,7 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 		},
 		ForProvider: miniov1alpha1.UserParameters{
 			Grants:   []miniov1alpha1.Grant{{BucketName: o.bucketName(), Access: access}},
-			Rotation: (*miniov1alpha1.Rotation)(spec.Rotation),
+			Rotation: composeRotation(spec.Rotation),
 			// A user that is removed from the claim loses its key at once; the claim's own key is
 			// kept as long as the bucket.
 			WhenBucketsRemain: miniov1alpha1.WhenBucketsRemainRemove,
@@ -126,6 +126,15 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 	}
 
 	return u
+}
+
+// composeRotation returns the rotation of a User; nameServed adds the key that is served.
+func composeRotation(r *tenantv1alpha1.Rotation) *miniov1alpha1.Rotation {
+	if r == nil {
+		return nil
+	}
+
+	return &miniov1alpha1.Rotation{Interval: r.Interval, Overlap: r.Overlap, Trigger: r.Trigger}
 }
 
 // providerConfigRef returns the provider configuration of the claim's server. It stays the same once
@@ -184,11 +193,11 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 	all := make(map[resource.Name]string, len(d.users)+1)
 
 	if d.bucket != nil {
-		all[resourceBucket] = waitMessage("the bucket", o.bucket(), missing(d.bucket.Object, o.bucket(), bucketFields))
+		all[resourceBucket] = waitMessage("the bucket", o.bucket(), missing(d.bucket.Object, o.bucket(), bucketFields), o.bucket().ready())
 	}
 
 	for i, u := range d.users {
-		all[i.resource()] = waitMessage(i.description(), o.user(i), missing(u.Object, o.user(i), userFields))
+		all[i.resource()] = waitMessage(i.description(), o.user(i), missing(u.Object, o.user(i), userFields), o.userReady(i, u))
 	}
 
 	return all
@@ -196,15 +205,15 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 
 // waitMessage returns why a managed resource is not ready, the empty string if it is. Missing are the
 // claim fields that have not reached its spec yet.
-func waitMessage(what string, m managedResource, missing []string) string {
+func waitMessage(what string, m managedResource, missing []string, ready bool) string {
 	message := m.failure()
 
 	switch {
-	case message != "" && (len(missing) > 0 || !m.ready()):
+	case message != "" && (len(missing) > 0 || !ready):
 		return "waiting for " + what + ": " + message
 	case m.exists() && len(missing) > 0:
 		return "waiting for " + what + " to apply " + strings.Join(missing, ", ")
-	case len(missing) > 0 || !m.ready():
+	case len(missing) > 0 || !ready:
 		return "waiting for " + what
 	}
 

@@ -126,6 +126,10 @@ func (d desired) waitsFor(s *secrets) *notReady {
 		}
 	}
 
+	if len(s.outdated) > 0 {
+		return &notReady{tenantv1alpha1.ReasonSecretOutdated, s.outdated[0].message()}
+	}
+
 	if why := d.waits[resourceBucket]; why != "" {
 		return &notReady{tenantv1alpha1.ReasonWaitingForBucket, why}
 	}

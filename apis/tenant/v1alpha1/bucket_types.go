@@ -41,6 +41,10 @@ const (
 	// name of one of the claim's Secrets. It is left alone; once it is deleted,
 	// the claim continues.
 	ReasonSecretConflict = "SecretConflict"
+	// ReasonSecretOutdated says that one of the claim's Secrets does not hold the
+	// current access key, because it is immutable or cannot be written. Earlier keys
+	// keep working until it does.
+	ReasonSecretOutdated = "SecretOutdated"
 )
 
 // DeletionPolicy is what happens to a bucket when its claim is deleted.
