@@ -206,7 +206,7 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 // waitMessage returns why a managed resource is not ready, the empty string if it is. Missing are the
 // claim fields that have not reached its spec yet.
 func waitMessage(what string, m managedResource, missing []string, ready bool) string {
-	message := m.failure()
+	message := tenantv1alpha1.MaskAccessKeyIDs(m.failure())
 
 	switch {
 	case message != "" && (len(missing) > 0 || !ready):

@@ -69,7 +69,7 @@ func (s *secrets) compare(o *observed, i identity, data map[resource.Name]map[st
 		}
 
 		immutable := existing.Object["immutable"] == true
-		if immutable || o.reportedKey(i) == current.AccessKeyID {
+		if immutable || o.reportedKey(i) == tenantv1alpha1.MaskAccessKeyID(current.AccessKeyID) {
 			s.outdated = append(s.outdated, outdatedSecret{name: existing.GetName(), immutable: immutable})
 		}
 	}
@@ -108,7 +108,7 @@ func keyIn(kind resource.Name, data map[string]any) tenantv1alpha1.BucketInfoS3 
 	return doc.Spec.SecretS3
 }
 
-// reportedKey returns the access key ID of an identity in the claim's status of the previous run, the
+// reportedKey returns the masked access key ID of an identity in the claim's status of the previous run, the
 // empty string if there is none.
 func (o *observed) reportedKey(i identity) string {
 	all, _ := o.status()["credentials"].([]any)

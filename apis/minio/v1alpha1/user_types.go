@@ -249,7 +249,6 @@ type UserStatus struct {
 // +kubebuilder:resource:scope=Namespaced,categories={crossplane,managed,minio}
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
-// +kubebuilder:printcolumn:name="ACCESS-KEY",type="string",JSONPath=".status.atProvider.accessKeyID"
 // +kubebuilder:printcolumn:name="NEXT-ROTATION",type="string",JSONPath=".status.atProvider.nextRotationAt",priority=1
 // +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
 type User struct {

@@ -234,7 +234,8 @@ type CredentialsStatus struct {
 	// +optional
 	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`
 
-	// AccessKeyID is the ID of the current access key. It is not secret.
+	// AccessKeyID is the beginning and the end of the ID of the current access key,
+	// such as CSTN…Z7Z4. The whole ID is in the Secrets only.
 	// +optional
 	AccessKeyID string `json:"accessKeyID,omitempty"`
 
