@@ -141,6 +141,18 @@ func TestTry(t *testing.T) {
 			spec:        "{rotation: {interval: 1h, overlap: 2h}}",
 			err:         "the API server would reject",
 		},
+		"NeverRotated": {
+			reason:      "The pool limits the interval.",
+			composition: onePool,
+			spec:        "{rotation: {interval: 876000h}}",
+			err:         `InvalidClaim: rotation.interval of 876000h is more than storage pool "default" allows (2160h)`,
+		},
+		"RotatedAllTheTime": {
+			reason:      "The pool limits the interval in both directions.",
+			composition: onePool,
+			spec:        "{rotation: {interval: 1h, overlap: 1h}}",
+			err:         `InvalidClaim: rotation.interval of 1h is less than storage pool "default" allows (24h)`,
+		},
 		"SilverNoLabel": {
 			reason:      "The default namespace has no labels.",
 			composition: tiers,

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/cel-go/common/types/ref"
 
@@ -40,7 +39,7 @@ func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
 	limits, _ := data["limits"].(map[string]any)
 	quota, _ := limits["quota"].(string)
 
-	return &Pool{Pool: p, defaults: defaults, quota: quota, val: l.pool.value(data)}
+	return &Pool{Pool: p, defaults: withMaxInterval(defaults, limits), quota: quota, val: l.pool.value(data)}
 }
 
 // WithDefaults returns a copy of a claim's spec with the pool's defaults for the fields that are not
@@ -82,35 +81,6 @@ func isEmpty(v any) bool {
 	return v == nil
 }
 
-// withInterval returns a claim's rotation, with the pool's interval if the claim has none, so that a
-// claim that sets only a trigger is still rotated. An overlap that is longer than that interval is
-// replaced by the pool's.
-func withInterval(claim, pool any) any {
-	own, _ := claim.(map[string]any)
-	given, _ := pool.(map[string]any)
-
-	if own["interval"] != nil || given["interval"] == nil {
-		return claim
-	}
-
-	out := maps.Clone(own)
-	out["interval"] = given["interval"]
-
-	if duration(out["overlap"]) > duration(out["interval"]) {
-		out["overlap"] = given["overlap"]
-	}
-
-	return out
-}
-
-// duration returns the value of a duration field, which the API server has validated.
-func duration(v any) time.Duration {
-	text, _ := v.(string)
-	d, _ := time.ParseDuration(text)
-
-	return d
-}
-
 // Check returns an error if a claim uses fields that the pool does not offer, or exceeds its limits. The
 // error lists all problems, for the tenant. The spec must be without the pool's defaults.
 func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
@@ -133,6 +103,8 @@ func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 		problems = append(problems, fmt.Sprintf("number of users, %d, is more than storage pool %q allows (%d)",
 			len(spec.Users), p.Name, *p.Limits.Users))
 	}
+
+	problems = append(problems, p.checkRotation(spec.Rotation)...)
 
 	if len(problems) > 0 {
 		return errors.New(strings.Join(problems, "; "))

@@ -77,6 +77,30 @@ func TestPoolWithDefaults(t *testing.T) {
 			spec:   `{}`,
 			want:   `{quota: 10Gi}`,
 		},
+		"MaxInterval": {
+			reason: "Without a default interval, the longest interval should be the interval.",
+			pool:   `limits: {rotation: {maxInterval: 2160h}}`,
+			spec:   `{}`,
+			want:   `{rotation: {interval: 2160h, overlap: 24h0m0s}}`,
+		},
+		"MaxIntervalTrigger": {
+			reason: "A rotation with only a trigger should get the longest interval.",
+			pool:   `limits: {rotation: {maxInterval: 2160h}}`,
+			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
+			want:   `{rotation: {trigger: lost, overlap: 24h, interval: 2160h}}`,
+		},
+		"MaxIntervalShort": {
+			reason: "The default overlap should be within the limits.",
+			pool:   `limits: {rotation: {maxInterval: 12h, maxOverlap: 90m}}`,
+			spec:   `{}`,
+			want:   `{rotation: {interval: 12h, overlap: 1h30m0s}}`,
+		},
+		"MaxIntervalDefault": {
+			reason: "A default interval should be used rather than the longest one.",
+			pool:   `{limits: {rotation: {maxInterval: 2160h}}, defaults: {rotation: {interval: 720h}}}`,
+			spec:   `{}`,
+			want:   `{rotation: {interval: 720h, overlap: 24h}}`,
+		},
 		"Locking": {
 			reason: "A default versioning should not apply with locking, which needs versioning.",
 			pool:   `{retention: {mode: Compliance, days: 1}, defaults: {quota: 1Gi, versioning: false}}`,
@@ -224,6 +248,29 @@ func TestPoolCheck(t *testing.T) {
 			spec:   all,
 			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer publicRead; ` +
 				`quota of 20Gi is more than storage pool "gold" allows (10Gi); number of users, 3, is more than storage pool "gold" allows (2)`,
+		},
+		"WithinRotation": {
+			reason: "A rotation within its bounds should be allowed.",
+			pool:   `limits: {rotation: {minInterval: 24h, maxInterval: 2160h, maxOverlap: 168h}}`,
+			spec:   `{rotation: {interval: 2160h, overlap: 168h}}`,
+		},
+		"RotationTooRare": {
+			reason: "Keys should not be rotated as good as never.",
+			pool:   `limits: {rotation: {minInterval: 24h, maxInterval: 2160h, maxOverlap: 168h}}`,
+			spec:   `{rotation: {interval: 876000h, overlap: 876000h}}`,
+			want: `rotation.interval of 876000h is more than storage pool "gold" allows (2160h); ` +
+				`rotation.overlap of 876000h is more than storage pool "gold" allows (168h)`,
+		},
+		"RotationTooFrequent": {
+			reason: "Keys should not be rotated all the time.",
+			pool:   `limits: {rotation: {minInterval: 24h}}`,
+			spec:   `{rotation: {interval: 90s, overlap: 30s}}`,
+			want:   `rotation.interval of 1m30s is less than storage pool "gold" allows (24h)`,
+		},
+		"TriggerOnly": {
+			reason: "A rotation without an interval should get the pool's, which has no bounds.",
+			pool:   `{limits: {rotation: {minInterval: 24h, maxInterval: 48h}}, defaults: {rotation: {interval: 720h}}}`,
+			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
 		},
 		"HugeQuota": {
 			reason: "A quota of more than 63 bits should be compared correctly.",
