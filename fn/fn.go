@@ -66,6 +66,8 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		requireNamespace(rsp, o)
 	}
 
+	requireUnreferenced(rsp, o)
+
 	want, why := plan(ctx, p, err, o)
 	if why != nil {
 		response.Warning(rsp, errors.New(why.message)).TargetComposite().WithReason(why.reason)
