@@ -57,18 +57,7 @@ func (e *Env) startCluster(ctx context.Context, kube, repo string) error {
 		return fmt.Errorf("cannot use address %q: %w", e.cluster.host, err)
 	}
 
-	server, err := e.run("kube-apiserver", nil, kube, "kube-apiserver",
-		"--etcd-servers="+etcd,
-		"--bind-address=127.0.0.1", "--secure-port="+port,
-		"--endpoint-reconciler-type=none",
-		"--tls-cert-file="+files+"server.crt", "--tls-private-key-file="+files+"server.key",
-		"--client-ca-file="+files+"ca.crt",
-		"--authorization-mode=RBAC",
-		"--service-account-key-file="+files+"server.key", "--service-account-signing-key-file="+files+"server.key",
-		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-cluster-ip-range=10.0.0.0/24",
-		"--profiling=false",
-	)
+	server, err := e.startAPIServer(kube, files, etcd, port)
 	if err != nil {
 		return err
 	}
@@ -97,6 +86,21 @@ func (e *Env) startCluster(ctx context.Context, kube, repo string) error {
 	}
 
 	return e.startControllers(kube, admin)
+}
+
+func (e *Env) startAPIServer(kube, files, etcd, port string) (*process, error) {
+	return e.run("kube-apiserver", nil, kube, "kube-apiserver",
+		"--etcd-servers="+etcd,
+		"--bind-address=127.0.0.1", "--secure-port="+port,
+		"--endpoint-reconciler-type=none",
+		"--tls-cert-file="+files+"server.crt", "--tls-private-key-file="+files+"server.key",
+		"--client-ca-file="+files+"ca.crt",
+		"--authorization-mode=RBAC",
+		"--service-account-key-file="+files+"server.key", "--service-account-signing-key-file="+files+"server.key",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-cluster-ip-range=10.0.0.0/24",
+		"--profiling=false",
+	)
 }
 
 func (e *Env) startEtcd(kube string) (string, error) {

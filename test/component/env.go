@@ -269,7 +269,7 @@ func (e *Env) Close() {
 
 // freeAddress returns a loopback address with a free port.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
 	if err != nil {
 		return "", fmt.Errorf("cannot find a free port: %w", err)
 	}

@@ -58,7 +58,7 @@ func (c *children) start(name string, env []string, argv ...string) (*process, e
 	}
 	defer log.Close()
 
-	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p.cmd = exec.Command(argv[0], argv[1:]...) //nolint:noctx // It outlives the call, and is stopped or killed by name.
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Dir = c.dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log

@@ -245,7 +245,7 @@ func (e *Env) proxyTo(s *Storage) (string, error) {
 // serve serves a handler on a free port and returns its host and port. It serves TLS
 // if there is a certificate.
 func (e *Env) serve(h http.Handler, cert *tls.Certificate) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
 	if err != nil {
 		return "", fmt.Errorf("cannot listen: %w", err)
 	}

@@ -98,7 +98,7 @@ func start(ctx context.Context) (stop func(), err error) {
 	}
 
 	// A free port, on which the function listens a moment later.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -106,6 +106,7 @@ func start(ctx context.Context) (stop func(), err error) {
 	address = l.Addr().String()
 	_ = l.Close()
 
+	//nolint:noctx // It ends with the tests.
 	function := exec.Command(program, "--insecure", "--address", address, "--metrics-address", "")
 	function.Stderr = os.Stderr
 
