@@ -258,3 +258,37 @@ func TestUpdateWritesOtherSettings(t *testing.T) {
 		t.Errorf("want what was written, and only that, to be recorded as managed: -want, +got:\n%s", diff)
 	}
 }
+
+// TestUpdateRemovesSettings sets the settings of a full bucket to nothing. Its size does not
+// matter to a quota of 0.
+func TestUpdateRemovesSettings(t *testing.T) {
+	b := newBucket()
+	meta.SetExternalName(b, b.Name)
+	b.Spec.ForProvider = nothing()
+
+	f := &fakeServer{
+		metadata: metadata{
+			fileQuota: files()[fileQuota], fileLifecycle: files()[fileLifecycle], fileTags: files()[fileTags], filePolicy: files()[filePolicy],
+		},
+		objects: []miniogo.ObjectInfo{{Key: "a"}}, size: 100,
+	}
+
+	f.t = t
+	e := newExternal(f, b)
+
+	if _, err := e.Observe(t.Context(), b); err != nil {
+		t.Fatalf("Observe(...): %v", err)
+	}
+
+	if _, err := e.Update(t.Context(), b); err != nil {
+		t.Fatalf("Update(...): %v", err)
+	}
+
+	if diff := cmp.Diff([]string{"SetBucketQuota", "SetBucketLifecycle", "RemoveBucketTagging", "SetBucketPolicy"}, f.calls); diff != "" {
+		t.Errorf("want the settings to be removed: -want, +got:\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]string{"anonymousAccess", "lifecycle", "quota", "tags"}, b.Status.AtProvider.ManagedSettings); diff != "" {
+		t.Errorf("want the settings to be recorded as managed: -want, +got:\n%s", diff)
+	}
+}

@@ -23,7 +23,7 @@ var lifecycleRules = setting{
 	field: "lifecycle",
 	file:  fileLifecycle,
 	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
-		return rulesMean(newRules(p.Lifecycle)), len(p.Lifecycle) > 0
+		return rulesMean(newRules(p.Lifecycle)), p.Lifecycle != nil
 	},
 	have: func(file []byte) (string, error) {
 		if len(file) == 0 {

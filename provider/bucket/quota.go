@@ -24,8 +24,8 @@ var quota = setting{
 	field: "quota",
 	file:  fileQuota,
 	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
-		if p.Quota == nil {
-			return none, false
+		if p.Quota == nil || p.Quota.IsZero() {
+			return none, p.Quota != nil
 		}
 
 		return strconv.FormatInt(p.Quota.Value(), 10), true

@@ -21,7 +21,8 @@ import (
 // The rest follows from the table. One export of the bucket's metadata shows all settings.
 // A setting that is in the spec is written if its desired and its observed meaning differ:
 // it has drifted. A setting that was removed from the spec is undone, if the resource had
-// set it. Any other is left alone. The settings that the resource has set are recorded in
+// set it; so is one that the spec sets to nothing, such as an empty list, by whichever client
+// it was set. Any other is left alone. The settings that the resource has set are recorded in
 // the status.
 //
 // The meaning of a setting is a text. want renders it from the spec, and have renders it in
@@ -33,11 +34,13 @@ type setting struct {
 	field string
 	// file is the file of the bucket's metadata in which the server keeps the setting.
 	file string
-	// want returns the desired meaning. It reports false if the field is not set.
+	// want returns the desired meaning, which is none if the field is not set or is set to
+	// nothing. It reports whether the field is set.
 	want func(p *miniov1alpha1.BucketParameters) (meaning string, set bool)
 	// have returns the meaning of a file, which is empty if the bucket has none.
 	have func(file []byte) (meaning string, err error)
-	// write sets the setting to the desired state. It is called only if the field is set.
+	// write sets the setting to the desired state. It is called only if the field is set, and
+	// does not mean none.
 	write func(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error
 	// undo removes the setting from the bucket.
 	undo func(ctx context.Context, c clients, bucket string) error
@@ -148,10 +151,10 @@ func (s setting) isUndone(have string, m metadata) bool {
 	return have == none
 }
 
-// apply writes the setting if the spec sets it, and undoes it otherwise.
+// apply writes the setting if the spec sets it to anything, and undoes it otherwise.
 func (s setting) apply(ctx context.Context, c clients, b *miniov1alpha1.Bucket) error {
 	name := Name(b)
-	if !s.isSet(&b.Spec.ForProvider) {
+	if want, _ := s.want(&b.Spec.ForProvider); want == none {
 		return errors.Wrapf(s.undo(ctx, c, name), "cannot undo %s of bucket %q", s.field, name)
 	}
 

@@ -34,7 +34,17 @@ func parameters() miniov1alpha1.BucketParameters {
 	}
 }
 
-// files returns those settings as a server keeps them, in its own order and form.
+// nothing returns a spec that sets to nothing what can be set to nothing.
+func nothing() miniov1alpha1.BucketParameters {
+	return miniov1alpha1.BucketParameters{
+		Quota:           new(resource.MustParse("0")),
+		Lifecycle:       []miniov1alpha1.LifecycleRule{},
+		Tags:            map[string]string{},
+		AnonymousAccess: new(miniov1alpha1.AnonymousAccessNone),
+	}
+}
+
+// files returns the settings of parameters as a server keeps them, in its own order and form.
 func files() metadata {
 	return metadata{
 		fileVersioning: []byte(`<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
@@ -107,6 +117,14 @@ func TestDrifted(t *testing.T) {
 			reason:  "Settings that were removed from the spec are undone, except versioning, which object locking needs.",
 			managed: managed, metadata: files(), want: allFields[1:],
 		},
+		"Nothing": {
+			reason: "Settings that the spec sets to nothing are removed, although the resource never set them.",
+			spec:   nothing(), metadata: files(), want: []string{"quota", "lifecycle", "tags", "anonymousAccess"},
+		},
+		"AlreadyNothing": {
+			reason: "A bucket without settings has all of none.",
+			spec:   nothing(), managed: managed, metadata: metadata{},
+		},
 		"Suspended": {
 			reason:  "Versioning that was removed from the spec is undone if the bucket has no object locking.",
 			managed: managed, metadata: metadata{fileVersioning: files()[fileVersioning]}, want: []string{"versioning"},
@@ -141,6 +159,28 @@ func TestDrifted(t *testing.T) {
 	spec := parameters()
 	if diff := cmp.Diff(managed, wanted(&spec)); diff != "" {
 		t.Errorf("wanted(...): -want, +got:\n%s", diff)
+	}
+}
+
+// TestNothingIsStored expects that the provider's writes keep what a spec sets to nothing.
+func TestNothingIsStored(t *testing.T) {
+	encoded, err := json.Marshal(nothing())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var decoded miniov1alpha1.BucketParameters
+	if err := json.Unmarshal(encoded, &decoded); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff([]string{"anonymousAccess", "lifecycle", "quota", "tags"}, wanted(&decoded)); diff != "" {
+		t.Errorf("wanted(...) of %s: -want, +got:\n%s", encoded, diff)
+	}
+
+	encoded, err = json.Marshal(miniov1alpha1.BucketParameters{})
+	if want := `{"objectLocking":false}`; err != nil || string(encoded) != want {
+		t.Errorf("want nothing that is not set, got %s, %v", encoded, err)
 	}
 }
 

@@ -24,7 +24,7 @@ var bucketTags = setting{
 	field: "tags",
 	file:  fileTags,
 	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
-		return tagsMean(p.Tags), len(p.Tags) > 0
+		return tagsMean(p.Tags), p.Tags != nil
 	},
 	have: func(file []byte) (string, error) {
 		if len(file) == 0 {

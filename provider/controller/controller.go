@@ -192,11 +192,15 @@ func newReconciler[T resource.ModernManaged](
 }
 
 // newConnector returns a connector that finds the server of a resource and returns the
-// kind's client for it.
+// kind's client for it. Copies get a client that changes nothing.
 func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T]) managed.TypedExternalConnector[T] {
 	tracker := resource.NewProviderConfigUsageTracker(kube, &miniov1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
+		if reconciler.IsCopy(mg) {
+			return newCopyClient[T](k.GVK.Kind), nil
+		}
+
 		// In a namespace that is being deleted the usage may be gone, and cannot be
 		// created again. The resource must be deleted all the same.
 		if !meta.WasDeleted(mg) {

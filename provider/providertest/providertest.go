@@ -59,7 +59,8 @@ func NewLagging(t *testing.T, objects ...client.Object) *Lagging {
 	t.Helper()
 
 	server := fake.NewClientBuilder().WithScheme(NewScheme(t)).
-		WithStatusSubresource(&miniov1alpha1.Bucket{}, &miniov1alpha1.ProviderConfig{}).WithObjects(objects...).Build()
+		WithStatusSubresource(&miniov1alpha1.Bucket{}, &miniov1alpha1.User{}, &miniov1alpha1.Policy{}, &miniov1alpha1.ProviderConfig{}).
+		WithObjects(objects...).Build()
 
 	l := &Lagging{Live: decoding{server}}
 	l.Client = interceptor.NewClient(server, interceptor.Funcs{

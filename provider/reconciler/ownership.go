@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -9,17 +10,58 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
+// AnnotationKeyOwnerUID is the annotation that holds the UID of the resource that owns
+// the external resource. The other annotations that prove ownership are part of every
+// backup and export; the UID of the resource that is made of one is new. The finalizer
+// stores the annotation, see NewFinalizer.
+const AnnotationKeyOwnerUID = "minio.cistern.dev/owner-uid"
+
+// OwnerUID returns the UID that mg's annotation AnnotationKeyOwnerUID holds; empty if mg
+// has none.
+func OwnerUID(mg resource.Managed) types.UID {
+	return types.UID(mg.GetAnnotations()[AnnotationKeyOwnerUID])
+}
+
+// IsCopy reports whether mg is a copy of another resource, as a backup that is restored
+// elsewhere is: another UID is recorded as the owner of the external resource.
+func IsCopy(mg resource.Managed) bool {
+	owner := OwnerUID(mg)
+
+	return owner != "" && owner != mg.GetUID()
+}
+
+// Copied returns the error of an observation of a copy. The kind is that of the copy and
+// of its original.
+func Copied(mg resource.Managed, kind string) error {
+	return errors.Errorf("this %[1]s is a copy: its annotation %[2]s says that the %[1]s with UID %[3]s owns %[4]q on the server. "+
+		"The copy changes nothing there, and its deletion deletes nothing there. To take over, make sure that no %[1]s with that UID exists any more, "+
+		"then set the annotation to %[5]s or remove it",
+		kind, AnnotationKeyOwnerUID, OwnerUID(mg), meta.GetExternalName(mg), mg.GetUID())
+}
+
+// recordOwner records mg as the owner of its external resource if no owner is recorded,
+// and reports whether it did.
+func recordOwner(mg resource.Object) bool {
+	if mg.GetAnnotations()[AnnotationKeyOwnerUID] != "" {
+		return false
+	}
+
+	meta.AddAnnotations(mg, map[string]string{AnnotationKeyOwnerUID: string(mg.GetUID())})
+
+	return true
+}
+
 // Owns reports whether an external resource that exists under mg's name is mg's own:
 // mg created it, or may have created it before it was interrupted, or the external-name
-// annotation was set to adopt it.
+// annotation was set to adopt it. A copy owns nothing.
 //
 // It relies on two rules. Create sets that annotation only once the server may have
 // carried out the creation. The reconciler records the intent to create before it calls
 // Create. So a crash in between loses neither the resource nor the proof.
 func Owns(mg resource.Managed) bool {
-	return meta.GetExternalName(mg) != "" ||
+	return !IsCopy(mg) && (meta.GetExternalName(mg) != "" ||
 		!meta.GetExternalCreateSucceeded(mg).IsZero() ||
-		meta.ExternalCreateIncomplete(mg)
+		meta.ExternalCreateIncomplete(mg))
 }
 
 // NotOwned returns the error of an observation that found an external resource which

@@ -15,6 +15,8 @@ import (
 func TestDesiredStateChanged(t *testing.T) {
 	cases := map[string]struct {
 		reason string
+		// before changes the Bucket that change then changes; it may be nil.
+		before func(*miniov1alpha1.Bucket)
 		change func(*miniov1alpha1.Bucket)
 		want   bool
 	}{
@@ -48,6 +50,31 @@ func TestDesiredStateChanged(t *testing.T) {
 			meta.SetExternalName(b, "photos")
 			meta.SetExternalCreateSucceeded(b, time.Now())
 		}},
+		"Owned": {
+			reason: "The reconciler records the owner of a resource that had none.",
+			change: func(b *miniov1alpha1.Bucket) { setOwner(b, "its own") },
+		},
+		"OwnedAndPaused": {reason: "An annotation was set at the same time.", change: func(b *miniov1alpha1.Bucket) {
+			setOwner(b, "its own")
+			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
+		}, want: true},
+		"OwnedByAnother": {
+			reason: "The resource is a copy from now on.",
+			change: func(b *miniov1alpha1.Bucket) { setOwner(b, "another") },
+			want:   true,
+		},
+		"TakenOver": {
+			reason: "A copy was made the owner.",
+			before: func(b *miniov1alpha1.Bucket) { setOwner(b, "another") },
+			change: func(b *miniov1alpha1.Bucket) { setOwner(b, "its own") },
+			want:   true,
+		},
+		"TakenOverByRemoval": {
+			reason: "The annotation was removed from a copy.",
+			before: func(b *miniov1alpha1.Bucket) { setOwner(b, "another") },
+			change: func(b *miniov1alpha1.Bucket) { b.Annotations = nil },
+			want:   true,
+		},
 		"CreatedAndPaused": {reason: "An annotation was set at the same time.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreateSucceeded(b, time.Now())
 			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
@@ -62,6 +89,12 @@ func TestDesiredStateChanged(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			before := providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)
+			before.UID = "its own"
+
+			if tc.before != nil {
+				tc.before(before)
+			}
+
 			after := before.DeepCopy()
 			tc.change(after)
 

@@ -66,8 +66,8 @@ func create(t *testing.T, o client.Object) {
 	}
 }
 
-// settled reads a resource and returns an error unless it is Ready, and Synced with its
-// current spec.
+// settled reads a resource and returns an error unless it is Ready, Synced with its current
+// spec, and recorded as the owner of its external resource.
 func settled(ctx context.Context, mg resource.Managed) error {
 	if err := env.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
 		return err
@@ -81,6 +81,10 @@ func settled(ctx context.Context, mg resource.Managed) error {
 	// The runtime sets the observed generation of Synced only.
 	if synced.ObservedGeneration != mg.GetGeneration() {
 		return fmt.Errorf("the status is of generation %d, the spec of %d", synced.ObservedGeneration, mg.GetGeneration())
+	}
+
+	if owner := mg.GetAnnotations()[ownerUID]; owner != string(mg.GetUID()) {
+		return fmt.Errorf("the recorded owner is %q, not %q", owner, mg.GetUID())
 	}
 
 	return nil

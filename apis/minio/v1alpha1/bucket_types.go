@@ -146,7 +146,8 @@ const (
 
 // BucketParameters are the settings of a bucket. A setting that was never set here
 // is left on the server as it is. A setting that was set here and is then removed
-// is undone on the server.
+// is undone on the server. A setting that is set to nothing, such as an empty list, a
+// quota of 0 or anonymousAccess None, is removed from the server whoever set it there.
 // +kubebuilder:validation:XValidation:rule="has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)",message="region is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.objectLocking) || !self.objectLocking || !has(self.versioning) || self.versioning == 'Enabled'",message="objectLocking needs versioning: it cannot be Suspended"
 // +kubebuilder:validation:XValidation:rule="!has(self.retention) || (has(self.objectLocking) && self.objectLocking)",message="retention needs objectLocking, which is fixed at creation"
@@ -179,28 +180,29 @@ type BucketParameters struct {
 	// Quota is the maximum size of the bucket, including all versions of its
 	// objects, such as 10Gi. It is rounded up to whole bytes. When it is set, it
 	// must not be less than what the bucket holds. The server measures buckets
-	// from time to time, so a bucket may exceed its quota for some minutes.
+	// from time to time, so a bucket may exceed its quota for some minutes. 0 is no
+	// limit: a quota that another client sets is removed.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
+	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="quota cannot be negative; 0 is no limit"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Lifecycle is the list of all lifecycle rules of the bucket. If it is set,
-	// rules that other clients add are removed.
+	// rules that other clients add are removed; if it is empty, all rules are.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	Lifecycle []LifecycleRule `json:"lifecycle,omitempty"`
+	Lifecycle []LifecycleRule `json:"lifecycle,omitzero"`
 
 	// Tags are all tags of the bucket. If the field is set, tags that other
-	// clients add are removed. Keys and values consist of letters A to Z and a to
+	// clients add are removed; if it is empty, all tags are. Keys and values consist of letters A to Z and a to
 	// z, digits, spaces and + - . _ : / @ =; the condition Synced names a tag that
 	// does not.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=50
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && size(self[k]) <= 256)",message="a tag has a key of 1 to 128 and a value of at most 256 characters"
-	Tags map[string]string `json:"tags,omitempty"`
+	Tags map[string]string `json:"tags,omitzero"`
 
 	// Encryption of new objects at rest.
 	// +optional

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -59,6 +60,10 @@ func (c *cli) Run(ctx context.Context) error {
 		Scope:                 tjtypes.CRDScopeNamespaced,
 	}).Run(p)
 
+	if err := fixProviderConfig(c.Dir); err != nil {
+		return err
+	}
+
 	return clearExecutable(c.Dir)
 }
 
@@ -80,6 +85,36 @@ func prepare(ctx context.Context, tmp string) error {
 // clean removes the generated files of earlier runs.
 func clean(dir string) error {
 	return forEachGenerated(dir, os.Remove)
+}
+
+// providerConfigRule is the rule of the native kinds, see miniov1alpha1.UserSpec: on another
+// server the external name may belong to another resource.
+const providerConfigRule = `// +kubebuilder:validation:XValidation:` +
+	`rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",` +
+	`message="providerConfigRef is fixed at creation: make a new resource to use another server"`
+
+// specType matches the beginning of the type of a kind's spec.
+var specType = regexp.MustCompile(`(?m)^type \w+Spec struct \{$`)
+
+// fixProviderConfig adds providerConfigRule to the spec of each kind: upjet has no option for
+// it.
+func fixProviderConfig(dir string) error {
+	return forEachGenerated(dir, func(path string) error {
+		if !strings.HasSuffix(path, "_types.go") {
+			return nil
+		}
+
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+
+		if n := len(specType.FindAllIndex(content, -1)); n != 1 {
+			return fmt.Errorf("%s: want one type of a spec, found %d", path, n)
+		}
+
+		return os.WriteFile(path, specType.ReplaceAll(content, []byte(providerConfigRule+"\n$0")), 0o600)
+	})
 }
 
 // clearExecutable clears the executable bit that upjet sets on generated files.

@@ -38,6 +38,7 @@ type GroupParameters struct {
 }
 
 // GroupSpec defines the desired state of Group
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type GroupSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            GroupParameters `json:"forProvider"`

@@ -86,6 +86,7 @@ type GroupPolicyAttachmentParameters struct {
 }
 
 // GroupPolicyAttachmentSpec defines the desired state of GroupPolicyAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type GroupPolicyAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            GroupPolicyAttachmentParameters `json:"forProvider"`

@@ -64,6 +64,7 @@ type LDAPGroupPolicyAttachmentParameters struct {
 }
 
 // LDAPGroupPolicyAttachmentSpec defines the desired state of LDAPGroupPolicyAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type LDAPGroupPolicyAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            LDAPGroupPolicyAttachmentParameters `json:"forProvider"`

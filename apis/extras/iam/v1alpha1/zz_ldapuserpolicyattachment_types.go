@@ -63,6 +63,7 @@ type LDAPUserPolicyAttachmentParameters struct {
 }
 
 // LDAPUserPolicyAttachmentSpec defines the desired state of LDAPUserPolicyAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type LDAPUserPolicyAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            LDAPUserPolicyAttachmentParameters `json:"forProvider"`

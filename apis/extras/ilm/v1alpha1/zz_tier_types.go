@@ -101,6 +101,7 @@ type TierParameters struct {
 }
 
 // TierSpec defines the desired state of Tier
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type TierSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            TierParameters `json:"forProvider"`

@@ -21,6 +21,7 @@ type KeyParameters struct {
 }
 
 // KeySpec defines the desired state of Key
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type KeySpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            KeyParameters `json:"forProvider"`

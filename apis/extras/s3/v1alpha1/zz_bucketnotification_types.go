@@ -127,6 +127,7 @@ type QueueParameters struct {
 }
 
 // BucketNotificationSpec defines the desired state of BucketNotification
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketNotificationSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            BucketNotificationParameters `json:"forProvider"`

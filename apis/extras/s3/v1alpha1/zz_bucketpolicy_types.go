@@ -64,6 +64,7 @@ type BucketPolicyParameters struct {
 }
 
 // BucketPolicySpec defines the desired state of BucketPolicy
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketPolicySpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            BucketPolicyParameters `json:"forProvider"`
