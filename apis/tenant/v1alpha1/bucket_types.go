@@ -132,6 +132,7 @@ type Rotation struct {
 // +kubebuilder:validation:XValidation:rule="has(self.storagePool) == has(oldSelf.storagePool) && (!has(self.storagePool) || self.storagePool == oldSelf.storagePool)",message="storagePool is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.versioning) || self.versioning",message="locking needs versioning: leave versioning out, or true"
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.deletionPolicy) || self.deletionPolicy != 'Delete'",message="a bucket with locking is always retained: deletionPolicy cannot be Delete"
+// +kubebuilder:validation:XValidation:rule="!has(self.publicRead) || !self.publicRead || ((!has(self.locking) || !self.locking) && (!has(self.deletionPolicy) || self.deletionPolicy != 'Retain'))",message="a bucket that is retained would stay public after its claim is deleted: publicRead cannot be true with deletionPolicy Retain or locking"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionUpdatePolicy) || self.crossplane.compositionUpdatePolicy == 'Automatic'",message="the platform chooses the composition revision: leave spec.crossplane.compositionUpdatePolicy out"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionRevisionSelector)",message="the platform chooses the composition revision: leave spec.crossplane.compositionRevisionSelector out"
 type BucketSpec struct {
@@ -196,7 +197,8 @@ type BucketSpec struct {
 	Rotation *Rotation `json:"rotation,omitempty"`
 
 	// PublicRead allows reading objects whose names are known, without
-	// credentials. The pool must offer it.
+	// credentials. The pool must offer it. A bucket that is retained, by
+	// deletionPolicy or by locking, cannot have it.
 	// +optional
 	// +kubebuilder:default=false
 	PublicRead bool `json:"publicRead"`
