@@ -51,7 +51,8 @@ func compose(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) (de
 	return d, nil
 }
 
-// composeBucket returns the spec of the claim's Bucket.
+// composeBucket returns the spec of the claim's Bucket. What the claim does not set is composed as nothing,
+// not left out: the bucket may have been another claim's, or changed by hand.
 func composeBucket(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) *miniov1alpha1.BucketSpec {
 	b := &miniov1alpha1.BucketSpec{
 		ManagedResourceSpec: xpv2.ManagedResourceSpec{
@@ -59,8 +60,11 @@ func composeBucket(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpe
 			ManagementPolicies:      xpv1.ManagementPolicies{xpv1.ManagementActionAll},
 		},
 		ForProvider: miniov1alpha1.BucketParameters{
-			ObjectLocking: spec.Locking,
-			WhenNotEmpty:  miniov1alpha1.WhenNotEmptyRefuse,
+			ObjectLocking:   spec.Locking,
+			WhenNotEmpty:    miniov1alpha1.WhenNotEmptyRefuse,
+			Quota:           apiresource.NewQuantity(0, apiresource.BinarySI),
+			Lifecycle:       make([]miniov1alpha1.LifecycleRule, 0, len(spec.Lifecycle)),
+			AnonymousAccess: new(miniov1alpha1.AnonymousAccessNone),
 		},
 	}
 	p := &b.ForProvider

@@ -111,6 +111,18 @@ func TestTry(t *testing.T) {
 			namespace:   "labels: {cistern.dev/tier: gold}",
 			err:         "RuleBroken: publicRead needs the annotation",
 		},
+		"PublicRetained": {
+			reason:      "A retained bucket must not stay public after its claim is deleted.",
+			composition: tiers,
+			spec:        "{storagePool: gold, publicRead: true, deletionPolicy: Retain}",
+			err:         "would stay public after its claim is deleted",
+		},
+		"PublicLocked": {
+			reason:      "A bucket with locking is always retained.",
+			composition: tiers,
+			spec:        "{storagePool: gold, publicRead: true, locking: true}",
+			err:         "would stay public after its claim is deleted",
+		},
 		"DuplicateKey": {
 			reason:      "A duplicate key is an error.",
 			composition: own,
