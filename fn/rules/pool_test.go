@@ -154,9 +154,8 @@ func TestPoolEmptyValues(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	fields := reflect.TypeFor[tenantv1alpha1.BucketSpec]()
-	for i := range fields.NumField() {
-		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+	for field := range reflect.TypeFor[tenantv1alpha1.BucketSpec]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 
 		for _, empty := range []any{nil, []any{}, map[string]any{}, "", int64(0), float64(0), false} {
 			spec := map[string]any{name: empty}
