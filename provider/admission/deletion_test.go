@@ -29,6 +29,7 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/bucket"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // Names of buckets on the server, by what listing their contents returns.
@@ -189,6 +190,12 @@ func TestDeletionOfBucket(t *testing.T) {
 		"NotOwned": {
 			reason: "The controller does not touch a bucket that the resource does not own.",
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Annotations, b.Name = nil, full }),
+			list:   listNothing,
+			want:   allowed,
+		},
+		"Copy": {
+			reason: "The deletion of a copy deletes nothing on the server.",
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Annotations[reconciler.AnnotationKeyOwnerUID] = "of another" }),
 			list:   listNothing,
 			want:   allowed,
 		},

@@ -69,6 +69,7 @@ func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.
 	}
 
 	e.observed = observed{exists: err == nil, info: info}
+	e.policies.inGroups = len(info.MemberOf) > 0
 
 	if meta.WasDeleted(u) {
 		return e.observeDeleted(ctx, u)
