@@ -22,7 +22,10 @@ var (
 
 	userFields = []field{
 		{claim: "users", path: []string{"spec", "forProvider", "grants"}},
-		{claim: "rotation", path: []string{"spec", "forProvider", "rotation"}},
+		// Not servedAccessKeyID, which is the function's own.
+		{claim: "rotation", path: []string{"spec", "forProvider", "rotation", "interval"}},
+		{claim: "rotation", path: []string{"spec", "forProvider", "rotation", "overlap"}},
+		{claim: "rotation", path: []string{"spec", "forProvider", "rotation", "trigger"}},
 	}
 )
 

@@ -51,7 +51,8 @@ func compose(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) (de
 	return d, nil
 }
 
-// composeBucket returns the spec of the claim's Bucket.
+// composeBucket returns the spec of the claim's Bucket. What the claim does not set is composed as nothing,
+// not left out: the bucket may have been another claim's, or changed by hand.
 func composeBucket(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) *miniov1alpha1.BucketSpec {
 	b := &miniov1alpha1.BucketSpec{
 		ManagedResourceSpec: xpv2.ManagedResourceSpec{
@@ -59,8 +60,11 @@ func composeBucket(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpe
 			ManagementPolicies:      xpv1.ManagementPolicies{xpv1.ManagementActionAll},
 		},
 		ForProvider: miniov1alpha1.BucketParameters{
-			ObjectLocking: spec.Locking,
-			WhenNotEmpty:  miniov1alpha1.WhenNotEmptyRefuse,
+			ObjectLocking:   spec.Locking,
+			WhenNotEmpty:    miniov1alpha1.WhenNotEmptyRefuse,
+			Quota:           apiresource.NewQuantity(0, apiresource.BinarySI),
+			Lifecycle:       make([]miniov1alpha1.LifecycleRule, 0, len(spec.Lifecycle)),
+			AnonymousAccess: new(miniov1alpha1.AnonymousAccessNone),
 		},
 	}
 	p := &b.ForProvider
@@ -114,7 +118,7 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 		},
 		ForProvider: miniov1alpha1.UserParameters{
 			Grants:   []miniov1alpha1.Grant{{BucketName: o.bucketName(), Access: access}},
-			Rotation: (*miniov1alpha1.Rotation)(spec.Rotation),
+			Rotation: composeRotation(spec.Rotation),
 			// Only the pool has this field, so that a tenant cannot allow what the platform denies.
 			DenyUnsignedUploads: pool.DenyUnsignedUploads,
 			// A user that is removed from the claim loses its key at once; the claim's own key is
@@ -128,6 +132,15 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 	}
 
 	return u
+}
+
+// composeRotation returns the rotation of a User; nameServed adds the key that is served.
+func composeRotation(r *tenantv1alpha1.Rotation) *miniov1alpha1.Rotation {
+	if r == nil {
+		return nil
+	}
+
+	return &miniov1alpha1.Rotation{Interval: r.Interval, Overlap: r.Overlap, Trigger: r.Trigger}
 }
 
 // providerConfigRef returns the provider configuration of the claim's server. It stays the same once
@@ -186,11 +199,11 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 	all := make(map[resource.Name]string, len(d.users)+1)
 
 	if d.bucket != nil {
-		all[resourceBucket] = waitMessage("the bucket", o.bucket(), missing(d.bucket.Object, o.bucket(), bucketFields))
+		all[resourceBucket] = waitMessage("the bucket", o.bucket(), missing(d.bucket.Object, o.bucket(), bucketFields), o.bucket().ready())
 	}
 
 	for i, u := range d.users {
-		all[i.resource()] = waitMessage(i.description(), o.user(i), missing(u.Object, o.user(i), userFields))
+		all[i.resource()] = waitMessage(i.description(), o.user(i), missing(u.Object, o.user(i), userFields), o.userReady(i, u))
 	}
 
 	return all
@@ -198,15 +211,15 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 
 // waitMessage returns why a managed resource is not ready, the empty string if it is. Missing are the
 // claim fields that have not reached its spec yet.
-func waitMessage(what string, m managedResource, missing []string) string {
-	message := m.failure()
+func waitMessage(what string, m managedResource, missing []string, ready bool) string {
+	message := tenantv1alpha1.MaskAccessKeyIDs(m.failure())
 
 	switch {
-	case message != "" && (len(missing) > 0 || !m.ready()):
+	case message != "" && (len(missing) > 0 || !ready):
 		return "waiting for " + what + ": " + message
 	case m.exists() && len(missing) > 0:
 		return "waiting for " + what + " to apply " + strings.Join(missing, ", ")
-	case len(missing) > 0 || !m.ready():
+	case len(missing) > 0 || !ready:
 		return "waiting for " + what
 	}
 

@@ -25,6 +25,8 @@ func plan(ctx context.Context, p *rules.Policy, invalid error, o *observed) (des
 
 	want, why := decide(ctx, p, o)
 	if why == nil {
+		want.keepUnreferenced(o)
+
 		return want, nil
 	}
 

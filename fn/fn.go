@@ -45,7 +45,7 @@ func NewFunction(log logging.Logger) *Function {
 
 // RunFunction composes the resources of one claim: first the Bucket and the Users, and the Secrets
 // once these are ready. A claim that the platform does not allow keeps its resources unchanged, except
-// that existing Secrets follow their keys.
+// that existing Secrets follow their keys, and Users learn which keys these hold.
 func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest) (*fnv1.RunFunctionResponse, error) {
 	f.log.Debug("Running", "tag", req.GetMeta().GetTag())
 
@@ -66,6 +66,8 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 		requireNamespace(rsp, o)
 	}
 
+	requireUnreferenced(rsp, o)
+
 	want, why := plan(ctx, p, err, o)
 	if why != nil {
 		response.Warning(rsp, errors.New(why.message)).TargetComposite().WithReason(why.reason)
@@ -78,6 +80,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	}
 
 	requireSecrets(rsp, o, s.required)
+	want.nameServed(o, s.served)
 
 	all := want.resources()
 	maps.Copy(all, s.composed)

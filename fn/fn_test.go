@@ -80,6 +80,8 @@ func TestNotReady(t *testing.T) {
 	}{
 		"spec-behind":         {reason: "The Bucket is ready with its previous spec only."},
 		"user-behind":         {reason: "The User is ready with its previous spec only."},
+		"secret-immutable":    {reason: "A Secret cannot be written and holds an earlier key."},
+		"secret-outdated":     {reason: "The Secrets still hold an earlier key, although an earlier run wrote them."},
 		"forged-bucket":       {reason: "The Bucket is a ConfigMap, which tenants can create.", fatal: true},
 		"forged-bucket-claim": {reason: "The Bucket is a claim, which tenants can create.", fatal: true},
 		"forged-bucket-other": {reason: "The Bucket is one of another claim.", fatal: true},

@@ -36,14 +36,18 @@ func (m managedResource) keep() *composed.Unstructured {
 
 // ready reports whether the resource is Ready and Synced, for its current generation.
 func (m managedResource) ready() bool {
-	return m.isTrue(xpv1.TypeReady) && m.isTrue(xpv1.TypeSynced)
+	return m.wasReady() && m.isCurrent(xpv1.TypeReady) && m.isCurrent(xpv1.TypeSynced)
 }
 
-func (m managedResource) isTrue(t xpv1.ConditionType) bool {
+// wasReady reports whether the resource is Ready and Synced, for its current or an earlier generation.
+func (m managedResource) wasReady() bool {
+	return m.condition(xpv1.TypeReady)["status"] == string(corev1.ConditionTrue) &&
+		m.condition(xpv1.TypeSynced)["status"] == string(corev1.ConditionTrue)
+}
+
+// isCurrent reports whether a condition is about the resource's current generation.
+func (m managedResource) isCurrent(t xpv1.ConditionType) bool {
 	c := m.condition(t)
-	if c["status"] != string(corev1.ConditionTrue) {
-		return false
-	}
 
 	// Not every condition has an observedGeneration. GetGeneration would return 0, as numbers of
 	// observed resources are float64.

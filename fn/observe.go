@@ -35,6 +35,8 @@ type observed struct {
 	// required holds the required resources, by the name of the requirement. An entry without
 	// resources says that Crossplane found none.
 	required map[string][]resource.Required
+	// unreferenced are resources that the claim has, and that Crossplane does not observe.
+	unreferenced map[resource.Name]unreferenced
 }
 
 func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
@@ -61,6 +63,8 @@ func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
 	if o.required, err = request.GetRequiredResources(req); err != nil {
 		return nil, errors.Wrap(err, "cannot read the required resources")
 	}
+
+	o.findUnreferenced()
 
 	return o, nil
 }

@@ -25,6 +25,10 @@ type secrets struct {
 	unknown bool
 	// incomplete are the identities whose keys are not published yet.
 	incomplete []identity
+	// outdated are existing Secrets that do not hold the current key although they should by now.
+	outdated []outdatedSecret
+	// served holds the ID of the key in each identity's existing Secrets.
+	served map[identity]string
 }
 
 // secretKinds are the kinds of Secrets of an identity.
@@ -34,7 +38,11 @@ var secretKinds = []resource.Name{resourceSecret, resourceCredentials}
 // ready, so that its content is valid. An existing one follows the User's key even while other things
 // fail, and is kept unchanged while the key is not published.
 func composeSecrets(o *observed, d desired) (*secrets, error) {
-	s := &secrets{composed: make(map[resource.Name]*resource.DesiredComposed), required: make(map[resource.Name]string)}
+	s := &secrets{
+		composed: make(map[resource.Name]*resource.DesiredComposed),
+		required: make(map[resource.Name]string),
+		served:   make(map[identity]string),
+	}
 
 	for _, i := range d.identities() {
 		data, err := secretData(o, i)
@@ -44,6 +52,8 @@ func composeSecrets(o *observed, d desired) (*secrets, error) {
 
 		if data == nil {
 			s.incomplete = append(s.incomplete, i)
+		} else {
+			s.compare(o, i, data)
 		}
 
 		complete := data != nil && d.bucket != nil && d.waits[resourceBucket] == "" && d.waits[i.resource()] == ""

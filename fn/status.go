@@ -85,7 +85,7 @@ func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any
 		"user":                  string(i),
 		"secretName":            s.nameOf(i.of(resourceSecret)),
 		"credentialsSecretName": s.nameOf(i.of(resourceCredentials)),
-		"accessKeyID":           u.field("status", "atProvider", "accessKeyID"),
+		"accessKeyID":           maskedKey(u),
 		"rotatedAt":             u.field("status", "atProvider", "rotatedAt"),
 		"nextRotationAt":        u.field("status", "atProvider", "nextRotationAt"),
 	}
@@ -103,6 +103,16 @@ func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any
 	}
 
 	return all
+}
+
+// maskedKey returns the masked ID of a User's access key, the empty string if it has none yet.
+func maskedKey(u managedResource) string {
+	id, _ := u.field("status", "atProvider", "accessKeyID").(string)
+	if id == "" {
+		return ""
+	}
+
+	return tenantv1alpha1.MaskAccessKeyID(id)
 }
 
 // nameOf returns the name of a Secret, the empty string if it is not composed.
@@ -124,6 +134,10 @@ func (d desired) waitsFor(s *secrets) *notReady {
 			"Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
 				"; delete or rename them, or claim the bucket under another name",
 		}
+	}
+
+	if len(s.outdated) > 0 {
+		return &notReady{tenantv1alpha1.ReasonSecretOutdated, s.outdated[0].message()}
 	}
 
 	if why := d.waits[resourceBucket]; why != "" {

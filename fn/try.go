@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/crossplane/function-sdk-go/errors"
@@ -134,13 +135,18 @@ func readInput(file string) (*structpb.Struct, error) {
 		file, inputv1alpha1.InputKind.Kind, inputv1alpha1.InputKind.GroupVersion())
 }
 
+// readObject reads an object as the API server does: integers are int64, as its schema demands.
 func readObject(file string) (*unstructured.Unstructured, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 
+	if b, err = yaml.YAMLToJSONStrict(b); err != nil {
+		return nil, errors.Wrapf(err, "cannot read %s", file)
+	}
+
 	u := &unstructured.Unstructured{}
 
-	return u, errors.Wrapf(yaml.UnmarshalStrict(b, &u.Object), "cannot read %s", file)
+	return u, errors.Wrapf(json.Unmarshal(b, &u.Object), "cannot read %s", file)
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/cel-go/common/types/ref"
 
@@ -40,11 +39,12 @@ func newPool(l *language, p inputv1alpha1.Pool, data map[string]any) *Pool {
 	limits, _ := data["limits"].(map[string]any)
 	quota, _ := limits["quota"].(string)
 
-	return &Pool{Pool: p, defaults: defaults, quota: quota, val: l.pool.value(data)}
+	return &Pool{Pool: p, defaults: withMaxInterval(defaults, limits), quota: quota, val: l.pool.value(data)}
 }
 
 // WithDefaults returns a copy of a claim's spec with the pool's defaults for the fields that are not
-// set. The fields' values are shared with the argument and with other claims, and must not be changed.
+// set. An empty list means what it says if the pool offers the field; otherwise it counts as not set, so
+// that it does not switch a default off. The fields' values are shared with the argument and with other claims, and must not be changed.
 func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	out := make(map[string]any, len(spec)+len(p.defaults)+1)
 	maps.Copy(out, spec)
@@ -55,7 +55,7 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 			continue
 		}
 
-		if out[k] == nil {
+		if isEmpty(out[k]) && (out[k] == nil || !p.offers(inputv1alpha1.Field(k))) {
 			out[k] = v
 		} else if k == string(inputv1alpha1.FieldRotation) {
 			out[k] = withInterval(out[k], v)
@@ -69,33 +69,16 @@ func (p *Pool) WithDefaults(spec map[string]any) map[string]any {
 	return out
 }
 
-// withInterval returns a claim's rotation, with the pool's interval if the claim has none, so that a
-// claim that sets only a trigger is still rotated. An overlap that is longer than that interval is
-// replaced by the pool's.
-func withInterval(claim, pool any) any {
-	own, _ := claim.(map[string]any)
-	given, _ := pool.(map[string]any)
-
-	if own["interval"] != nil || given["interval"] == nil {
-		return claim
+// isEmpty reports whether a field is not set, or an empty list or object.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
 	}
 
-	out := maps.Clone(own)
-	out["interval"] = given["interval"]
-
-	if duration(out["overlap"]) > duration(out["interval"]) {
-		out["overlap"] = given["overlap"]
-	}
-
-	return out
-}
-
-// duration returns the value of a duration field, which the API server has validated.
-func duration(v any) time.Duration {
-	text, _ := v.(string)
-	d, _ := time.ParseDuration(text)
-
-	return d
+	return v == nil
 }
 
 // Check returns an error if a claim uses fields that the pool does not offer, or exceeds its limits. The
@@ -120,6 +103,8 @@ func (p *Pool) Check(spec *tenantv1alpha1.BucketSpec) error {
 		problems = append(problems, fmt.Sprintf("number of users, %d, is more than storage pool %q allows (%d)",
 			len(spec.Users), p.Name, *p.Limits.Users))
 	}
+
+	problems = append(problems, p.checkRotation(spec.Rotation)...)
 
 	if len(problems) > 0 {
 		return errors.New(strings.Join(problems, "; "))

@@ -3,10 +3,14 @@ package rules
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -37,6 +41,18 @@ func TestPoolWithDefaults(t *testing.T) {
 			spec: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
 			want: `{quota: 1Gi, versioning: false, lifecycle: [], rotation: {interval: 48h}}`,
 		},
+		"EmptyNotOffered": {
+			reason: "An empty list should not switch a default off where the pool does not offer the field.",
+			pool:   `{fields: [users, rotation], defaults: {lifecycle: [{expireAfterDays: 30}]}}`,
+			spec:   `{lifecycle: []}`,
+			want:   `{lifecycle: [{expireAfterDays: 30}]}`,
+		},
+		"EmptyOffered": {
+			reason: "An empty list should be what it says where the pool offers the field.",
+			pool:   `{fields: [lifecycle], defaults: {lifecycle: [{expireAfterDays: 30}]}}`,
+			spec:   `{lifecycle: []}`,
+			want:   `{lifecycle: []}`,
+		},
 		"Trigger": {
 			reason: "A rotation with only a trigger should get the pool's interval.",
 			pool:   `defaults: {rotation: {interval: 720h, overlap: 168h}}`,
@@ -60,6 +76,30 @@ func TestPoolWithDefaults(t *testing.T) {
 			pool:   `{limits: {quota: 1Gi}, defaults: {quota: 10Gi}}`,
 			spec:   `{}`,
 			want:   `{quota: 10Gi}`,
+		},
+		"MaxInterval": {
+			reason: "Without a default interval, the longest interval should be the interval.",
+			pool:   `limits: {rotation: {maxInterval: 2160h}}`,
+			spec:   `{}`,
+			want:   `{rotation: {interval: 2160h, overlap: 24h0m0s}}`,
+		},
+		"MaxIntervalTrigger": {
+			reason: "A rotation with only a trigger should get the longest interval.",
+			pool:   `limits: {rotation: {maxInterval: 2160h}}`,
+			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
+			want:   `{rotation: {trigger: lost, overlap: 24h, interval: 2160h}}`,
+		},
+		"MaxIntervalShort": {
+			reason: "The default overlap should be within the limits.",
+			pool:   `limits: {rotation: {maxInterval: 12h, maxOverlap: 90m}}`,
+			spec:   `{}`,
+			want:   `{rotation: {interval: 12h, overlap: 1h30m0s}}`,
+		},
+		"MaxIntervalDefault": {
+			reason: "A default interval should be used rather than the longest one.",
+			pool:   `{limits: {rotation: {maxInterval: 2160h}}, defaults: {rotation: {interval: 720h}}}`,
+			spec:   `{}`,
+			want:   `{rotation: {interval: 720h, overlap: 24h}}`,
 		},
 		"Locking": {
 			reason: "A default versioning should not apply with locking, which needs versioning.",
@@ -94,6 +134,47 @@ func TestPoolWithDefaults(t *testing.T) {
 				t.Error("pool.WithDefaults(...) returned its argument")
 			}
 		})
+	}
+}
+
+// TestPoolEmptyValues sets every field of a claim to every empty value, in a pool that offers no field: the
+// claim must be rejected, or get what a claim without the field gets.
+func TestPoolEmptyValues(t *testing.T) {
+	pool := poolOf(t, `{retention: {mode: Compliance, days: 1}, fields: [], limits: {quota: 100Gi}, defaults: {quota: 10Gi, `+
+		`versioning: true, lifecycle: [{expireAfterDays: 30}], rotation: {interval: 720h}}}`)
+
+	decode := func(spec map[string]any) (*tenantv1alpha1.BucketSpec, error) {
+		s := &tenantv1alpha1.BucketSpec{}
+
+		return s, runtime.DefaultUnstructuredConverter.FromUnstructured(spec, s)
+	}
+
+	want, err := decode(pool.WithDefaults(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for field := range reflect.TypeFor[tenantv1alpha1.BucketSpec]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+
+		for _, empty := range []any{nil, []any{}, map[string]any{}, "", int64(0), float64(0), false} {
+			spec := map[string]any{name: empty}
+
+			written, err := decode(spec)
+			if err != nil || pool.Check(written) != nil {
+				continue
+			}
+
+			got, err := decode(pool.WithDefaults(spec))
+			if err != nil {
+				t.Errorf("%s: %#v: %v", name, empty, err)
+				continue
+			}
+
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: %#v: -unset, +empty:\n%s", name, empty, diff)
+			}
+		}
 	}
 }
 
@@ -166,6 +247,29 @@ func TestPoolCheck(t *testing.T) {
 			spec:   all,
 			want: `storage pool "gold" does not offer locking; storage pool "gold" does not offer publicRead; ` +
 				`quota of 20Gi is more than storage pool "gold" allows (10Gi); number of users, 3, is more than storage pool "gold" allows (2)`,
+		},
+		"WithinRotation": {
+			reason: "A rotation within its bounds should be allowed.",
+			pool:   `limits: {rotation: {minInterval: 24h, maxInterval: 2160h, maxOverlap: 168h}}`,
+			spec:   `{rotation: {interval: 2160h, overlap: 168h}}`,
+		},
+		"RotationTooRare": {
+			reason: "Keys should not be rotated as good as never.",
+			pool:   `limits: {rotation: {minInterval: 24h, maxInterval: 2160h, maxOverlap: 168h}}`,
+			spec:   `{rotation: {interval: 876000h, overlap: 876000h}}`,
+			want: `rotation.interval of 876000h is more than storage pool "gold" allows (2160h); ` +
+				`rotation.overlap of 876000h is more than storage pool "gold" allows (168h)`,
+		},
+		"RotationTooFrequent": {
+			reason: "Keys should not be rotated all the time.",
+			pool:   `limits: {rotation: {minInterval: 24h}}`,
+			spec:   `{rotation: {interval: 90s, overlap: 30s}}`,
+			want:   `rotation.interval of 1m30s is less than storage pool "gold" allows (24h)`,
+		},
+		"TriggerOnly": {
+			reason: "A rotation without an interval should get the pool's, which has no bounds.",
+			pool:   `{limits: {rotation: {minInterval: 24h, maxInterval: 48h}}, defaults: {rotation: {interval: 720h}}}`,
+			spec:   `{rotation: {trigger: lost, overlap: 24h}}`,
 		},
 		"HugeQuota": {
 			reason: "A quota of more than 63 bits should be compared correctly.",

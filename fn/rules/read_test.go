@@ -9,9 +9,9 @@ import (
 )
 
 // full uses every field of the input.
-const full = smallest + `    retention: {mode: Governance, years: 1}
+const full = smallest + `    retention: {mode: Compliance, years: 1}
     fields: [locking, users, quota, versioning, lifecycle, deletionPolicy, rotation, publicRead]
-    limits: {quota: 100Gi, users: 0}
+    limits: {quota: 100Gi, users: 0, rotation: {minInterval: 24h, maxInterval: 2160h, maxOverlap: 168h}}
     defaults:
       quota: 1073741824
       versioning: true
@@ -101,6 +101,11 @@ poolz: []
 			input:  smallest + "  - {name: b, providerConfigRef: {kind: ProviderConfig, name: b}, retention: {mode: Compliance, days: 0}}",
 			want:   "pools[1].retention.days: Invalid value: 0: should be greater than or equal to 1",
 		},
+		"Governance": {
+			reason: "Locks that any key can lift should not be offered as locks.",
+			input:  smallest + "    retention: {mode: Governance, days: 1}",
+			want:   "pools[0].retention: Invalid value: mode must be Compliance: on MinIO every key can lift a Governance lock, even one of another bucket",
+		},
 		"ExactlyOne": {
 			reason: "Constraints between fields should be checked.",
 			input:  smallest + "    retention: {mode: Compliance, days: 1, years: 1}",
@@ -117,6 +122,11 @@ poolz: []
 				`a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m; ` +
 				`pools[0].defaults.rotation.interval: Invalid value: "1s": interval must be at least 1m; ` +
 				"pools[0].limits.quota: Invalid value: 0: a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m",
+		},
+		"RotationLimits": {
+			reason: "Limits of rotation should be possible, and in order.",
+			input:  smallest + "    limits: {rotation: {minInterval: 48h, maxInterval: 24h}}",
+			want:   "pools[0].limits.rotation: Invalid value: minInterval cannot be longer than maxInterval",
 		},
 		"DefaultOverlap": {
 			reason: "Defaults should be set before validation rules are evaluated: the default overlap is 24h.",

@@ -130,7 +130,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	co := o.ForControllerRuntime()
 	co.RateLimiter = reconciler.RetryLimiter()
 
-	record := reconciler.NewChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
+	record := reconciler.NewChangeRecorder(maskingRecorder{event.NewAPIRecorder(mgr.GetEventRecorderFor(name))}) //nolint:staticcheck // The runtime knows the older recorder only.
 	kube := mgr.GetClient()
 
 	b := ctrl.NewControllerManagedBy(mgr).

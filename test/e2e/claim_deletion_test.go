@@ -66,7 +66,7 @@ func TestClaimRetain(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
-	applyClaim(t, ns, "kept", "{deletionPolicy: Retain}")
+	applyClaim(t, ns, "kept", "{deletionPolicy: Retain, quota: 1Gi, lifecycle: [{expireAfterDays: 1}]}")
 
 	before := waitReady(t, ns, "kept")
 	bucket := before.Spec.BucketName
@@ -85,6 +85,10 @@ func TestClaimRetain(t *testing.T) {
 
 	if keys, err := list(t.Context(), admin.S3, bucket); err != nil || !slices.Equal(keys, []string{"precious"}) {
 		t.Fatalf("want the object to be kept, got %q, %v", keys, err)
+	}
+
+	if err := bucketSettings["AnonymousDownload"].drift(t.Context(), bucket); err != nil {
+		t.Fatal(err)
 	}
 
 	// A new claim of the same name gets a new bucket.
@@ -123,6 +127,11 @@ func TestClaimRetain(t *testing.T) {
 
 	after := waitReady(t, ns, "kept")
 	s3 := tenantClient(t, after)
+
+	// Nothing that the former claim set is left, nor what was set without a claim.
+	bucketSettings["Quota"].waitFor(t, bucket, bucketSettings["Quota"].wantRemoved)
+	bucketSettings["Lifecycle"].waitFor(t, bucket, bucketSettings["Lifecycle"].wantRemoved)
+	bucketSettings["AnonymousDownload"].waitFor(t, bucket, bucketSettings["AnonymousDownload"].wantRemoved)
 
 	await.For(t, "the key to list the retained bucket", func() error {
 		keys, err := list(t.Context(), s3, bucket)

@@ -12,6 +12,7 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -175,7 +176,7 @@ func TestClaimColumns(t *testing.T) {
 		"SECRET":   "bucket-columns",
 	}
 	wide := map[string]string{
-		"ACCESS-KEY":    info.Spec.SecretS3.AccessKeyID,
+		"ACCESS-KEY":    tenantv1alpha1.MaskAccessKeyID(info.Spec.SecretS3.AccessKeyID),
 		"NEXT-ROTATION": c.Status.Credentials[0].NextRotationAt.UTC().Format(time.RFC3339),
 	}
 

@@ -72,7 +72,7 @@ func TestClaim(t *testing.T) {
 				Access:                tenantv1alpha1.AccessReadWrite,
 				SecretName:            "bucket-backup-prod",
 				CredentialsSecretName: "bucket-backup-prod-credentials",
-				AccessKeyID:           s3.AccessKeyID,
+				AccessKeyID:           tenantv1alpha1.MaskAccessKeyID(s3.AccessKeyID),
 			}},
 		}
 

@@ -60,7 +60,7 @@ func TestClaimUsers(t *testing.T) {
 		seen[id] = true
 
 		want = append(want, tenantv1alpha1.CredentialsStatus{
-			User: u, Access: access, AccessKeyID: id,
+			User: u, Access: access, AccessKeyID: tenantv1alpha1.MaskAccessKeyID(id),
 			SecretName: tenantv1alpha1.SecretNameFor("shared", u), CredentialsSecretName: tenantv1alpha1.CredentialsSecretNameFor("shared", u),
 		})
 	}
@@ -211,7 +211,8 @@ func TestClaimUserChanges(t *testing.T) {
 
 	await.For(t, "the status to show bob as ReadOnly with the same key", func() error {
 		c := getClaim(t, ns, "team").Status.Credentials
-		if len(c) != 3 || c[2].Access != tenantv1alpha1.AccessReadOnly || c[2].AccessKeyID != bob.Spec.SecretS3.AccessKeyID {
+		if len(c) != 3 || c[2].Access != tenantv1alpha1.AccessReadOnly ||
+			c[2].AccessKeyID != tenantv1alpha1.MaskAccessKeyID(bob.Spec.SecretS3.AccessKeyID) {
 			return fmt.Errorf("it shows %+v", c)
 		}
 

@@ -34,7 +34,7 @@ const (
 	FieldPublicRead     Field = "publicRead"
 )
 
-// Limits are the largest values that a claim may ask for.
+// Limits bound the values that a claim may ask for.
 type Limits struct {
 	// Quota is the largest quota, in whole bytes, such as 100Gi. It is also the
 	// default quota of a pool whose defaults have none.
@@ -48,6 +48,31 @@ type Limits struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=20
 	Users *int32 `json:"users,omitempty"`
+
+	// Rotation limits how often keys are replaced, and how long replaced keys work.
+	// +optional
+	Rotation *RotationLimits `json:"rotation,omitempty"`
+}
+
+// RotationLimits are the bounds of a claim's rotation.
+// +kubebuilder:validation:XValidation:rule="!has(self.minInterval) || !has(self.maxInterval) || duration(self.minInterval) <= duration(self.maxInterval)",message="minInterval cannot be longer than maxInterval"
+type RotationLimits struct {
+	// MinInterval is the shortest interval, such as 24h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="minInterval must be at least 1m"
+	MinInterval *metav1.Duration `json:"minInterval,omitempty"`
+
+	// MaxInterval is the longest interval, such as 2160h. It is also the default
+	// interval of a pool whose defaults have none, so that all keys are rotated.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="maxInterval must be at least 1m"
+	MaxInterval *metav1.Duration `json:"maxInterval,omitempty"`
+
+	// MaxOverlap is how long a replaced key may keep working, such as 168h. The
+	// overlap of a claim that sets none is 24h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="maxOverlap cannot be negative"
+	MaxOverlap *metav1.Duration `json:"maxOverlap,omitempty"`
 }
 
 // Defaults are the values of fields that a claim does not set. A changed default
@@ -88,8 +113,10 @@ type Pool struct {
 	ProviderConfigRef ProviderConfigRef `json:"providerConfigRef"`
 
 	// Retention is how long objects are locked in buckets with locking. A pool
-	// without it does not offer locking.
+	// without it does not offer locking. Its mode must be Compliance: on MinIO every
+	// key can lift a Governance lock, even one of another bucket.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.mode == 'Compliance'",message="mode must be Compliance: on MinIO every key can lift a Governance lock, even one of another bucket"
 	Retention *miniov1alpha1.Retention `json:"retention,omitempty"`
 
 	// DenyUnsignedUploads denies all keys of the pool's buckets uploads whose body is
@@ -107,7 +134,7 @@ type Pool struct {
 	// +kubebuilder:validation:MaxItems=8
 	Fields []Field `json:"fields,omitempty"`
 
-	// Limits are the largest values that a claim may ask for.
+	// Limits bound the values that a claim may ask for.
 	// +optional
 	Limits *Limits `json:"limits,omitempty"`
 

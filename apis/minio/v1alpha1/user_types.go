@@ -106,6 +106,16 @@ type Rotation struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Trigger string `json:"trigger,omitempty"`
+
+	// ServedAccessKeyID is set by a controller that copies the key from the connection
+	// Secret to where applications read it: the ID of the access key that is there now.
+	// While it is set and names another key than status.atProvider.accessKeyID, the
+	// overlap of earlier keys does not begin and no further rotation does, and the
+	// named key is not revoked. Unset means that applications read the connection
+	// Secret itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ServedAccessKeyID string `json:"servedAccessKeyID,omitempty"`
 }
 
 // WhenBucketsRemain decides whether a User can be deleted while Bucket resources
@@ -257,7 +267,6 @@ type UserStatus struct {
 // +kubebuilder:resource:scope=Namespaced,categories={crossplane,managed,minio}
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
-// +kubebuilder:printcolumn:name="ACCESS-KEY",type="string",JSONPath=".status.atProvider.accessKeyID"
 // +kubebuilder:printcolumn:name="NEXT-ROTATION",type="string",JSONPath=".status.atProvider.nextRotationAt",priority=1
 // +kubebuilder:printcolumn:name="AGE",type="date",JSONPath=".metadata.creationTimestamp"
 type User struct {

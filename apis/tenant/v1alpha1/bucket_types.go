@@ -41,6 +41,10 @@ const (
 	// name of one of the claim's Secrets. It is left alone; once it is deleted,
 	// the claim continues.
 	ReasonSecretConflict = "SecretConflict"
+	// ReasonSecretOutdated says that one of the claim's Secrets does not hold the
+	// current access key, because it is immutable or cannot be written. Earlier keys
+	// keep working until it does.
+	ReasonSecretOutdated = "SecretOutdated"
 )
 
 // DeletionPolicy is what happens to a bucket when its claim is deleted.
@@ -128,6 +132,7 @@ type Rotation struct {
 // +kubebuilder:validation:XValidation:rule="has(self.storagePool) == has(oldSelf.storagePool) && (!has(self.storagePool) || self.storagePool == oldSelf.storagePool)",message="storagePool is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.versioning) || self.versioning",message="locking needs versioning: leave versioning out, or true"
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.deletionPolicy) || self.deletionPolicy != 'Delete'",message="a bucket with locking is always retained: deletionPolicy cannot be Delete"
+// +kubebuilder:validation:XValidation:rule="!has(self.publicRead) || !self.publicRead || ((!has(self.locking) || !self.locking) && (!has(self.deletionPolicy) || self.deletionPolicy != 'Retain'))",message="a bucket that is retained would stay public after its claim is deleted: publicRead cannot be true with deletionPolicy Retain or locking"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionUpdatePolicy) || self.crossplane.compositionUpdatePolicy == 'Automatic'",message="the platform chooses the composition revision: leave spec.crossplane.compositionUpdatePolicy out"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionRevisionSelector)",message="the platform chooses the composition revision: leave spec.crossplane.compositionRevisionSelector out"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.resourceRefs) || self.crossplane.resourceRefs.size() <= 64 && self.crossplane.resourceRefs.all(r, r.kind == 'Secret' && r.apiVersion == 'v1' || r.kind in ['Bucket', 'User'] && r.apiVersion.startsWith('minio.cistern.dev/'))",message="Crossplane chooses what a claim refers to: leave spec.crossplane.resourceRefs out"
@@ -193,7 +198,8 @@ type BucketSpec struct {
 	Rotation *Rotation `json:"rotation,omitempty"`
 
 	// PublicRead allows reading objects whose names are known, without
-	// credentials. The pool must offer it.
+	// credentials. The pool must offer it. A bucket that is retained, by
+	// deletionPolicy or by locking, cannot have it.
 	// +optional
 	// +kubebuilder:default=false
 	PublicRead bool `json:"publicRead"`
@@ -231,7 +237,8 @@ type CredentialsStatus struct {
 	// +optional
 	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`
 
-	// AccessKeyID is the ID of the current access key. It is not secret.
+	// AccessKeyID is the beginning and the end of the ID of the current access key,
+	// such as CSTN…Z7Z4. The whole ID is in the Secrets only.
 	// +optional
 	AccessKeyID string `json:"accessKeyID,omitempty"`
 

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/crossplane/function-sdk-go/resource"
+	"github.com/crossplane/function-sdk-go/resource/composed"
+
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+)
+
+// Which keys the tenant's Secrets hold. Applications read keys there, and Crossplane may be unable to
+// write them: the claim is paused, or a Secret is immutable. The provider must not revoke a key that is
+// still served, so the User says which one is.
+
+// maxServedLength is the maximum length of servedAccessKeyID.
+const maxServedLength = 128
+
+// keyFields are the data keys that hold the access key, by kind of Secret.
+var keyFields = map[resource.Name][]string{
+	resourceSecret:      {tenantv1alpha1.BucketInfoKey},
+	resourceCredentials: {miniov1alpha1.ConnectionKeyAccessKeyID, miniov1alpha1.ConnectionKeySecretAccessKey},
+}
+
+// outdatedSecret is a Secret that does not hold the current key.
+type outdatedSecret struct {
+	name      string
+	immutable bool
+}
+
+func (s outdatedSecret) message() string {
+	if s.immutable {
+		return `Secret "` + s.name + `" is immutable and does not hold the current access key: delete it, so that it is created anew`
+	}
+
+	return `waiting for Secret "` + s.name + `" to hold the current access key; the condition Synced says why it cannot be written`
+}
+
+// compare compares an identity's existing Secrets with the data that they should have. A Secret that this
+// run is the first to update is not outdated yet: Crossplane is about to write it.
+func (s *secrets) compare(o *observed, i identity, data map[resource.Name]map[string]any) {
+	current, _ := o.credentials(i)
+
+	for _, kind := range secretKinds {
+		existing := o.secret(i.of(kind))
+		if existing == nil {
+			continue
+		}
+
+		have, _ := existing.Object["data"].(map[string]any)
+
+		held := current
+		if !sameKey(kind, have, data[kind]) {
+			held = keyIn(kind, have)
+		}
+
+		// An earlier key is served as long as one of the Secrets holds it.
+		if id := held.AccessKeyID; id != "" && len(id) <= maxServedLength && (s.served[i] == "" || s.served[i] == current.AccessKeyID) {
+			s.served[i] = id
+		}
+
+		if held.AccessKeyID == current.AccessKeyID && held.AccessSecretKey == current.AccessSecretKey {
+			continue
+		}
+
+		immutable := existing.Object["immutable"] == true
+		if immutable || o.reportedKey(i) == tenantv1alpha1.MaskAccessKeyID(current.AccessKeyID) {
+			s.outdated = append(s.outdated, outdatedSecret{name: existing.GetName(), immutable: immutable})
+		}
+	}
+}
+
+// sameKey reports whether the data of two Secrets of a kind certainly hold the same key.
+func sameKey(kind resource.Name, a, b map[string]any) bool {
+	for _, k := range keyFields[kind] {
+		if a[k] == nil || a[k] != b[k] {
+			return false
+		}
+	}
+
+	return true
+}
+
+// keyIn returns the access key in the data of a Secret of a kind, as far as it can be read.
+func keyIn(kind resource.Name, data map[string]any) tenantv1alpha1.BucketInfoS3 {
+	values := make([][]byte, 0, len(keyFields[kind]))
+
+	for _, k := range keyFields[kind] {
+		encoded, _ := data[k].(string)
+		value, _ := base64.StdEncoding.DecodeString(encoded)
+		values = append(values, value)
+	}
+
+	if kind == resourceCredentials {
+		return tenantv1alpha1.BucketInfoS3{AccessKeyID: string(values[0]), AccessSecretKey: string(values[1])}
+	}
+
+	doc := tenantv1alpha1.BucketInfo{}
+	if json.Unmarshal(values[0], &doc) != nil {
+		return tenantv1alpha1.BucketInfoS3{}
+	}
+
+	return doc.Spec.SecretS3
+}
+
+// reportedKey returns the masked access key ID of an identity in the claim's status of the previous run, the
+// empty string if there is none.
+func (o *observed) reportedKey(i identity) string {
+	all, _ := o.status()["credentials"].([]any)
+	for _, c := range all {
+		c, _ := c.(map[string]any)
+		if user, _ := c["user"].(string); identity(user) == i {
+			id, _ := c["accessKeyID"].(string)
+
+			return id
+		}
+	}
+
+	return ""
+}
+
+// nameServed sets the key that the Secrets hold in each User with a rotation. Where that is not known
+// the User keeps what it has.
+func (d desired) nameServed(o *observed, served map[identity]string) {
+	const field = "servedAccessKeyID"
+
+	for i, u := range d.users {
+		spec, _ := u.Object["spec"].(map[string]any)
+		parameters, _ := spec["forProvider"].(map[string]any)
+
+		rotation, rotates := parameters["rotation"].(map[string]any)
+		if !rotates {
+			continue
+		}
+
+		id := served[i]
+		if id == "" {
+			id, _ = o.user(i).field("spec", "forProvider", "rotation", field).(string)
+		}
+
+		if id == "" || rotation[field] == id {
+			continue
+		}
+
+		// A User that is kept unchanged shares its spec with the observed one.
+		spec, parameters, rotation = maps.Clone(spec), maps.Clone(parameters), maps.Clone(rotation)
+		rotation[field] = id
+		parameters["rotation"] = rotation
+		spec["forProvider"] = parameters
+		u.Object["spec"] = spec
+	}
+}
+
+// userReady reports whether an identity's User is ready, given its desired state. The claim stays ready
+// while the User has yet to observe a new servedAccessKeyID: if the claim was provisioned before this run
+// and its fields are in the User's spec, nothing else is new. The caller checks these fields.
+func (o *observed) userReady(i identity, want *composed.Unstructured) bool {
+	u := o.user(i)
+	if u.ready() {
+		return true
+	}
+
+	conditions, _ := o.status()["conditions"].([]any)
+	provisioned := condition(conditions, tenantv1alpha1.ConditionProvisioned)["status"] == string(corev1.ConditionTrue)
+
+	return provisioned && u.wasReady() && nested(want.Object, "spec", "forProvider", "rotation") != nil
+}
