@@ -100,6 +100,16 @@ type Rotation struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Trigger string `json:"trigger,omitempty"`
+
+	// ServedAccessKeyID is set by a controller that copies the key from the connection
+	// Secret to where applications read it: the ID of the access key that is there now.
+	// While it is set and names another key than status.atProvider.accessKeyID, the
+	// overlap of earlier keys does not begin and no further rotation does, and the
+	// named key is not revoked. Unset means that applications read the connection
+	// Secret itself.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ServedAccessKeyID string `json:"servedAccessKeyID,omitempty"`
 }
 
 // WhenBucketsRemain decides whether a User can be deleted while Bucket resources
