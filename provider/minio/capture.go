@@ -82,7 +82,7 @@ func reportRefusal(rsp *http.Response) {
 // refusalOf returns the error that an answer holds: JSON if it is of the
 // administration API or the KMS's, XML if it is of the S3 API.
 func refusalOf(rsp *http.Response, text []byte) error {
-	answer := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Body: io.NopCloser(bytes.NewReader(text))}
+	answer := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Header: rsp.Header, Body: io.NopCloser(bytes.NewReader(text))}
 	if strings.HasPrefix(rsp.Request.URL.Path, "/minio/") {
 		return adminAnswerOf(answer)
 	}

@@ -10,14 +10,12 @@ import (
 // IsNotFound says that the server answered that the bucket, user, group or policy
 // does not exist.
 //
-// minio-go calls every 404 on a bucket NoSuchBucket, whoever answers; only MinIO
-// itself gives its answers an ID.
+// Only MinIO's own answer counts, which has an ID: a proxy answers 404 as well, and
+// minio-go calls every 404 on a bucket NoSuchBucket.
 func IsNotFound(err error) bool {
 	switch code(err) {
-	case miniogo.NoSuchBucket:
+	case miniogo.NoSuchBucket, "XMinioAdminNoSuchUser", "XMinioAdminNoSuchGroup", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
 		return answered(err)
-	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchGroup", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
-		return true
 	}
 
 	return false
@@ -30,7 +28,7 @@ func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
 
 // IsNoSuchPolicy says that the server does not have a policy.
-func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" }
+func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" && answered(err) }
 
 // IsPolicyInUse says that the server kept a policy because somebody holds it.
 func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" }
@@ -39,9 +37,10 @@ func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" 
 func IsDenied(err error) bool { return code(err) == miniogo.AccessDenied && answered(err) }
 
 // IsBadKey says that the server does not know the access key, or knows it with
-// another secret.
+// another secret. Only MinIO's own answer counts: a proxy that changes requests, or
+// signs them itself, answers so as well.
 func IsBadKey(err error) bool {
-	return code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch
+	return (code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch) && answered(err)
 }
 
 // IsClientError says that the server refused a request. Any other error, such as a

@@ -78,7 +78,7 @@ func (f *fakeServer) GetUserInfo(context.Context, string) (madmin.UserInfo, erro
 	f.userReads++
 
 	if f.user == nil {
-		return madmin.UserInfo{}, madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser"}
+		return madmin.UserInfo{}, madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser", RequestID: "1"}
 	}
 
 	return *f.user, nil
@@ -113,7 +113,7 @@ func (f *fakeServer) AddServiceAccount(_ context.Context, r madmin.AddServiceAcc
 
 func (f *fakeServer) DeleteServiceAccount(_ context.Context, accessKey string) error {
 	if _, there := f.keys[accessKey]; !there {
-		return madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials"}
+		return madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials", RequestID: "1"}
 	}
 
 	delete(f.keys, accessKey)
@@ -131,7 +131,7 @@ func (f *fakeServer) InfoCannedPolicyV2(_ context.Context, name string) (*madmin
 	f.policyReads++
 
 	if f.policy == nil || strings.HasPrefix(name, noSuch) {
-		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
+		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy", RequestID: "1"}
 	}
 
 	return &madmin.PolicyInfo{Policy: f.policy}, nil
@@ -142,7 +142,7 @@ const noSuch = "no-such-"
 
 func (f *fakeServer) SetPolicy(_ context.Context, names, _ string, _ bool) error {
 	if strings.Contains(names, noSuch) {
-		return madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
+		return madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy", RequestID: "1"}
 	}
 
 	f.user.PolicyName = names
@@ -156,7 +156,7 @@ func (f *fakeServer) GetPolicyEntities(context.Context, madmin.PolicyEntitiesQue
 
 func (f *fakeServer) RemoveCannedPolicy(context.Context, string) error {
 	if len(f.attachedTo) > 0 {
-		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse"}
+		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse", RequestID: "1"}
 	}
 
 	f.policy = nil
