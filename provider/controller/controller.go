@@ -41,9 +41,11 @@ const (
 	spreadShare = 10
 )
 
-// Kube reads from Kubernetes: from a cache, which lags behind by moments, or live.
+// Kube reads from Kubernetes: from a cache, which lags behind by moments, or live. It
+// writes what the runtime does not.
 type Kube struct {
 	client.Reader
+	client.Writer
 
 	// Live reads from the API server itself.
 	Live client.Reader
@@ -203,6 +205,6 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newExplained(k.Client(Kube{Reader: kube, Live: live}, srv), mg), nil
+		return newExplained(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg), nil
 	})
 }

@@ -89,6 +89,8 @@ func (c *SecretClient) Create(ctx context.Context, obj client.Object, opts ...cl
 		return nil
 	}
 
+	defer c.forget(obj)
+
 	return c.Client.Create(ctx, obj, opts...)
 }
 
