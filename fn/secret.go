@@ -112,6 +112,11 @@ func secretData(o *observation, i identity) (map[resource.Name]map[string]any, e
 
 	shapes := make(map[string]any, len(user.ConnectionDetails))
 	for k, v := range user.ConnectionDetails {
+		// The next key may not work yet; the provider keeps it there for itself.
+		if k == miniov1alpha1.ConnectionKeyPending {
+			continue
+		}
+
 		shapes[k] = base64.StdEncoding.EncodeToString(v)
 	}
 
