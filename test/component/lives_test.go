@@ -168,9 +168,7 @@ func userLife(t *testing.T) life {
 					t.Fatal(err)
 				}
 
-				await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) {
-					u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: fmt.Sprint(generation), Overlap: &metav1.Duration{}}
-				})
+				rotateNow(t, u, miniov1alpha1.Rotation{Trigger: fmt.Sprint(generation), Overlap: &metav1.Duration{}})
 			},
 			over:    func() error { return errors.Join(over(generation)(), dead(t.Context(), last)) },
 			through: through,
@@ -184,8 +182,8 @@ func userLife(t *testing.T) life {
 			over:    over(0),
 			through: []string{"add-canned-policy", "add-user", "set-user-or-group-policy", "PUT users", "POST secrets", "PUT users/status"},
 		},
-		rotate(1, "PUT users/status", "add-service-account", "PATCH secrets", "add-user"),
-		rotate(2, "PUT users/status", "add-service-account", "PATCH secrets", "delete-service-account"),
+		rotate(1, "PUT users/status", "add-service-account", "PUT secrets", "add-user"),
+		rotate(2, "PUT users/status", "add-service-account", "PUT secrets", "delete-service-account"),
 		deletion(t, u, before, "remove-user", "remove-canned-policy", "PUT users"),
 	}}
 }

@@ -21,6 +21,29 @@ type Wire struct {
 	kill func()
 	// stop says which calls never reach their server.
 	stop func(Call) Outage
+	// answer returns what answers a call in place of its server, or nil.
+	answer func(Call) http.Handler
+}
+
+// Answer has calls answered in place of their server by the handler that answer returns
+// for them, if it returns one, until it is called again. It may be nil.
+func (w *Wire) Answer(answer func(Call) http.Handler) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	w.answer = answer
+}
+
+// other returns what answers a call in place of its server, or nil.
+func (w *Wire) other(c Call) http.Handler {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	if w.answer == nil {
+		return nil
+	}
+
+	return w.answer(c)
 }
 
 // Outage is what becomes of a call instead of being carried out.
@@ -172,6 +195,12 @@ func (w *Wire) proxy(server *url.URL, transport http.RoundTripper, name func(met
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if err := w.pass(name(r.Method, r.URL), false); err != nil {
 			panic(http.ErrAbortHandler)
+		}
+
+		if h := w.other(name(r.Method, r.URL)); h != nil {
+			h.ServeHTTP(rw, r)
+
+			return
 		}
 
 		switch w.outage(name(r.Method, r.URL)) {
