@@ -7,38 +7,39 @@ SHELL       := /usr/bin/env bash -o pipefail
 OUTPUT := _output
 DEV    := $(OUTPUT)/bin/dev
 
-# The platform that up, demo, e2e, bench and test work on: local, a one-node Kubernetes
-# of our own, or existing, the cluster of KUBECONFIG with Crossplane, which
-# pulls the packages from REGISTRY.
+# The platform of up, demo, e2e, bench and test: local starts a one-node Kubernetes
+# on this machine; existing uses the cluster of KUBECONFIG, which has Crossplane
+# and pulls the packages from REGISTRY.
 export PLATFORM ?= local
 export REGISTRY
-# Whether provider-minio-extras is installed too.
+# true installs provider-minio-extras too.
 export EXTRAS   ?= false
-# Version of the packages. One that ends in -dev gets a hash of its content.
+# The version of the packages. A hash of the content is added to one ending in -dev.
 export VERSION  ?= v0.1.0-dev
 
-# More flags of the benchmark, such as --only=latency,burst; `_output/bin/dev bench --help`.
+# Further flags of the benchmark, such as --only=latency,burst: see `_output/bin/dev bench --help`.
 BENCH    ?=
 
-# madmin encrypts with PBKDF2 under this tag, see DESIGN.md.
+# With this tag madmin encrypts with PBKDF2, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
 E2E       := go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
 GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml ':(glob)docs/reference/*.cistern.dev.md' docs/reference/apps.cozystack.io.md
 
 .PHONY: help
-help: ## Print every target with what it does.
+help: ## Print every target with its description.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 .PHONY: generate
 generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs, the XRD and docs/reference.
 	@rm -f apis/*/v1alpha1/zz_generated.deepcopy.go
 	@go tool controller-gen object paths="{./apis/input/...,./apis/minio/...,./apis/tenant/...}"
-	@$(MAKE) --no-print-directory dev # Needs the deep copies of new kinds.
+	@$(MAKE) --no-print-directory dev # It imports the APIs, and needs their deep copies.
 	@find apis/minio -name 'zz_generated.*.go' ! -name '*.deepcopy.go' -delete
 	@"$$($(DEV) tool angryjet)" generate-methodsets ./apis/minio/...
 	@go run ./provider/upjet/generate apis/extras > /dev/null
 	@go tool controller-gen object paths=./apis/extras/...
 	@"$$($(DEV) tool angryjet)" generate-methodsets ./apis/extras/...
+	@rm -f package/provider/crds/* package/function/crds/*
 	@go tool controller-gen crd paths=./apis/minio/... output:crd:artifacts:config=package/provider/crds
 	@rm -f package/extras/crds/*
 	@go tool controller-gen crd:allowDangerousTypes=true paths=./apis/extras/... output:crd:artifacts:config=package/extras/crds
@@ -54,11 +55,11 @@ build: ## Compile everything.
 	@go vet -tags=fips,e2e ./...
 
 .PHONY: lint
-lint: dev ## Run the linters, import laws among them.
+lint: dev ## Run the linters, which also check the import rules.
 	@"$$($(DEV) tool golangci-lint)" run ./...
 
 .PHONY: unit
-unit: ## Run the tests that need no server, with the race detector.
+unit: ## Run the unit tests, with the race detector.
 	@go test -race $(GOFLAGS_PRODUCT) ./...
 
 .PHONY: packages
@@ -66,39 +67,43 @@ packages: dev ## Build the packages into _output; push them if REGISTRY is set.
 	@$(DEV) packages
 
 .PHONY: up
-up: dev ## Bring up a platform with the packages installed, and leave it running.
+up: dev ## Start a platform with the packages installed, and leave it running.
 	@$(DEV) up
 
 .PHONY: down
-down: dev ## Take the platform down; nothing stays behind.
+down: dev ## Stop the platform, and remove everything except its logs.
 	@$(DEV) down
 
 .PHONY: demo
-demo: dev ## Show the main job end to end: claim, use, delete.
+demo: dev ## Show what Cistern does, end to end: claim a bucket, use it, delete it.
 	@$(DEV) demo
 
-.PHONY: direct
-direct: ## Test each provider alone: killed at every write, its calls counted. Needs no platform and no root.
+.PHONY: docs-demo
+docs-demo: dev ## Run the demo, and write its output to docs/demo.txt.
+	@$(DEV) demo --transcript=docs/demo.txt
+
+.PHONY: component
+component: ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
 	@go test -race -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/component/... ./test/extras/...
 
 .PHONY: render
-render: ## Run the function's cases through Crossplane's own composition code. Needs no platform and no root.
+render: ## Run the function's cases through Crossplane's own composition code. Needs neither platform nor root.
 	@go test -tags=fips,e2e -count=1 -timeout=30m ./test/render/...
 
 .PHONY: e2e
-e2e: dev direct render ## Run the end-to-end tests, on the running platform or on one of their own.
+e2e: dev component render ## Run the end-to-end tests, on the running platform or on one of their own.
 	@$(DEV) run --extras -- $(E2E)
 
 .PHONY: bench
-bench: dev ## Measure speed, cost and how they grow, in up to forty minutes; see docs/performance.md.
+bench: dev ## Measure speed, resource usage and their growth, in at most forty minutes; see docs/performance.md.
 	@$(DEV) bench $(BENCH)
 
 .PHONY: bench-quick
-bench-quick: dev ## Measure the same in a size that ends within five minutes.
+bench-quick: dev ## Measure the same with smaller sizes, in at most five minutes.
 	@$(DEV) bench --quick $(BENCH)
 
 .PHONY: test
-test: lint generated unit direct render ## Run all checks and tests: lint, generated files, unit, e2e, and the benchmark in its quick size.
+test: lint generated unit component render ## Run all checks and tests: linters, generated files, unit and end-to-end tests, quick benchmark.
 	@$(DEV) run --extras -- bash -ec '$(E2E); $(DEV) bench --quick'
 
 .PHONY: generated

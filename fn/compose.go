@@ -3,272 +3,233 @@ package main
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	xpv2 "github.com/crossplane/crossplane-runtime/v2/apis/common/v2"
+	"github.com/crossplane/function-sdk-go/errors"
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
-	"github.com/cistern-dev/cistern/fn/policy"
+	"github.com/cistern-dev/cistern/fn/rules"
 )
 
-// The resources are composed as plain maps with just the fields that are meant:
-// Crossplane applies them server-side, where a typed object's empty fields
-// would count as wishes.
-
-// composition is what becomes of a claim: its Bucket, and a User for each
-// identity.
-type composition struct {
+// desired is the desired state of one claim: its Bucket, and a User for each identity.
+type desired struct {
 	bucket *composed.Unstructured
 	users  map[identity]*composed.Unstructured
-	// waits says what each of them waits for; nothing for one that is as it is
-	// to be.
+	// waits holds a message for each resource that is not ready, and the empty string for others.
 	waits map[resource.Name]string
 }
 
-// identities returns whose Users there are: the claim's own, then the others by
-// name.
-func (c composition) identities() []identity { return slices.Sorted(maps.Keys(c.users)) }
+// identities returns the identities with Users: the claim's own, then the others by name.
+func (d desired) identities() []identity { return slices.Sorted(maps.Keys(d.users)) }
 
-// compose returns what a claim asks for. Its spec has the pool's defaults filled
-// in.
-func compose(o *observation, pool *policy.Pool, spec map[string]any) composition {
-	ref := server(o, pool)
-	c := composition{
-		bucket: composeBucket(o, ref, pool, spec),
-		users:  map[identity]*composed.Unstructured{claimItself: composeUser(o, ref, claimItself, miniov1alpha1.AccessReadWrite, spec)},
+// compose returns the resources of a claim, given its spec with the pool's defaults.
+func compose(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) (desired, error) {
+	d := desired{users: make(map[identity]*composed.Unstructured, len(spec.Users)+1)}
+
+	var err error
+	if d.bucket, err = asComposed(miniov1alpha1.BucketKind.Kind, o.resourceName(), composeBucket(o, pool, spec)); err != nil {
+		return desired{}, err
 	}
 
-	users, _ := spec["users"].(map[string]any)
-	for name, u := range users {
-		access := miniov1alpha1.AccessReadWrite
-		if u, ok := u.(map[string]any); ok && isTrue(u, "readonly") {
-			access = miniov1alpha1.AccessReadOnly
-		}
-
-		c.users[identity(name)] = composeUser(o, ref, identity(name), access, spec)
-	}
-
-	c.waits = c.assess(o)
-
-	return c
-}
-
-// assess returns what each resource waits for. One is ready once it says so of
-// the spec that it is to have.
-func (c composition) assess(o *observation) map[resource.Name]string {
-	all := make(map[resource.Name]string, len(c.users)+1)
-
-	if c.bucket != nil {
-		all[resourceBucket] = waits("the bucket", o.bucket(), missing(c.bucket.Object, o.bucket(), bucketSettings))
-	}
-
-	for i, u := range c.users {
-		all[i.resource()] = waits(i.what(), o.user(i), missing(u.Object, o.user(i), userSettings))
-	}
-
-	return all
-}
-
-func waits(what string, m managedResource, missing []string) string {
-	why := m.trouble()
-
-	switch {
-	case why == "" && m.exists() && len(missing) > 0:
-		return "waiting for " + what + " to take over " + strings.Join(missing, ", ")
-	case len(missing) == 0 && m.ready():
-		return ""
-	case why == "":
-		return "waiting for " + what
-	}
-
-	return "waiting for " + what + ": " + why
-}
-
-// composeBucket returns the claim's Bucket.
-func composeBucket(o *observation, ref xpv1.ProviderConfigReference, pool *policy.Pool, spec map[string]any) *composed.Unstructured {
-	locking := isTrue(spec, "locking")
-	p := map[string]any{
-		"objectLocking": locking,
-		"whenNotEmpty":  string(miniov1alpha1.WhenNotEmptyRefuse),
-	}
-
-	if locking && pool.Retention != nil {
-		p["retention"] = retention(pool.Retention)
-	}
-
-	if spec["deletionPolicy"] == string(tenantv1alpha1.DeletionPolicyDelete) && !locking {
-		p["whenNotEmpty"] = string(miniov1alpha1.WhenNotEmptyPurge)
-	}
-
-	if q, set := spec["quota"]; set {
-		p["quota"] = canonicalQuantity(q)
-	}
-
-	if l, set := spec["lifecycle"]; set {
-		p["lifecycle"] = l
-	}
-
-	if v, set := spec["versioning"].(bool); set {
-		p["versioning"] = string(miniov1alpha1.VersioningSuspended)
-		if v {
-			p["versioning"] = string(miniov1alpha1.VersioningEnabled)
+	for _, i := range identitiesOf(spec) {
+		if d.users[i], err = asComposed(miniov1alpha1.UserKind.Kind, i.resourceName(o), composeUser(o, pool, i, spec)); err != nil {
+			return desired{}, err
 		}
 	}
 
-	if isTrue(spec, "publicRead") {
-		p["anonymousAccess"] = string(miniov1alpha1.AnonymousAccessDownload)
+	d.waits = d.assess(o)
+
+	return d, nil
+}
+
+// composeBucket returns the spec of the claim's Bucket.
+func composeBucket(o *observed, pool *rules.Pool, spec *tenantv1alpha1.BucketSpec) *miniov1alpha1.BucketSpec {
+	b := &miniov1alpha1.BucketSpec{
+		ManagedResourceSpec: xpv2.ManagedResourceSpec{
+			ProviderConfigReference: providerConfigRef(o, pool),
+			ManagementPolicies:      xpv1.ManagementPolicies{xpv1.ManagementActionAll},
+		},
+		ForProvider: miniov1alpha1.BucketParameters{
+			ObjectLocking: spec.Locking,
+			WhenNotEmpty:  miniov1alpha1.WhenNotEmptyRefuse,
+		},
+	}
+	p := &b.ForProvider
+
+	if spec.Locking {
+		p.Retention = pool.Retention
 	}
 
-	policies := []any{string(xpv1.ManagementActionAll)}
-	if locking || spec["deletionPolicy"] == string(tenantv1alpha1.DeletionPolicyRetain) {
-		policies = []any{
-			string(xpv1.ManagementActionObserve), string(xpv1.ManagementActionCreate),
-			string(xpv1.ManagementActionUpdate), string(xpv1.ManagementActionLateInitialize),
+	if spec.Locking || spec.DeletionPolicy == tenantv1alpha1.DeletionPolicyRetain {
+		b.ManagementPolicies = xpv1.ManagementPolicies{
+			xpv1.ManagementActionObserve, xpv1.ManagementActionCreate,
+			xpv1.ManagementActionUpdate, xpv1.ManagementActionLateInitialize,
 		}
+	} else if spec.DeletionPolicy == tenantv1alpha1.DeletionPolicyDelete {
+		p.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge
 	}
 
-	return newManaged(miniov1alpha1.BucketKind.Kind, o.resourceName(), ref, map[string]any{
-		"forProvider":        p,
-		"managementPolicies": policies,
-	})
-}
-
-func retention(r *miniov1alpha1.Retention) map[string]any {
-	m := map[string]any{"mode": string(r.Mode)}
-	if r.Days != nil {
-		m["days"] = int64(*r.Days)
-	}
-
-	if r.Years != nil {
-		m["years"] = int64(*r.Years)
-	}
-
-	return m
-}
-
-// composeUser returns an identity's User.
-func composeUser(o *observation, ref xpv1.ProviderConfigReference, i identity, access miniov1alpha1.Access, spec map[string]any) *composed.Unstructured {
-	p := map[string]any{
-		"grants": []any{map[string]any{"bucketName": o.bucketName(), "access": string(access)}},
-		// Who is taken from the claim goes at once, the claim's own key not
-		// before the bucket.
-		"whenBucketsRemain": string(miniov1alpha1.WhenBucketsRemainRemove),
-	}
-	if i == claimItself {
-		p["whenBucketsRemain"] = string(miniov1alpha1.WhenBucketsRemainKeep)
-	}
-
-	if r, ok := spec["rotation"].(map[string]any); ok {
-		p["rotation"] = canonicalRotation(r)
-	}
-
-	return newManaged(miniov1alpha1.UserKind.Kind, i.resourceName(o), ref, map[string]any{
-		"forProvider":                p,
-		"writeConnectionSecretToRef": map[string]any{"name": i.connectionSecretName(o)},
-	})
-}
-
-// Quantities and durations can be written in many ways, and the provider stores
-// a resource with each in its canonical one. Composed in another, Crossplane and
-// the provider would write them over and over again.
-
-func canonicalQuantity(v any) any {
-	text, ok := v.(string)
-	if n, isNumber := v.(float64); isNumber {
-		text, ok = strconv.FormatFloat(n, 'f', -1, 64), true
-	}
-
-	if q, err := apiresource.ParseQuantity(text); ok && err == nil {
+	if q := spec.Quota; q != nil {
 		// Rounded up to whole bytes.
-		return apiresource.NewQuantity(q.Value(), q.Format).String()
+		p.Quota = apiresource.NewQuantity(q.Value(), q.Format)
 	}
 
-	return v
-}
-
-func canonicalRotation(r map[string]any) map[string]any {
-	c := maps.Clone(r)
-
-	for _, field := range []string{"interval", "overlap"} {
-		text, _ := r[field].(string)
-		if d, err := time.ParseDuration(text); err == nil {
-			c[field] = d.String()
-		}
+	for _, r := range spec.Lifecycle {
+		p.Lifecycle = append(p.Lifecycle, miniov1alpha1.LifecycleRule(r))
 	}
 
-	return c
+	if v := spec.Versioning; v != nil && *v {
+		p.Versioning = new(miniov1alpha1.VersioningEnabled)
+	} else if v != nil {
+		p.Versioning = new(miniov1alpha1.VersioningSuspended)
+	}
+
+	if spec.PublicRead {
+		p.AnonymousAccess = new(miniov1alpha1.AnonymousAccessDownload)
+	}
+
+	return b
 }
 
-// server returns the provider configuration of the server that the claim is on.
-// Once something is there it stays where it is, whatever becomes of the pool: on
-// another server the tenant would find an empty bucket.
-func server(o *observation, pool *policy.Pool) xpv1.ProviderConfigReference {
+// composeUser returns the spec of an identity's User.
+func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1.BucketSpec) *miniov1alpha1.UserSpec {
+	access := miniov1alpha1.AccessReadWrite
+	if spec.Users[string(i)].Readonly {
+		access = miniov1alpha1.AccessReadOnly
+	}
+
+	u := &miniov1alpha1.UserSpec{
+		ManagedResourceSpec: xpv2.ManagedResourceSpec{
+			ProviderConfigReference:          providerConfigRef(o, pool),
+			WriteConnectionSecretToReference: &xpv1.LocalSecretReference{Name: i.connectionSecretName(o)},
+		},
+		ForProvider: miniov1alpha1.UserParameters{
+			Grants:   []miniov1alpha1.Grant{{BucketName: o.bucketName(), Access: access}},
+			Rotation: composeRotation(spec.Rotation),
+			// A user that is removed from the claim loses its key at once; the claim's own key is
+			// kept as long as the bucket.
+			WhenBucketsRemain: miniov1alpha1.WhenBucketsRemainRemove,
+		},
+	}
+
+	if i == claimItself {
+		u.ForProvider.WhenBucketsRemain = miniov1alpha1.WhenBucketsRemainKeep
+	}
+
+	return u
+}
+
+// composeRotation returns the rotation of a User.
+func composeRotation(r *tenantv1alpha1.Rotation) *miniov1alpha1.Rotation {
+	if r == nil {
+		return nil
+	}
+
+	return &miniov1alpha1.Rotation{Interval: r.Interval, Overlap: r.Overlap, Trigger: r.Trigger}
+}
+
+// providerConfigRef returns the provider configuration of the claim's server. It stays the same once
+// a resource exists, even if the pool changes: on another server the bucket would be empty.
+func providerConfigRef(o *observed, pool *rules.Pool) *xpv1.ProviderConfigReference {
 	for _, m := range []managedResource{o.bucket(), o.user(claimItself)} {
 		if ref, ok := m.providerConfigRef(); ok {
-			return ref
+			return &ref
 		}
 	}
 
-	return xpv1.ProviderConfigReference{Kind: pool.ProviderConfigRef.Kind, Name: pool.ProviderConfigRef.Name}
+	return &xpv1.ProviderConfigReference{Kind: pool.ProviderConfigRef.Kind, Name: pool.ProviderConfigRef.Name}
 }
 
-func newManaged(kind, name string, ref xpv1.ProviderConfigReference, spec map[string]any) *composed.Unstructured {
-	spec["providerConfigRef"] = map[string]any{"kind": ref.Kind, "name": ref.Name}
+// asComposed returns a managed resource with a typed spec. It does not convert a whole typed object, as
+// that has a status, of which Crossplane would apply the zero values.
+func asComposed(kind, name string, spec any) (*composed.Unstructured, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
+	if err != nil {
+		return nil, errors.Wrapf(err, "cannot encode the %s", kind)
+	}
 
-	return newComposed(miniov1alpha1.GroupVersion.String(), kind, name, map[string]any{"spec": spec})
+	return newComposed(miniov1alpha1.GroupVersion.String(), kind, name, map[string]any{"spec": content}), nil
 }
 
-// newComposed returns a resource with the given content beside its identity.
+// newComposed returns a resource with the given content, and no field beyond that: server-side apply
+// makes Crossplane the owner of every field, even of an empty one.
 func newComposed(apiVersion, kind, name string, content map[string]any) *composed.Unstructured {
 	content["apiVersion"] = apiVersion
 	content["kind"] = kind
 	content["metadata"] = map[string]any{"name": name}
 
-	u := composed.New()
-	u.Object = content
-
-	return u
+	return &composed.Unstructured{Unstructured: unstructured.Unstructured{Object: content}}
 }
 
-// keep returns a resource as it is: with the spec that it has, whatever that is.
-func keep(m managedResource) *composed.Unstructured {
-	return newComposed(m.Resource.GetAPIVersion(), m.Resource.GetKind(), m.Resource.GetName(), map[string]any{"spec": m.field("spec")})
-}
-
-// keepAll returns what there is of a claim as it is.
-func keepAll(o *observation) composition {
-	c := composition{users: make(map[identity]*composed.Unstructured)}
+// keepObserved returns what exists of a claim, unchanged: each resource with the spec that it has.
+func keepObserved(o *observed) desired {
+	d := desired{users: make(map[identity]*composed.Unstructured)}
 
 	if b := o.bucket(); b.exists() {
-		c.bucket = keep(b)
+		d.bucket = b.keep()
 	}
 
 	for _, i := range o.users() {
-		c.users[i] = keep(o.user(i))
+		d.users[i] = o.user(i).keep()
 	}
 
-	c.waits = c.assess(o)
+	d.waits = d.assess(o)
 
-	return c
+	return d
 }
 
-// resources returns the composition as Crossplane takes it.
-func (c composition) resources() map[resource.Name]*resource.DesiredComposed {
-	all := make(map[resource.Name]*resource.DesiredComposed, 3*len(c.users)+1)
+// assess returns what each resource waits for. A resource is ready if it is Ready and Synced with its
+// desired spec.
+func (d desired) assess(o *observed) map[resource.Name]string {
+	all := make(map[resource.Name]string, len(d.users)+1)
 
-	if c.bucket != nil {
-		all[resourceBucket] = &resource.DesiredComposed{Resource: c.bucket, Ready: ready(c.waits[resourceBucket] == "")}
+	if d.bucket != nil {
+		all[resourceBucket] = waitMessage("the bucket", o.bucket(), missing(d.bucket.Object, o.bucket(), bucketFields))
 	}
 
-	for i, u := range c.users {
-		all[i.resource()] = &resource.DesiredComposed{Resource: u, Ready: ready(c.waits[i.resource()] == "")}
+	for i, u := range d.users {
+		all[i.resource()] = waitMessage(i.description(), o.user(i), missing(u.Object, o.user(i), userFields))
+	}
+
+	return all
+}
+
+// waitMessage returns why a managed resource is not ready, the empty string if it is. Missing are the
+// claim fields that have not reached its spec yet.
+func waitMessage(what string, m managedResource, missing []string) string {
+	message := m.failure()
+
+	switch {
+	case message != "" && (len(missing) > 0 || !m.ready()):
+		return "waiting for " + what + ": " + message
+	case m.exists() && len(missing) > 0:
+		return "waiting for " + what + " to apply " + strings.Join(missing, ", ")
+	case len(missing) > 0 || !m.ready():
+		return "waiting for " + what
+	}
+
+	return ""
+}
+
+// resources returns the desired resources with their readiness, by name.
+func (d desired) resources() map[resource.Name]*resource.DesiredComposed {
+	all := make(map[resource.Name]*resource.DesiredComposed, 3*len(d.users)+1)
+
+	if d.bucket != nil {
+		all[resourceBucket] = &resource.DesiredComposed{Resource: d.bucket, Ready: ready(d.waits[resourceBucket] == "")}
+	}
+
+	for i, u := range d.users {
+		all[i.resource()] = &resource.DesiredComposed{Resource: u, Ready: ready(d.waits[i.resource()] == "")}
 	}
 
 	return all
@@ -280,10 +241,4 @@ func ready(r bool) resource.Ready {
 	}
 
 	return resource.ReadyFalse
-}
-
-func isTrue(obj map[string]any, field string) bool {
-	v, _ := obj[field].(bool)
-
-	return v
 }

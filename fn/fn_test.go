@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -20,9 +21,9 @@ import (
 
 var update = flag.Bool("update", false, "write what the function returns to testdata/*/response.yaml")
 
-// TestRunFunction runs each case of testdata: request.yaml in, response.yaml
-// out, both as the YAML of the protocol's messages. After a wanted change,
-// refresh the responses with
+// TestRunFunction runs each case of testdata: it sends request.yaml and expects response.yaml, both in
+// the protocol's messages as YAML. A request without the field input has that of testdata/input.yaml.
+// After an intended change, update the responses with
 //
 //	go test ./fn -run TestRunFunction -update
 func TestRunFunction(t *testing.T) {
@@ -55,8 +56,8 @@ func TestRunFunction(t *testing.T) {
 	}
 }
 
-// TestRunFunctionIsDeterministic runs each case twice: what Crossplane sees as
-// a change would make it write.
+// TestRunFunctionIsDeterministic runs each case twice, because a response that differs without cause
+// makes Crossplane write.
 func TestRunFunctionIsDeterministic(t *testing.T) {
 	requests, err := filepath.Glob("testdata/*/request.yaml")
 	if err != nil {
@@ -70,19 +71,19 @@ func TestRunFunctionIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestNotReady runs cases in which a claim must not be ready, or nothing be composed,
-// whatever their golden files come to say.
+// TestNotReady runs cases in which the claim must not be ready, or nothing may be composed, independently
+// of their golden files.
 func TestNotReady(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
 		fatal  bool
 	}{
-		"spec-behind":         {reason: "The Bucket was ready as it was before."},
-		"user-behind":         {reason: "The User was ready as it was before."},
-		"forged-bucket":       {reason: "A tenant can make ConfigMaps.", fatal: true},
-		"forged-bucket-claim": {reason: "A tenant can make claims.", fatal: true},
-		"forged-bucket-other": {reason: "It belongs to something else.", fatal: true},
-		"forged-user":         {reason: "A tenant can make Secrets.", fatal: true},
+		"spec-behind":         {reason: "The Bucket is ready with its previous spec only."},
+		"user-behind":         {reason: "The User is ready with its previous spec only."},
+		"forged-bucket":       {reason: "The Bucket is a ConfigMap, which tenants can create.", fatal: true},
+		"forged-bucket-claim": {reason: "The Bucket is a claim, which tenants can create.", fatal: true},
+		"forged-bucket-other": {reason: "The Bucket is one of another claim.", fatal: true},
+		"forged-user":         {reason: "The User is a Secret, which tenants can create.", fatal: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rsp, err := NewFunction(logging.NewNopLogger()).RunFunction(t.Context(), readRequest(t, filepath.Join("testdata", name, "request.yaml")))
@@ -96,7 +97,7 @@ func TestNotReady(t *testing.T) {
 
 			fatal := slices.ContainsFunc(rsp.GetResults(), func(r *fnv1.Result) bool { return r.GetSeverity() == fnv1.Severity_SEVERITY_FATAL })
 			if fatal != tc.fatal || (fatal && len(rsp.GetDesired().GetResources()) > 0) {
-				t.Errorf("%s\nwant Crossplane to be stopped: %t, got %v", tc.reason, tc.fatal, rsp.GetResults())
+				t.Errorf("%s\nwant a fatal result: %t, got %v", tc.reason, tc.fatal, rsp.GetResults())
 			}
 		})
 	}
@@ -119,14 +120,14 @@ func runCase(t *testing.T, path string) []byte {
 func readRequest(t testing.TB, path string) *fnv1.RunFunctionRequest {
 	t.Helper()
 
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	doc := readYAML(t, path)
+	if _, set := doc["input"]; !set {
+		doc["input"] = readYAML(t, "testdata/input.yaml")
 	}
 
-	b, err = yaml.YAMLToJSONStrict(b)
+	b, err := json.Marshal(doc)
 	if err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatal(err)
 	}
 
 	req := &fnv1.RunFunctionRequest{}
@@ -135,6 +136,22 @@ func readRequest(t testing.TB, path string) *fnv1.RunFunctionRequest {
 	}
 
 	return req
+}
+
+func readYAML(t testing.TB, path string) map[string]any {
+	t.Helper()
+
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	doc := map[string]any{}
+	if err := yaml.UnmarshalStrict(b, &doc); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	return doc
 }
 
 func toYAML(t *testing.T, m proto.Message) []byte {
@@ -153,8 +170,7 @@ func toYAML(t *testing.T, m proto.Message) []byte {
 	return b
 }
 
-// BenchmarkRunFunction runs the function for a claim in its steady state: ready,
-// with three users and five rules.
+// BenchmarkRunFunction runs the function for a ready claim with three users and five rules.
 func BenchmarkRunFunction(b *testing.B) {
 	f := NewFunction(logging.NewNopLogger())
 	req := readRequest(b, "testdata/ready-users/request.yaml")

@@ -8,15 +8,15 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// identity is who has credentials for a claim's bucket: an entry of spec.users,
-// or the claim itself, which has no name.
+// identity is the name of an entry of the claim's spec.users, or the empty string for the claim
+// itself. Each identity has credentials of its own.
 type identity string
 
 // claimItself is the identity of the claim's own credentials.
 const claimItself identity = ""
 
-// Names of the composed resources, as Crossplane keeps them apart. Those of an
-// entry of spec.users are followed by a hyphen and its name.
+// Names of the composed resources within the composition. For an entry of spec.users, a hyphen and the
+// entry's name follow.
 const (
 	resourceBucket      resource.Name = "bucket"
 	resourceUser        resource.Name = "user"
@@ -24,7 +24,20 @@ const (
 	resourceCredentials resource.Name = "credentials"
 )
 
-// identityOf returns whose composed resource of a kind has a name.
+// identitiesOf returns the identities of a claim, in any order.
+func identitiesOf(spec *tenantv1alpha1.BucketSpec) []identity {
+	all := make([]identity, 0, len(spec.Users)+1)
+	all = append(all, claimItself)
+
+	for name := range spec.Users {
+		all = append(all, identity(name))
+	}
+
+	return all
+}
+
+// identityOf returns the identity whose composed resource of a kind has the given name, and reports
+// whether the name is one of that kind.
 func identityOf(kind, name resource.Name) (identity, bool) {
 	if name == kind {
 		return claimItself, true
@@ -37,7 +50,7 @@ func identityOf(kind, name resource.Name) (identity, bool) {
 
 func (i identity) resource() resource.Name { return i.of(resourceUser) }
 
-// of returns the name of this identity's composed resource of a kind.
+// of returns the name of the identity's composed resource of a kind.
 func (i identity) of(kind resource.Name) resource.Name {
 	if i == claimItself {
 		return kind
@@ -46,8 +59,8 @@ func (i identity) of(kind resource.Name) resource.Name {
 	return kind + "-" + resource.Name(i)
 }
 
-// resourceName is the name of the identity's User.
-func (i identity) resourceName(o *observation) string {
+// resourceName returns the name of the identity's User.
+func (i identity) resourceName(o *observed) string {
 	if i == claimItself {
 		return o.resourceName()
 	}
@@ -55,10 +68,9 @@ func (i identity) resourceName(o *observation) string {
 	return o.resourceName() + "-" + string(i)
 }
 
-// connectionSecretName is the name of the Secret that the identity's User
-// publishes its key in. It cannot be that of a tenant's Secret, which all begin
-// with "bucket-".
-func (i identity) connectionSecretName(o *observation) string {
+// connectionSecretName returns the name of the Secret in which the identity's User publishes its key.
+// It differs from the names of the tenant's Secrets, which begin with "bucket-".
+func (i identity) connectionSecretName(o *observed) string {
 	if i == claimItself {
 		return "user-" + o.uid
 	}
@@ -66,16 +78,18 @@ func (i identity) connectionSecretName(o *observation) string {
 	return "user-" + o.uid + "-" + string(i)
 }
 
-// secrets returns the names of the identity's Secrets by composed resource.
-func (i identity) secrets(o *observation) map[resource.Name]string {
-	return map[resource.Name]string{
-		i.of(resourceSecret):      tenantv1alpha1.SecretNameFor(o.name, string(i)),
-		i.of(resourceCredentials): tenantv1alpha1.CredentialsSecretNameFor(o.name, string(i)),
+// secretName returns the name of the identity's Secret of a kind: resourceSecret or
+// resourceCredentials.
+func (i identity) secretName(o *observed, kind resource.Name) string {
+	if kind == resourceCredentials {
+		return tenantv1alpha1.CredentialsSecretNameFor(o.name, string(i))
 	}
+
+	return tenantv1alpha1.SecretNameFor(o.name, string(i))
 }
 
-// what names the identity's key in a message.
-func (i identity) what() string {
+// description names the identity's key in a message.
+func (i identity) description() string {
 	if i == claimItself {
 		return "the access key"
 	}
@@ -83,5 +97,5 @@ func (i identity) what() string {
 	return `the access key of user "` + string(i) + `"`
 }
 
-// field names the identity's field of the claim in a message.
+// field names the identity's claim field in a message.
 func (i identity) field() string { return "users." + string(i) }

@@ -1,5 +1,5 @@
 // Command fn is function-bucket: the composition function that turns a tenant's
-// Bucket claim into managed resources of provider-minio and the tenant's Secret.
+// Bucket claim into managed resources of provider-minio and the tenant's Secrets.
 package main
 
 import (
@@ -10,24 +10,25 @@ import (
 
 type cli struct {
 	Serve serve `cmd:"" default:"withargs" help:"Serve Crossplane. This is the default."`
-	Try   try   `cmd:"" help:"Show what would become of a new claim, without a cluster: the resources, or why it is refused."`
+	Try   try   `cmd:"" help:"Print the resources of a new claim, or why it is not allowed, without a cluster."`
 }
 
 type serve struct {
 	Debug bool `help:"Log every run." short:"d"`
 
 	Address        string `default:":9443" help:"Address of the gRPC server."`
-	MetricsAddress string `default:":8080" help:"Address of the metrics; none if it is empty."`
-	TLSCertsDir    string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the caller's ca.crt."`
-	Insecure       bool   `help:"Serve without TLS, for trials on one machine. Ignores --tls-certs-dir."`
+	MetricsAddress string `default:":8080" help:"Address of the metrics server; empty for none."`
+	TLSCertsDir    string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the client's ca.crt."`
+	Insecure       bool   `help:"Serve without TLS, for tests on one machine. Ignores --tls-certs-dir."`
 }
 
 func main() {
-	k := kong.Parse(&cli{}, kong.Description("Crossplane composition function: a tenant's Bucket claim becomes a bucket on MinIO and Secrets."))
+	k := kong.Parse(&cli{},
+		kong.Description("Crossplane composition function that turns a tenant's Bucket claim into a MinIO bucket and Secrets."))
 	k.FatalIfErrorf(k.Run())
 }
 
-// Run serves the function until the process is told to stop.
+// Run serves the function until the process is stopped.
 func (c *serve) Run() error {
 	log, err := function.NewLogger(c.Debug)
 	if err != nil {

@@ -13,29 +13,30 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// secrets are the tenant's Secrets of all identities, as far as they can be
-// composed.
+// secrets are the tenant's Secrets of all identities, as far as they can be composed.
 type secrets struct {
 	composed map[resource.Name]*resource.DesiredComposed
-	// taken are the names of Secrets that are not the claim's.
+	// taken are the names of existing Secrets that are not the claim's.
 	taken []string
-	// asking are the names of Secrets that are to be made, by composed resource:
-	// applying ours over a stranger's would overwrite it.
-	asking map[resource.Name]string
-	// unknown says that Crossplane has not answered yet.
+	// required are the names of Secrets that do not exist yet, by composed resource. Whether the
+	// names are free has to be known first: applying a Secret would overwrite another one.
+	required map[resource.Name]string
+	// unknown reports whether Crossplane has yet to answer a requirement.
 	unknown bool
-	// incomplete are the identities that wait for their Secrets.
+	// incomplete are the identities whose keys are not published yet.
 	incomplete []identity
 }
 
-// composeSecrets composes what it can of each identity's Secrets. A Secret is
-// made once bucket and user are ready, so that what it says is true; one that
-// exists follows the user's key, whatever else is amiss, and is kept as it is
-// while that is not known.
-func composeSecrets(o *observation, c composition) (*secrets, error) {
-	s := &secrets{composed: make(map[resource.Name]*resource.DesiredComposed), asking: make(map[resource.Name]string)}
+// secretKinds are the kinds of Secrets of an identity.
+var secretKinds = []resource.Name{resourceSecret, resourceCredentials}
 
-	for _, i := range c.identities() {
+// composeSecrets composes each identity's Secrets. A new Secret is composed once Bucket and User are
+// ready, so that its content is valid. An existing one follows the User's key even while other things
+// fail, and is kept unchanged while the key is not published.
+func composeSecrets(o *observed, d desired) (*secrets, error) {
+	s := &secrets{composed: make(map[resource.Name]*resource.DesiredComposed), required: make(map[resource.Name]string)}
+
+	for _, i := range d.identities() {
 		data, err := secretData(o, i)
 		if err != nil {
 			return nil, err
@@ -45,20 +46,21 @@ func composeSecrets(o *observation, c composition) (*secrets, error) {
 			s.incomplete = append(s.incomplete, i)
 		}
 
-		there := data != nil && c.bucket != nil && c.waits[resourceBucket] == "" && c.waits[i.resource()] == ""
-		for name, secret := range i.secrets(o) {
-			s.compose(o, name, secret, data[name], there)
+		complete := data != nil && d.bucket != nil && d.waits[resourceBucket] == "" && d.waits[i.resource()] == ""
+		for _, kind := range secretKinds {
+			s.compose(o, i.of(kind), i.secretName(o, kind), data[kind], complete)
 		}
 	}
 
 	return s, nil
 }
 
-// compose composes one Secret, of which data is nil if it is not known.
-func (s *secrets) compose(o *observation, name resource.Name, secret string, data map[string]any, there bool) {
-	if observed := o.secret(name); observed != nil {
+// compose composes one Secret. Its data is nil if the key is not published; complete reports whether a
+// new Secret may be created.
+func (s *secrets) compose(o *observed, name resource.Name, secret string, data map[string]any, complete bool) {
+	if existing := o.secret(name); existing != nil {
 		if data == nil {
-			data, _ = observed.Object["data"].(map[string]any)
+			data, _ = existing.Object["data"].(map[string]any)
 		}
 
 		s.composed[name] = newSecret(secret, data)
@@ -66,13 +68,13 @@ func (s *secrets) compose(o *observation, name resource.Name, secret string, dat
 		return
 	}
 
-	if !there {
+	if !complete {
 		return
 	}
 
-	// Asked for as long as it is not the claim's: Crossplane calls until the
-	// answer is the same.
-	s.asking[name] = secret
+	// It stays required until it exists, because Crossplane runs the function again until the
+	// requirements stay the same.
+	s.required[name] = secret
 
 	switch free, known := o.free(name); {
 	case !known:
@@ -84,8 +86,7 @@ func (s *secrets) compose(o *observation, name resource.Name, secret string, dat
 	}
 }
 
-// newSecret returns a Secret. It is ready as soon as it is composed: applying it
-// is all there is to it.
+// newSecret returns a Secret, which is ready as soon as it is applied.
 func newSecret(name string, data map[string]any) *resource.DesiredComposed {
 	s := newComposed("v1", "Secret", name, map[string]any{
 		"type": string(corev1.SecretTypeOpaque),
@@ -95,9 +96,9 @@ func newSecret(name string, data map[string]any) *resource.DesiredComposed {
 	return &resource.DesiredComposed{Resource: s, Ready: resource.ReadyTrue}
 }
 
-// secretData returns what an identity's Secrets are to hold, by composed
-// resource; nil if the identity's key is not known.
-func secretData(o *observation, i identity) (map[resource.Name]map[string]any, error) {
+// secretData returns the data of an identity's Secrets, by kind; nil if the identity's key is not
+// published.
+func secretData(o *observed, i identity) (map[resource.Name]map[string]any, error) {
 	s3, complete := o.credentials(i)
 	if !complete {
 		return nil, nil
@@ -110,25 +111,28 @@ func secretData(o *observation, i identity) (map[resource.Name]map[string]any, e
 		return nil, errors.Wrap(err, "cannot encode BucketInfo")
 	}
 
-	shapes := make(map[string]any, len(user.ConnectionDetails))
+	details := make(map[string]any, len(user.ConnectionDetails))
+
+	var encoded []byte
 	for k, v := range user.ConnectionDetails {
 		// The next key may not work yet; the provider keeps it there for itself.
 		if k == miniov1alpha1.ConnectionKeyPending {
 			continue
 		}
 
-		shapes[k] = base64.StdEncoding.EncodeToString(v)
+		encoded = base64.StdEncoding.AppendEncode(encoded[:0], v)
+		details[k] = string(encoded)
 	}
 
 	return map[resource.Name]map[string]any{
-		i.of(resourceSecret):      {tenantv1alpha1.BucketInfoKey: base64.StdEncoding.EncodeToString(doc)},
-		i.of(resourceCredentials): shapes,
+		resourceSecret:      {tenantv1alpha1.BucketInfoKey: base64.StdEncoding.EncodeToString(doc)},
+		resourceCredentials: details,
 	}, nil
 }
 
-// credentials returns an identity's connection details, and whether they are
-// complete. The region may be empty, but must be there.
-func (o *observation) credentials(i identity) (tenantv1alpha1.BucketInfoS3, bool) {
+// credentials returns an identity's connection details, and reports whether they are complete. The
+// region may be empty, but must be present.
+func (o *observed) credentials(i identity) (tenantv1alpha1.BucketInfoS3, bool) {
 	d := o.user(i).ConnectionDetails
 	_, region := d[miniov1alpha1.ConnectionKeyRegion]
 
@@ -142,11 +146,10 @@ func (o *observation) credentials(i identity) (tenantv1alpha1.BucketInfoS3, bool
 	return s3, region && s3.Endpoint != "" && s3.AccessKeyID != "" && s3.AccessSecretKey != ""
 }
 
-// requireSecrets asks Crossplane for whatever Secrets have the names that are to
-// be composed. Crossplane watches what it was asked for, so the claim goes on
-// once a stranger's is gone.
-func requireSecrets(rsp *fnv1.RunFunctionResponse, o *observation, asking map[resource.Name]string) {
-	for name, secret := range asking {
+// requireSecrets requires any existing Secrets of the given names. Crossplane watches required
+// resources, so the function runs again once a Secret that takes a name is deleted.
+func requireSecrets(rsp *fnv1.RunFunctionResponse, o *observed, required map[resource.Name]string) {
+	for name, secret := range required {
 		requireResource(rsp, string(name), &fnv1.ResourceSelector{
 			ApiVersion: "v1",
 			Kind:       "Secret",

@@ -14,46 +14,46 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// setStatus tells the tenant what there is, and if it is not everything yet
-// then what the claim waits for.
-func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *observation, c composition, s *secrets, r *refusal) error {
+// setStatus sets the claim's status, its condition Provisioned, and whether it is ready. If why is nil
+// the claim may still wait for a resource.
+func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *observed, d desired, s *secrets, why *notReady) error {
 	xr, err := request.GetDesiredCompositeResource(req)
 	if err != nil {
-		return errors.Wrap(err, "cannot read the claim's status of earlier steps")
+		return errors.Wrap(err, "cannot read the status that earlier steps gave the claim")
 	}
 
-	status := statusOf(o, c, s)
+	status := statusOf(o, d, s)
 	if earlier, ok := xr.Resource.Object["status"].(map[string]any); ok {
 		maps.Copy(earlier, status)
 	} else if len(status) > 0 {
 		xr.Resource.Object["status"] = status
 	}
 
-	if r == nil {
-		r = c.waitsFor(s)
+	if why == nil {
+		why = d.waitsFor(s)
 	}
 
-	xr.Ready = ready(r == nil)
+	xr.Ready = ready(why == nil)
 
-	if r == nil {
+	if why == nil {
 		response.ConditionTrue(rsp, tenantv1alpha1.ConditionProvisioned, tenantv1alpha1.ReasonProvisioned).TargetComposite()
 	} else {
-		response.ConditionFalse(rsp, tenantv1alpha1.ConditionProvisioned, r.reason).WithMessage(r.message).TargetComposite()
+		response.ConditionFalse(rsp, tenantv1alpha1.ConditionProvisioned, why.reason).WithMessage(why.message).TargetComposite()
 	}
 
 	return errors.Wrap(response.SetDesiredCompositeResource(rsp, xr), "cannot return the claim's status")
 }
 
-// statusOf returns the fields of the claim's status. What was known once is told
-// while it cannot be seen.
-func statusOf(o *observation, c composition, s *secrets) map[string]any {
+// statusOf returns the fields of the claim's status. Endpoint and region keep their previous values
+// while the credentials cannot be read.
+func statusOf(o *observed, d desired, s *secrets) map[string]any {
 	status := map[string]any{}
 
-	if c.bucket != nil {
+	if d.bucket != nil {
 		status["bucketName"] = o.bucketName()
 	}
 
-	endpoint, region := o.status("endpoint"), o.status("region")
+	endpoint, region := o.statusText("endpoint"), o.statusText("region")
 	if s3, complete := o.credentials(claimItself); complete {
 		endpoint, region = s3.Endpoint, s3.Region
 	}
@@ -66,7 +66,7 @@ func statusOf(o *observation, c composition, s *secrets) map[string]any {
 
 	var credentials []any
 
-	for _, i := range c.identities() {
+	for _, i := range d.identities() {
 		if u := o.user(i); u.exists() {
 			credentials = append(credentials, credentialsStatus(u, i, s))
 		}
@@ -79,7 +79,7 @@ func statusOf(o *observation, c composition, s *secrets) map[string]any {
 	return status
 }
 
-// credentialsStatus tells of one identity's credentials.
+// credentialsStatus returns the status of one identity's credentials, without empty fields.
 func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any {
 	all := map[string]any{
 		"user":                  string(i),
@@ -105,7 +105,7 @@ func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any
 	return all
 }
 
-// nameOf returns the name of a Secret that is composed, or nothing.
+// nameOf returns the name of a Secret, the empty string if it is not composed.
 func (s *secrets) nameOf(name resource.Name) string {
 	if d := s.composed[name]; d != nil {
 		return d.Resource.GetName()
@@ -114,32 +114,34 @@ func (s *secrets) nameOf(name resource.Name) string {
 	return ""
 }
 
-// waitsFor returns the first thing that the claim waits for; nil if there is
-// none.
-func (c composition) waitsFor(s *secrets) *refusal {
+// waitsFor returns the first thing that the claim waits for, nil if it waits for nothing.
+func (d desired) waitsFor(s *secrets) *notReady {
 	if len(s.taken) > 0 {
 		taken := slices.Sorted(slices.Values(s.taken))
 
-		return &refusal{tenantv1alpha1.ReasonSecretConflict, "Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
-			"; delete or rename them, or claim the bucket under another name"}
+		return &notReady{
+			tenantv1alpha1.ReasonSecretConflict,
+			"Secrets of these names exist and are not this claim's: " + strings.Join(taken, ", ") +
+				"; delete or rename them, or claim the bucket under another name",
+		}
 	}
 
-	if why := c.waits[resourceBucket]; why != "" {
-		return &refusal{tenantv1alpha1.ReasonWaitingForBucket, why}
+	if why := d.waits[resourceBucket]; why != "" {
+		return &notReady{tenantv1alpha1.ReasonWaitingForBucket, why}
 	}
 
-	for _, i := range c.identities() {
-		if why := c.waits[i.resource()]; why != "" {
-			return &refusal{tenantv1alpha1.ReasonWaitingForUser, why}
+	for _, i := range d.identities() {
+		if why := d.waits[i.resource()]; why != "" {
+			return &notReady{tenantv1alpha1.ReasonWaitingForUser, why}
 		}
 	}
 
 	if len(s.incomplete) > 0 {
-		return &refusal{tenantv1alpha1.ReasonWaitingForUser, "waiting for " + s.incomplete[0].what() + " to be published"}
+		return &notReady{tenantv1alpha1.ReasonWaitingForUser, "waiting for " + s.incomplete[0].description() + " to be published"}
 	}
 
 	if s.unknown {
-		return &refusal{tenantv1alpha1.ReasonWaitingForUser, "waiting to learn whether the names of the Secrets are free"}
+		return &notReady{tenantv1alpha1.ReasonWaitingForUser, "waiting for Crossplane to check whether the names of the Secrets are free"}
 	}
 
 	return nil

@@ -19,19 +19,18 @@ import (
 	"github.com/crossplane/function-sdk-go/resource"
 
 	inputv1alpha1 "github.com/cistern-dev/cistern/apis/input/v1alpha1"
-	"github.com/cistern-dev/cistern/fn/policy"
+	"github.com/cistern-dev/cistern/fn/rules"
 )
 
-// try shows what would become of a claim, without a cluster.
+// try prints what the function composes for a new claim, without a cluster.
 type try struct {
-	Composition string `arg:"" type:"existingfile" help:"File of the Composition whose policy to try."`
+	Composition string `arg:"" type:"existingfile" help:"File of the Composition that holds the policy."`
 	Claim       string `arg:"" type:"existingfile" help:"File of a Bucket of apps.cozystack.io."`
 
-	Namespace string `type:"existingfile" help:"File of the claim's Namespace, for rules that ask for namespaceObject. Without it, one without labels."`
+	Namespace string `type:"existingfile" help:"File of the claim's Namespace, for rules about namespaceObject. By default it has no labels."`
 }
 
-// Run prints the resources that a new claim would bring, or fails with what the
-// claim would say.
+// Run prints the resources of a new claim, or fails with the message of its condition Provisioned.
 func (t *try) Run() error { return t.run(context.Background(), os.Stdout) }
 
 func (t *try) run(ctx context.Context, out io.Writer) error {
@@ -65,7 +64,7 @@ func (t *try) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// request returns what Crossplane would ask the function of a new claim.
+// request returns Crossplane's request for a new claim.
 func (t *try) request() (*fnv1.RunFunctionRequest, error) {
 	in, err := readInput(t.Composition)
 	if err != nil {
@@ -77,8 +76,8 @@ func (t *try) request() (*fnv1.RunFunctionRequest, error) {
 		return nil, err
 	}
 
-	if err := policy.Admit(claim.Object); err != nil {
-		return nil, errors.Wrapf(err, "the API server would not take %s", t.Claim)
+	if err := rules.Admit(claim.Object); err != nil {
+		return nil, errors.Wrapf(err, "the API server would reject %s", t.Claim)
 	}
 
 	claim.SetUID("00000000-0000-0000-0000-000000000000")
@@ -96,7 +95,7 @@ func (t *try) request() (*fnv1.RunFunctionRequest, error) {
 
 	namespace.SetName(claim.GetNamespace())
 
-	observed, err := resource.AsStruct(claim)
+	composite, err := resource.AsStruct(claim)
 	if err != nil {
 		return nil, err
 	}
@@ -108,21 +107,21 @@ func (t *try) request() (*fnv1.RunFunctionRequest, error) {
 
 	return &fnv1.RunFunctionRequest{
 		Input:    in,
-		Observed: &fnv1.State{Composite: &fnv1.Resource{Resource: observed}},
+		Observed: &fnv1.State{Composite: &fnv1.Resource{Resource: composite}},
 		RequiredResources: map[string]*fnv1.Resources{
 			requirementNamespace: {Items: []*fnv1.Resource{{Resource: required}}},
 		},
 	}, nil
 }
 
-// readInput returns the function's input in a Composition.
+// readInput returns the function's input from a Composition.
 func readInput(file string) (*structpb.Struct, error) {
 	composition, err := readObject(file)
 	if err != nil {
 		return nil, err
 	}
 
-	steps, _ := field(composition.Object, "spec", "pipeline").([]any)
+	steps, _ := nested(composition.Object, "spec", "pipeline").([]any)
 	for _, s := range steps {
 		if s, ok := s.(map[string]any); ok {
 			if in, ok := s["input"].(map[string]any); ok && in["kind"] == inputv1alpha1.InputKind.Kind {
@@ -131,7 +130,8 @@ func readInput(file string) (*structpb.Struct, error) {
 		}
 	}
 
-	return nil, errors.Errorf("%s is no Composition with a step whose input is an %s of %s", file, inputv1alpha1.InputKind.Kind, inputv1alpha1.InputKind.GroupVersion())
+	return nil, errors.Errorf("%s is not a Composition with a step whose input is an %s of %s",
+		file, inputv1alpha1.InputKind.Kind, inputv1alpha1.InputKind.GroupVersion())
 }
 
 func readObject(file string) (*unstructured.Unstructured, error) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestTry tries the Compositions that platform teams start from: their inputs can
-// be read, and their rules do what they say.
+// TestTry tries the Compositions that platform teams start from: their inputs can be read, and their
+// rules accept and reject the right claims.
 func TestTry(t *testing.T) {
 	const (
 		own     = "../package/configuration/composition.yaml"
@@ -28,22 +28,95 @@ func TestTry(t *testing.T) {
 		want        []string
 		err         string
 	}{
-		"Own": {reason: "The smallest claim.", composition: own, spec: "{}", want: []string{"\nkind: Bucket\n", "\nkind: User\n"}},
-		"FromACluster": {reason: "A claim as kubectl get prints it.", composition: own, spec: "{crossplane: {compositionRef: {name: buckets}, resourceRefs: [{apiVersion: v1, kind: Secret, name: bucket-backup-x}]}}",
-			status: "{bucketName: bucket-1, conditions: [{type: Ready, status: 'True', reason: Available, lastTransitionTime: '2026-01-01T00:00:00Z', observedGeneration: 1}]}",
-			want:   []string{"\nkind: Bucket\n"}},
-		"OwnLocking":     {reason: "The default pool has locking.", composition: own, spec: "{locking: true}", want: []string{"mode: Compliance", "days: 365"}},
-		"OwnQuota":       {reason: "Its one rule.", composition: own, spec: "{quota: 11Ti}", err: "RuleBroken: a quota of more than 10Ti"},
-		"Defaults":       {reason: "The pool's defaults are in force.", composition: onePool, spec: "{}", want: []string{"quota: 10Gi", "interval: 2160h0m0s"}},
-		"NotOffered":     {reason: "The pool says no.", composition: onePool, spec: "{publicRead: true}", err: `InvalidClaim: storage pool "default" does not offer publicRead`},
-		"OverlapTooBig":  {reason: "The API server would say no.", composition: onePool, spec: "{rotation: {interval: 1h, overlap: 2h}}", err: "the API server would not take"},
-		"SilverNoLabel":  {reason: "Without a file of the namespace it has no labels.", composition: tiers, spec: "{storagePool: gold}", err: "RuleBroken: storagePool gold is for namespaces"},
-		"Gold":           {reason: "The namespace's label counts.", composition: tiers, spec: "{storagePool: gold}", namespace: "labels: {cistern.dev/tier: gold}", want: []string{"versioning: Enabled"}},
-		"GoldQuota":      {reason: "So does that of the quota.", composition: tiers, spec: "{quota: 60Gi}", namespace: "labels: {cistern.dev/quota: 50Gi}", err: "RuleBroken: quota is at most 50Gi in namespace team-a"},
-		"Backup":         {reason: "Every bucket is locked.", composition: backups, spec: "{}", err: "RuleBroken: every bucket here is locked"},
-		"NoComposition":  {reason: "A file that is something else.", composition: "../examples/claim/bucket.yaml", spec: "{}", err: "is no Composition with a step whose input is an Input"},
-		"UnknownField":   {reason: "A field that is misspelt is named.", composition: own, spec: "{qouta: 1Gi}", err: "spec.qouta: there is no such field"},
-		"RevisionPinned": {reason: "The platform chooses the revision.", composition: own, spec: "{crossplane: {compositionUpdatePolicy: Manual}}", err: "the platform chooses the composition revision"},
+		"Own": {
+			reason:      "An empty spec is allowed.",
+			composition: own,
+			spec:        "{}",
+			want:        []string{"\nkind: Bucket\n", "\nkind: User\n"},
+		},
+		"FromACluster": {
+			reason:      "A claim that kubectl printed is accepted.",
+			composition: own,
+			spec: "{crossplane: {compositionRef: {name: buckets}, " +
+				"resourceRefs: [{apiVersion: v1, kind: Secret, name: bucket-backup-x}]}}",
+			status: "{bucketName: bucket-1, " +
+				"conditions: [{type: Ready, status: 'True', reason: Available, lastTransitionTime: '2026-01-01T00:00:00Z', observedGeneration: 1}]}",
+			want: []string{"\nkind: Bucket\n"},
+		},
+		"OwnLocking": {
+			reason:      "The default pool has locking.",
+			composition: own,
+			spec:        "{locking: true}",
+			want:        []string{"mode: Compliance", "days: 365"},
+		},
+		"OwnQuota": {
+			reason:      "The rule on quotas is evaluated.",
+			composition: own,
+			spec:        "{quota: 11Ti}",
+			err:         "RuleBroken: a quota of more than 10Ti",
+		},
+		"Defaults": {
+			reason:      "The pool's defaults are set.",
+			composition: onePool,
+			spec:        "{}",
+			want:        []string{"quota: 10Gi", "interval: 2160h0m0s"},
+		},
+		"NotOffered": {
+			reason:      "The pool does not offer the field.",
+			composition: onePool,
+			spec:        "{publicRead: true}",
+			err:         `InvalidClaim: storage pool "default" does not offer publicRead`,
+		},
+		"OverlapTooBig": {
+			reason:      "The API server would reject the claim.",
+			composition: onePool,
+			spec:        "{rotation: {interval: 1h, overlap: 2h}}",
+			err:         "the API server would reject",
+		},
+		"SilverNoLabel": {
+			reason:      "The default namespace has no labels.",
+			composition: tiers,
+			spec:        "{storagePool: gold}",
+			err:         "RuleBroken: storagePool gold is for namespaces",
+		},
+		"Gold": {
+			reason:      "The rule reads the namespace's label of the tier.",
+			composition: tiers,
+			spec:        "{storagePool: gold}",
+			namespace:   "labels: {cistern.dev/tier: gold}",
+			want:        []string{"versioning: Enabled"},
+		},
+		"GoldQuota": {
+			reason:      "The rule reads the namespace's label of the quota.",
+			composition: tiers,
+			spec:        "{quota: 60Gi}",
+			namespace:   "labels: {cistern.dev/quota: 50Gi}",
+			err:         "RuleBroken: quota is at most 50Gi in namespace team-a",
+		},
+		"Backup": {
+			reason:      "The rule requires locking.",
+			composition: backups,
+			spec:        "{}",
+			err:         "RuleBroken: every bucket here is locked",
+		},
+		"NoComposition": {
+			reason:      "The file is not a Composition.",
+			composition: "../examples/claim/bucket.yaml",
+			spec:        "{}",
+			err:         "is not a Composition with a step whose input is an Input",
+		},
+		"UnknownField": {
+			reason:      "An undefined field is named.",
+			composition: own,
+			spec:        "{qouta: 1Gi}",
+			err:         "spec.qouta: there is no such field",
+		},
+		"RevisionPinned": {
+			reason:      "Tenants cannot choose the revision.",
+			composition: own,
+			spec:        "{crossplane: {compositionUpdatePolicy: Manual}}",
+			err:         "the platform chooses the composition revision",
+		},
 	}
 
 	for name, tc := range cases {
@@ -60,7 +133,8 @@ func TestTry(t *testing.T) {
 
 			c := &try{
 				Composition: tc.composition,
-				Claim:       write("claim.yaml", "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: backup-x, namespace: team-a}, spec: "+tc.spec+", status: "+cmp.Or(tc.status, "{}")+"}"),
+				Claim: write("claim.yaml", "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, "+
+					"metadata: {name: backup-x, namespace: team-a}, spec: "+tc.spec+", status: "+cmp.Or(tc.status, "{}")+"}"),
 			}
 			if tc.namespace != "" {
 				c.Namespace = write("namespace.yaml", "{apiVersion: v1, kind: Namespace, metadata: {"+tc.namespace+"}}")

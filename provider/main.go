@@ -1,5 +1,5 @@
-// Command provider is provider-minio: the controllers that drive MinIO servers,
-// and the admission webhooks of the tenants' API.
+// Command provider is provider-minio: the controllers of buckets, users and policies on MinIO
+// servers, and the admission webhooks of the tenants' API.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 type cli struct {
 	manager.Flags
 
-	TLSServerCertsDir string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the webhook server's tls.crt and tls.key. Without it no webhook is served."`
+	TLSServerCertsDir string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the webhook server's tls.crt and tls.key. No webhook is served without it."`
 	WebhookPort       int    `default:"9443" help:"Port of the admission webhooks."`
 }
 
@@ -31,7 +31,7 @@ func main() {
 	k.FatalIfErrorf(c.Run())
 }
 
-// Run runs the provider until it is told to stop.
+// Run runs the provider until it is asked to stop.
 func (c *cli) Run() error {
 	mgr, err := c.New("provider-minio", webhook.Options{Port: c.WebhookPort, CertDir: c.TLSServerCertsDir})
 	if err != nil {
@@ -40,7 +40,8 @@ func (c *cli) Run() error {
 
 	o := mgr.Options
 	calls := monitor.NewCalls()
-	servers := server.NewServers(mgr.GetClient(), minio.WithObserver(calls.Observe), minio.WithSnapshots(c.PollInterval/bucket.SnapshotShare))
+	servers := server.NewServers(mgr.GetClient(),
+		minio.WithObserver(calls.Observe), minio.WithSnapshots(c.PollInterval/bucket.SnapshotShare))
 	buckets := monitor.NewBuckets(mgr.GetClient(), servers.For, o.Logger)
 
 	metrics.Registry.MustRegister(calls, buckets)

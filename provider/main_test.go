@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestFlagsAreExplained wants a word on each flag.
+// TestFlagsAreExplained expects a help text that ends with a full stop for each flag.
 func TestFlagsAreExplained(t *testing.T) {
 	p, err := kong.New(&cli{})
 	if err != nil {

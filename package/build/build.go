@@ -1,17 +1,14 @@
-// Package build makes Cistern's Crossplane packages from this clone: it
-// compiles the programs, puts them into images from scratch, and the images
-// with the package's manifests into package files. The same sources give the
-// same digests, wherever and whenever they are built.
+// Package build makes Cistern's Crossplane packages from this clone. It compiles
+// the programs, puts each into an image that holds nothing else, and writes the
+// image with the package's manifests to a package file. The same sources give
+// the same digests, wherever and whenever they are built.
 package build
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,16 +17,15 @@ import (
 	"time"
 
 	"github.com/cistern-dev/cistern/package/image"
-	"github.com/cistern-dev/cistern/test/dev/tools"
+	"github.com/cistern-dev/cistern/package/pinned"
 )
 
 const (
-	// Organization is the repository path that all packages share.
+	// Organization is the part of the repository path that all packages share.
 	Organization = "cistern-dev"
 	// DefaultRegistry is the registry that the manifests in this directory name.
 	DefaultRegistry = "ghcr.io"
-	// DefaultVersion is a version that is no release: each build of other
-	// content gets a tag of its own.
+	// DefaultVersion is a development version: each content gets a tag of its own.
 	DefaultVersion = "v0.1.0-dev"
 )
 
@@ -41,66 +37,69 @@ type Options struct {
 	Output string
 	// Registry is where clusters pull the packages from; default DefaultRegistry.
 	Registry string
-	// PushRegistry is the same registry as this machine reaches it. Empty: the
-	// packages are built, but not pushed.
+	// PushRegistry is the address at which this machine reaches the same registry.
+	// If it is empty, the packages are built but not pushed.
 	PushRegistry string
-	// Version of the packages, a semantic version; default DefaultVersion. One
-	// that ends in -dev is followed by a hash of the package's content.
+	// Version of the packages, a semantic version; default DefaultVersion. A hash
+	// of the package's content is added to a version that ends in -dev.
 	Version string
-	// Extras says that provider-minio-extras is built too.
+	// Extras adds the optional packages: provider-minio-extras.
 	Extras bool
-	// Composition is the file of the Composition that the Configuration carries;
-	// default its own, package/configuration/composition.yaml.
+	// Composition is the file of the Composition in the Configuration; default
+	// package/configuration/composition.yaml.
 	Composition string
-	// Progress is where to tell of each package.
+	// Progress gets a line for each package.
 	Progress io.Writer
 }
 
-// Package is one that was built.
+// Package is a Crossplane package that was built.
 type Package struct {
-	// Name, such as provider-minio.
+	// Name is the last part of its repository, such as provider-minio.
 	Name string
-	// Kind of the package, such as Provider.
+	// Kind is the kind of object that installs it, such as Provider.
 	Kind string
-	// File on this machine.
+	// File is the package file on this machine.
 	File string
-	// Reference to install it by.
+	// Reference is the image reference to install it from, with a tag.
 	Reference string
-	// Digest of the package's manifest.
+	// Digest is the digest of the package's manifest.
 	Digest string
-	// Optional packages are no dependency of the Configuration.
+	// Optional packages are not dependencies of the Configuration.
 	Optional bool
 }
 
-// source says what a package is made of.
+// source describes what a package is made of.
 type source struct {
-	kind, name, dir string
-	// main is the package of the program; empty if the package runs nothing.
+	kind, name string
+	// dir holds the package's manifests.
+	dir string
+	// main is the Go package of the program; empty if the package runs nothing.
 	main string
+	// tags are the program's build tags.
 	tags string
-	// optional packages are built, and installed, if they are asked for.
+	// optional packages are built only with Options.Extras.
 	optional bool
 }
 
-// sources in the order in which they are to be upgraded. The Configuration, which
-// depends on the others, is the last.
+// sources are in the order in which packages are upgraded: the Configuration,
+// which depends on the others, is last.
 var sources = []source{
-	// fips makes madmin encrypt requests with PBKDF2, not with Argon2 under one
-	// lock: a tenth of the time, and no queue.
+	// With the tag fips, madmin encrypts requests with PBKDF2 instead of Argon2
+	// under one lock: a tenth of the time, and no queue.
 	{kind: "Provider", name: "provider-minio", dir: "package/provider", main: "./provider", tags: "fips"},
 	{kind: "Provider", name: "provider-minio-extras", dir: "package/extras", main: "./provider/extras", tags: "fips", optional: true},
 	{kind: "Function", name: "function-bucket", dir: "package/function", main: "./fn"},
 	{kind: "Configuration", name: "configuration-bucket", dir: "package/configuration"},
 }
 
-// Packages builds all packages, pushes them if a registry is given, and returns
-// them in the order in which they are to be upgraded.
+// Packages builds all packages, pushes them if PushRegistry is set, and returns
+// them in the order in which to upgrade them.
 func Packages(ctx context.Context, o Options) ([]Package, error) {
 	return packages(ctx, o, sources)
 }
 
-// Configuration builds the Configuration only, as Packages does: with another
-// Composition there is nothing else to build.
+// Configuration does the same as Packages, but for the Configuration alone: with
+// another Composition, no other package changes.
 func Configuration(ctx context.Context, o Options) (Package, error) {
 	pkgs, err := packages(ctx, o, sources[len(sources)-1:])
 	if err != nil {
@@ -119,9 +118,11 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 		o.Version = DefaultVersion
 	}
 
-	paths, err := tools.Build(ctx, o.Progress, "xpkg")
+	xpkg := xpkgProgram(o.Repo)
+
+	dir, err := xpkg.Build(ctx, o.Progress)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot build %s: %w", xpkg.Name, err)
 	}
 
 	built := make([]Package, 0, len(which))
@@ -133,7 +134,7 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 
 		start := time.Now()
 
-		p, err := build(ctx, paths["xpkg"], s, o)
+		p, err := build(ctx, filepath.Join(dir, xpkg.Name), s, o)
 		if err != nil {
 			return nil, fmt.Errorf("cannot build %s: %w", s.name, err)
 		}
@@ -146,12 +147,23 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 	return built, nil
 }
 
+// xpkgProgram returns the program that writes package files.
+func xpkgProgram(repo string) pinned.Program {
+	return pinned.Program{
+		Name:    "xpkg",
+		Dir:     filepath.Join(repo, "package", "build", "xpkg"),
+		Package: ".",
+		Module:  "github.com/crossplane/crossplane-runtime/v2",
+		Label:   "xpkg (package builder)",
+	}
+}
+
+// build builds one package with the program xpkg, and pushes it.
 func build(ctx context.Context, xpkg string, s source, o Options) (Package, error) {
 	p := Package{
-		Name: s.name,
-		Kind: s.kind,
-		File: filepath.Join(o.Output, s.name+".xpkg"),
-
+		Name:     s.name,
+		Kind:     s.kind,
+		File:     filepath.Join(o.Output, s.name+".xpkg"),
 		Optional: s.optional,
 	}
 
@@ -198,13 +210,14 @@ func build(ctx context.Context, xpkg string, s source, o Options) (Package, erro
 // compile builds a package's program for this machine's architecture.
 func compile(ctx context.Context, s source, o Options) (string, error) {
 	out := filepath.Join(o.Output, s.name)
-	_, err := run(ctx, o.Repo, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+s.tags, "-o", out, s.main)
+	_, err := run(ctx, o.Repo, "go", "build",
+		"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+s.tags, "-o", out, s.main)
 
 	return out, err
 }
 
-// runtimeImage puts a program into an image from scratch: there is nothing else
-// in it, neither a shell nor certificates nor a root user.
+// runtimeImage writes an image that holds the program and nothing else: no shell,
+// no certificates, no root user. It returns the image's file.
 func runtimeImage(program, name, dir string) (string, error) {
 	img, err := image.Build(image.Config{
 		Entrypoint: []string{"/" + name},
@@ -224,97 +237,16 @@ func runtimeImage(program, name, dir string) (string, error) {
 	return file, image.WriteTarball(file, img)
 }
 
-// stage copies a package's manifests and puts in where its dependencies are, and
-// for a release which version of them is the least to do.
-func stage(s source, o Options) (string, error) {
-	from, to := filepath.Join(o.Repo, s.dir), filepath.Join(o.Output, "stage", s.name)
-	if err := os.RemoveAll(to); err != nil {
-		return "", err
-	}
-
-	replace := []string{DefaultRegistry + "/" + Organization, o.Registry + "/" + Organization}
-	if !strings.HasSuffix(o.Version, "-dev") {
-		replace = append(replace, `">=v0.1.0-0"`, `">=`+o.Version+`"`)
-	}
-
-	for _, d := range sources {
-		replace = append(replace, "name: "+InstalledName(DefaultRegistry, d.name), "name: "+InstalledName(o.Registry, d.name))
-	}
-
-	replacer := strings.NewReplacer(replace...)
-
-	return to, filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || filepath.Ext(path) != ".yaml" {
-			return err
-		}
-
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-
-		if rel == "composition.yaml" && o.Composition != "" {
-			path = o.Composition
-		}
-
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-
-		dst := filepath.Join(to, rel)
-		if err := os.MkdirAll(filepath.Dir(dst), 0o750); err != nil {
-			return err
-		}
-
-		return os.WriteFile(dst, []byte(replacer.Replace(string(b))), 0o600)
-	})
-}
-
-// InstalledName returns the name that Crossplane gives to a package of a registry
-// which it installs as a dependency: that of its repository, without the
-// registry's host.
+// InstalledName returns the name that Crossplane gives to a package that it
+// installs from a registry as a dependency: the name of its repository without
+// the registry's host.
 func InstalledName(registry, name string) string {
 	_, path, _ := strings.Cut(registry, "/")
 
 	return strings.ReplaceAll(strings.Trim(path+"/"+Organization+"/"+name, "/"), "/", "-")
 }
 
-// version returns the tag of a package. Packages that are no release are told
-// apart by a hash of what is in them, so that a cluster notices another one.
-func version(v, root, program string) (string, error) {
-	if !strings.HasSuffix(v, "-dev") {
-		return v, nil
-	}
-
-	h := sha256.New()
-
-	add := func(path string) error {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-
-		_, err = fmt.Fprintf(h, "%d\n%s", len(b), b)
-
-		return err
-	}
-
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-
-		return add(path)
-	})
-	if err == nil && program != "" {
-		err = add(program)
-	}
-
-	return v + "-" + hex.EncodeToString(h.Sum(nil))[:12], err
-}
-
-// run runs a command and returns what it printed, trimmed.
+// run returns the trimmed standard output of a command.
 func run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 

@@ -1,6 +1,15 @@
 package build
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+)
+
+func TestXpkgProgram(t *testing.T) {
+	if err := xpkgProgram(filepath.Join("..", "..")).Check(); err != nil {
+		t.Errorf("xpkgProgram(): %v", err)
+	}
+}
 
 func TestInstalledName(t *testing.T) {
 	cases := map[string]struct {
@@ -8,8 +17,11 @@ func TestInstalledName(t *testing.T) {
 		registry string
 		want     string
 	}{
-		"Host": {reason: "The host is no part of the name.", registry: "10.89.0.1:25000", want: "cistern-dev-provider-minio"},
-		"Path": {reason: "A path is.", registry: "registry.example.org/team/mirror", want: "team-mirror-cistern-dev-provider-minio"},
+		"Host": {reason: "The host is not part of the name.", registry: "10.89.0.1:25000", want: "cistern-dev-provider-minio"},
+		"Path": {
+			reason:   "A path in the registry is part of the name.",
+			registry: "registry.example.org/team/mirror", want: "team-mirror-cistern-dev-provider-minio",
+		},
 	}
 
 	for name, tc := range cases {

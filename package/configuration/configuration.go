@@ -1,5 +1,5 @@
-// Package configuration holds the tenants' API as the Configuration package
-// ships it, for programs that need its schema.
+// Package configuration embeds the tenants' API of the Configuration package, for
+// programs that need its schema.
 package configuration
 
 import _ "embed" // For Definition.

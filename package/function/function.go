@@ -1,5 +1,5 @@
-// Package function holds the API of the function's input as the Function
-// package ships it, for programs that need its schema.
+// Package function embeds the API of the function's input of the Function package,
+// for programs that need its schema.
 package function
 
 import _ "embed" // For Inputs.

@@ -1,7 +1,7 @@
 // Package image makes OCI images from files, and pushes them, without Docker.
 //
-// An image of the same files is the same image: nothing in it depends on when
-// or where it was made.
+// The same files give the same image, with the same digest: nothing in it
+// depends on when or where it is made.
 package image
 
 import (
@@ -29,32 +29,32 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// NonRoot is the user that images should run as: "nobody" of the distroless
-// images, a number, so that Kubernetes can tell that it is not root.
+// NonRoot is the user that images should run as: the nonroot user of distroless
+// images. It is a number, so that Kubernetes can check that it is not root.
 const NonRoot = "65532"
 
-// NonRootID is NonRoot.
+// NonRootID is NonRoot as an integer.
 const NonRootID = 65532
 
-// Config says what is in an image.
+// Config describes an image.
 type Config struct {
 	// Entrypoint is the command and its first arguments.
 	Entrypoint []string
-	// User is who the entrypoint runs as; default NonRoot.
+	// User is the user that the entrypoint runs as; default NonRoot.
 	User string
-	// Files are the image's files: absolute path in the image to path on this
-	// machine. Each becomes readable and executable for everybody.
+	// Files are the image's files: from absolute paths in the image to paths on
+	// this machine. Every user may read and execute them.
 	Files map[string]string
 	// Labels are the image's labels.
 	Labels map[string]string
 	// Architecture is Go's name of the processor; default this machine's.
 	Architecture string
-	// Uncompressed leaves the layer as it is, which saves seconds on an image
-	// that travels no further than this machine.
+	// Uncompressed leaves the layer uncompressed, which saves seconds if the image
+	// does not leave this machine.
 	Uncompressed bool
 }
 
-// Build returns the image of one layer that a Config describes.
+// Build returns the image that a Config describes. It has one layer.
 func Build(c Config) (v1.Image, error) {
 	content, err := layerTar(c.Files)
 	if err != nil {
@@ -107,8 +107,8 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// layerTar returns a tar archive of files in their order of paths, directories
-// first, with neither times nor owners.
+// layerTar returns a tar archive of files. It is sorted by path, directories
+// first, and holds neither times nor owners.
 func layerTar(files map[string]string) ([]byte, error) {
 	var buf bytes.Buffer
 
@@ -121,7 +121,7 @@ func layerTar(files map[string]string) ([]byte, error) {
 
 	for _, p := range slices.Sorted(maps.Keys(files)) {
 		if !path.IsAbs(p) || path.Clean(p) != p {
-			return nil, fmt.Errorf("cannot add %q to the layer: it is no clean absolute path", p)
+			return nil, fmt.Errorf("cannot add %q to the layer: it is not a clean absolute path", p)
 		}
 
 		data, err := os.ReadFile(files[p])
@@ -148,7 +148,7 @@ func writeAll(w io.Writer, data []byte) error {
 	return err
 }
 
-// parents returns the directories above paths, each after the one above it.
+// parents returns the directories of paths and their parents, sorted.
 func parents(paths []string) []string {
 	seen := map[string]bool{}
 
@@ -161,8 +161,8 @@ func parents(paths []string) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// Push pushes an image. Registries on loopback and private addresses are spoken
-// to in plain HTTP; credentials, if any are needed, are those of `docker login`.
+// Push pushes an image. It uses plain HTTP for registries at loopback and private
+// addresses, and the credentials of `docker login` if there are any.
 func Push(ctx context.Context, ref string, img v1.Image) error {
 	r, err := name.ParseReference(ref)
 	if err != nil {
@@ -176,10 +176,9 @@ func Push(ctx context.Context, ref string, img v1.Image) error {
 	return nil
 }
 
-// WriteTarball writes an image as a file that package builders and `docker
-// load` read.
+// WriteTarball writes an image to a file in the format of `docker save`.
 func WriteTarball(file string, img v1.Image) error {
-	tag, err := name.NewTag("runtime:latest") // the format wants a name; nobody reads it
+	tag, err := name.NewTag("runtime:latest") // the format needs a name, which is never used
 	if err != nil {
 		return fmt.Errorf("cannot name the image: %w", err)
 	}

@@ -16,8 +16,8 @@ type configuration struct {
 	Webhooks []admissionregistrationv1.ValidatingWebhook `json:"webhooks"`
 }
 
-// TestConfiguration wants the package to send reviews to where they are served,
-// and whatever deletes to wait longer than a look may take.
+// TestConfiguration expects the webhook configurations of the package to name the paths that are
+// served, and to wait longer than a review may take.
 func TestConfiguration(t *testing.T) {
 	f, err := os.Open("../../package/provider/webhooks.yaml")
 	if err != nil {
@@ -38,11 +38,11 @@ func TestConfiguration(t *testing.T) {
 			got[c.Kind] = append(got[c.Kind], *w.ClientConfig.Service.Path)
 
 			if *w.FailurePolicy != admissionregistrationv1.Fail || *w.SideEffects != admissionregistrationv1.SideEffectClassNone {
-				t.Errorf("webhook %q: want it to fail if it is away, and to have no side effects", w.Name)
+				t.Errorf("webhook %q: want the failure policy Fail and no side effects", w.Name)
 			}
 
-			if end := time.Duration(*w.TimeoutSeconds) * time.Second; *w.ClientConfig.Service.Path == DeletionPath && end < 2*patience {
-				t.Errorf("webhook %q: the API server gives up after %s, and a look may take %s", w.Name, end, patience)
+			if end := time.Duration(*w.TimeoutSeconds) * time.Second; *w.ClientConfig.Service.Path == DeletionPath && end < 2*reviewTimeout {
+				t.Errorf("webhook %q: the API server gives up after %s, and a review may take %s", w.Name, end, reviewTimeout)
 			}
 		}
 	}

@@ -28,49 +28,47 @@ import (
 	"github.com/cistern-dev/cistern/provider/server"
 )
 
-// DeletionPath is where the webhook for deletions is served. The package's
-// webhook configuration names it too.
+// DeletionPath is the URL path of the webhook for deletions. The provider package's webhook
+// configuration has the same.
 const DeletionPath = "/validate-deletion-of-buckets"
 
-// patience bounds what one review may take. The API server waits for ten
-// seconds, and an answer that says why is worth more than its timeout.
-const patience = 5 * time.Second
+// reviewTimeout is the longest time that one review may take. The API server waits for ten
+// seconds; an answer with a reason is better than its timeout.
+const reviewTimeout = 5 * time.Second
 
-// bucketResource is how kubectl knows a Bucket from a claim.
+// bucketResource is the name by which kubectl distinguishes a Bucket from a claim.
 const bucketResource = "buckets.minio.cistern.dev"
 
-// Deletion returns the webhook that refuses to delete a Bucket, or a claim of
-// one, while the bucket holds anything that must not be deleted with it. So
-// whoever deletes learns at once what a resource that hangs in deletion tells
-// only those who look for it. It is not what keeps the data safe: the Bucket's
-// controller removes a bucket only if it is empty, whatever happens in between.
+// Deletion returns the webhook that denies the deletion of a Bucket, or of a claim, while the
+// bucket holds data that must not be deleted with it. The user learns at once why, instead of
+// finding a resource that is never deleted. The webhook is not what keeps the data safe: the
+// Bucket's controller deletes a bucket only if it is empty, whatever happens in between.
 //
-// A deletion that cannot be judged, because the server does not answer or cannot
-// be found, is refused too. So is that of a claim whose deletionPolicy is
-// stricter than what is in force. Who deletes a claim whose bucket stays on the
-// server is told under which name.
+// The webhook also denies a deletion if the bucket's contents are unknown, because its server
+// does not answer or cannot be found, and the deletion of a claim whose deletionPolicy is
+// stricter than the policy in force. It warns, with the bucket's name, if the bucket of a
+// deleted claim stays on the server.
 //
-// The Buckets of a claim are read through kube; the claim itself is in the
-// review.
+// The Buckets of a claim are read through kube; the claim itself is in the review.
 func Deletion(kube client.Reader, servers *server.Servers) *webhook.Admission {
-	d := &deletion{kube: kube, server: servers.For, look: bucket.ListContents}
+	d := &deletion{kube: kube, server: servers.For, list: bucket.ListContents}
 
-	return &webhook.Admission{Handler: admission.HandlerFunc(d.judge)}
+	return &webhook.Admission{Handler: admission.HandlerFunc(d.review)}
 }
 
 type deletion struct {
 	kube   client.Reader
 	server func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
-	look   func(ctx context.Context, srv *minio.Server, name string) (bucket.Contents, error)
+	list   func(ctx context.Context, srv *minio.Server, name string) (bucket.Contents, error)
 }
 
-// judge answers a review of a deletion, in earnest or as a dry run.
-func (d *deletion) judge(ctx context.Context, req admission.Request) admission.Response {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// review answers the review of a deletion, which may be a dry run.
+func (d *deletion) review(ctx context.Context, req admission.Request) admission.Response {
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
 
 	if req.Kind.Group == tenantv1alpha1.BucketKind.Group {
-		return d.judgeClaim(ctx, req)
+		return d.reviewClaim(ctx, req)
 	}
 
 	b := &miniov1alpha1.Bucket{}
@@ -78,12 +76,12 @@ func (d *deletion) judge(ctx context.Context, req admission.Request) admission.R
 		return unknown(errors.Wrap(err, "cannot decode the Bucket, so nothing was deleted"))
 	}
 
-	return d.judgeBucket(ctx, b, emptyIt+"; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too",
+	return d.reviewBucket(ctx, b, emptyIt+"; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too",
 		fmt.Sprintf("have an administrator set spec.managementPolicies of %s %q to [Observe]", bucketResource, b.GetName()))
 }
 
-// judgeClaim judges the Buckets that the claim to delete controls.
-func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admission.Response {
+// reviewClaim reviews the deletion of a claim with the Buckets that it controls.
+func (d *deletion) reviewClaim(ctx context.Context, req admission.Request) admission.Response {
 	claim := &tenantv1alpha1.Bucket{}
 	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
 		return unknown(errors.Wrap(err, "cannot decode the claim, so nothing was deleted"))
@@ -95,7 +93,7 @@ func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admiss
 
 	buckets, err := d.bucketsOf(ctx, claim)
 	if err != nil {
-		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so nothing was; try again later"))
+		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so nothing was deleted; try again later"))
 	}
 
 	var warnings []string
@@ -103,43 +101,48 @@ func (d *deletion) judgeClaim(ctx context.Context, req admission.Request) admiss
 	for i := range buckets {
 		b := &buckets[i]
 
-		if !meta.WasDeleted(b) && strictness(deletionPolicyOf(b)) < strictness(wantedDeletionPolicy(claim)) {
-			return admission.Denied(fmt.Sprintf("the deletion policy of bucket %q is to be %s and still is %s, so nothing was deleted: try again in a moment; "+
-				"if that does not help, see what the claim's condition %s says", bucket.Name(b), wantedDeletionPolicy(claim), deletionPolicyOf(b), tenantv1alpha1.ConditionProvisioned))
+		if !meta.WasDeleted(b) && strictness(deletionPolicyOf(b)) < strictness(desiredDeletionPolicy(claim)) {
+			return admission.Denied(fmt.Sprintf("bucket %q still has the deletion policy %s, not %s as the claim wants, so nothing was deleted: "+
+				"try again in a moment; if that does not help, see the claim's condition %s",
+				bucket.Name(b), deletionPolicyOf(b), desiredDeletionPolicy(claim), tenantv1alpha1.ConditionProvisioned))
 		}
 
-		// A tenant may not change the Bucket that its claim brought.
-		if r := d.judgeBucket(ctx, b, emptyIt+"; or set spec.deletionPolicy of the claim to Delete, which deletes them too, or to Retain, which leaves the bucket on the server",
+		// A tenant can change the claim only, not the Bucket.
+		if r := d.reviewBucket(ctx, b,
+			emptyIt+"; or set spec.deletionPolicy of the claim to Delete, which deletes them too, "+
+				"or to Retain, which leaves the bucket on the server",
 			"set spec.deletionPolicy of the claim to Retain"); !r.Allowed {
 			return r
 		}
 
 		if !meta.WasDeleted(b) && deletionPolicyOf(b) == tenantv1alpha1.DeletionPolicyRetain {
-			warnings = append(warnings, fmt.Sprintf("bucket %q stays on the server with all that is in it; its access keys go", bucket.Name(b)))
+			warnings = append(warnings,
+				fmt.Sprintf("bucket %q stays on the server with all its contents; its access keys are deleted", bucket.Name(b)))
 		}
 	}
 
 	return admission.Allowed("").WithWarnings(warnings...)
 }
 
-// emptyIt is what can be done about a bucket that is not empty.
+// emptyIt is the remedy for a bucket that is not empty.
 const emptyIt = "delete its objects with all their versions, and abort its incomplete uploads"
 
-// judgeBucket judges the deletion of one Bucket. The way out is told if the
-// bucket is not empty, and how to give it up if nobody can tell.
-func (d *deletion) judgeBucket(ctx context.Context, b *miniov1alpha1.Bucket, wayOut, giveUp string) admission.Response {
-	if harmless(b) {
+// reviewBucket reviews the deletion of one Bucket. Its message ends with ifFull if the bucket is
+// not empty, and with ifUnknown, which leaves the bucket on the server, if its contents are
+// unknown.
+func (d *deletion) reviewBucket(ctx context.Context, b *miniov1alpha1.Bucket, ifFull, ifUnknown string) admission.Response {
+	if losesNothing(b) {
 		return admission.Allowed("")
 	}
 
-	left, err := d.left(ctx, b)
+	contents, err := d.contents(ctx, b)
 	if err != nil {
-		return unknown(errors.Errorf("cannot tell whether bucket %q is empty, so nothing was deleted: %v; try again later, or %s, which leaves the bucket on the server",
-			bucket.Name(b), err, giveUp))
+		return unknown(errors.Errorf("cannot tell whether bucket %q is empty, so nothing was deleted: %v; "+
+			"try again later, or %s, which leaves the bucket on the server", bucket.Name(b), err, ifUnknown))
 	}
 
-	if !left.Empty() {
-		return admission.Denied(fmt.Sprintf("bucket %q still holds %s, so nothing was deleted: %s", bucket.Name(b), left, wayOut))
+	if !contents.Empty() {
+		return admission.Denied(fmt.Sprintf("bucket %q still holds %s, so nothing was deleted: %s", bucket.Name(b), contents, ifFull))
 	}
 
 	return admission.Allowed("")
@@ -149,10 +152,10 @@ func (d *deletion) judgeBucket(ctx context.Context, b *miniov1alpha1.Bucket, way
 func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) ([]miniov1alpha1.Bucket, error) {
 	all := &miniov1alpha1.BucketList{}
 
-	// Nothing that is listed is changed, so it need not be copied.
+	// The listed Buckets are not changed, so they need not be copied.
 	err := d.kube.List(ctx, all, client.InNamespace(claim.GetNamespace()), client.UnsafeDisableDeepCopy)
 	if apimeta.IsNoMatchError(err) {
-		// Where the kind is not there, none of it is.
+		// Without the CRD there are no Buckets.
 		return nil, nil
 	}
 
@@ -169,8 +172,8 @@ func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) 
 	return slices.DeleteFunc(slices.Clone(all.Items), func(b miniov1alpha1.Bucket) bool { return !mine(b) }), nil
 }
 
-// wantedDeletionPolicy returns what a claim says is to become of its bucket.
-func wantedDeletionPolicy(claim *tenantv1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
+// desiredDeletionPolicy returns the deletion policy that a claim wants.
+func desiredDeletionPolicy(claim *tenantv1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
 	switch {
 	case claim.Spec.Locking:
 		return tenantv1alpha1.DeletionPolicyRetain
@@ -181,8 +184,7 @@ func wantedDeletionPolicy(claim *tenantv1alpha1.Bucket) tenantv1alpha1.DeletionP
 	return claim.Spec.DeletionPolicy
 }
 
-// deletionPolicyOf returns what would become of a Bucket's bucket, in the words
-// of the claim.
+// deletionPolicyOf returns the deletion policy of a claim that a Bucket's spec corresponds to.
 func deletionPolicyOf(b *miniov1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
 	switch {
 	case !deletes(b):
@@ -194,38 +196,39 @@ func deletionPolicyOf(b *miniov1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
 	return tenantv1alpha1.DeletionPolicyDeleteIfEmpty
 }
 
-// strictness orders what may become of a bucket: the higher, the less is lost.
+// strictness orders deletion policies: a stricter one loses less data.
 func strictness(p tenantv1alpha1.DeletionPolicy) int {
-	return slices.Index([]tenantv1alpha1.DeletionPolicy{tenantv1alpha1.DeletionPolicyDelete, tenantv1alpha1.DeletionPolicyDeleteIfEmpty, tenantv1alpha1.DeletionPolicyRetain}, p)
+	return slices.Index([]tenantv1alpha1.DeletionPolicy{
+		tenantv1alpha1.DeletionPolicyDelete, tenantv1alpha1.DeletionPolicyDeleteIfEmpty, tenantv1alpha1.DeletionPolicyRetain,
+	}, p)
 }
 
-// left returns what is left in b's bucket. In one that does not exist there is
-// nothing.
-func (d *deletion) left(ctx context.Context, b *miniov1alpha1.Bucket) (bucket.Contents, error) {
-	// With a namespace go ProviderConfig and credentials, and maybe before b. The
-	// server of before will do, as for a resource that is being deleted, or not
-	// even an empty bucket would let the namespace go.
-	going := b.DeepCopy()
-	going.SetDeletionTimestamp(new(metav1.Now()))
+// contents returns the contents of b's bucket. A bucket that does not exist is empty.
+func (d *deletion) contents(ctx context.Context, b *miniov1alpha1.Bucket) (bucket.Contents, error) {
+	// When a namespace is deleted, the ProviderConfig and its credentials may be deleted before
+	// b. For a resource that is being deleted the previous server is returned then; otherwise
+	// even an empty bucket would block the deletion of the namespace.
+	deleted := b.DeepCopy()
+	deleted.SetDeletionTimestamp(new(metav1.Now()))
 
-	srv, err := d.server(ctx, going)
+	srv, err := d.server(ctx, deleted)
 	if err != nil {
 		return bucket.Contents{}, err
 	}
 
-	left, err := d.look(ctx, srv, bucket.Name(b))
+	contents, err := d.list(ctx, srv, bucket.Name(b))
 	if minio.IsNotFound(err) {
 		return bucket.Contents{}, nil
 	}
 
-	return left, err
+	return contents, err
 }
 
-// harmless reports whether deleting b cannot take anything along that it must
-// not, whatever is in the bucket: because it is to be purged, because it stays
-// on the server, because none can have its name, or because b goes already. The
-// webhook configuration's matchConditions keep most of these away.
-func harmless(b *miniov1alpha1.Bucket) bool {
+// losesNothing reports whether deleting b loses no data that must be kept, whatever the bucket
+// holds: because it is to be purged, because it stays on the server, because no bucket can have
+// its name, because b does not own it, or because b is being deleted already. The
+// matchConditions of the webhook configuration exclude most of these.
+func losesNothing(b *miniov1alpha1.Bucket) bool {
 	return meta.WasDeleted(b) ||
 		b.Spec.ForProvider.WhenNotEmpty == miniov1alpha1.WhenNotEmptyPurge ||
 		!deletes(b) ||
@@ -233,12 +236,12 @@ func harmless(b *miniov1alpha1.Bucket) bool {
 		!reconciler.Owns(b)
 }
 
-// deletes reports whether the bucket goes with the resource at all.
+// deletes reports whether the management policies of b allow deleting the bucket.
 func deletes(b *miniov1alpha1.Bucket) bool {
 	return managed.NewManagementPoliciesResolver(true, b.GetManagementPolicies()).ShouldDelete()
 }
 
-// unknown refuses a deletion that could not be judged.
+// unknown denies a deletion whose effect is unknown, with an error.
 func unknown(err error) admission.Response {
 	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &metav1.Status{
 		Code:    http.StatusServiceUnavailable,

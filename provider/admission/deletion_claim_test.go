@@ -17,7 +17,7 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// controlledBy makes a Bucket one that was composed for the claim with a UID.
+// controlledBy makes the claim with a UID control a Bucket.
 func controlledBy(uid types.UID) func(*miniov1alpha1.Bucket) {
 	return func(b *miniov1alpha1.Bucket) {
 		b.OwnerReferences = []metav1.OwnerReference{
@@ -47,9 +47,11 @@ func newClaim(p tenantv1alpha1.DeletionPolicy, change ...func(*tenantv1alpha1.Bu
 }
 
 func TestDeletionOfClaim(t *testing.T) {
-	// The claim of an API server that knows no defaults.
+	// A claim without its defaults.
 	claim := newClaim("")
-	warned := verdict{Allowed: true, Code: http.StatusOK, Warnings: []string{`bucket "full" stays on the server with all that is in it; its access keys go`}}
+	warned := response{Allowed: true, Code: http.StatusOK, Warnings: []string{
+		`bucket "full" stays on the server with all its contents; its access keys are deleted`,
+	}}
 	elsewhere := newBucket(full, controlledBy("mine"))
 	elsewhere.Namespace = "team-b"
 
@@ -58,52 +60,54 @@ func TestDeletionOfClaim(t *testing.T) {
 		claim   *tenantv1alpha1.Bucket
 		objects []client.Object
 		list    error
-		want    verdict
+		want    response
 	}{
 		"NotEmpty": {
-			reason:  "A tenant is told what a tenant can do.",
-			objects: []client.Object{newBucket(hollow, controlledBy("mine")), newBucket(full, controlledBy("mine"))},
-			want: verdict{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
+			reason:  "The message says what a tenant can do.",
+			objects: []client.Object{newBucket(empty, controlledBy("mine")), newBucket(full, controlledBy("mine"))},
+			want: response{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
 				`delete its objects with all their versions, and abort its incomplete uploads; ` +
 				`or set spec.deletionPolicy of the claim to Delete, which deletes them too, or to Retain, which leaves the bucket on the server`},
 		},
 		"Empty": {
 			reason:  "There is nothing to lose.",
-			objects: []client.Object{newBucket(hollow, controlledBy("mine")), newBucket(missing, controlledBy("mine"))},
+			objects: []client.Object{newBucket(empty, controlledBy("mine")), newBucket(missing, controlledBy("mine"))},
 			want:    allowed,
 		},
 		"OthersNotEmpty": {
-			reason:  "What other claims brought, or no claim, is none of its business.",
-			objects: []client.Object{newBucket(full, controlledBy("others")), newBucket(strange), elsewhere},
+			reason:  "Buckets of other claims, or of none, do not matter.",
+			objects: []client.Object{newBucket(full, controlledBy("others")), newBucket(unknownContents), elsewhere},
 			want:    allowed,
 		},
 		"Delete": {
-			reason:  "Whoever says Delete wants all to go.",
+			reason:  "A claim with the policy Delete may lose everything.",
 			claim:   newClaim(tenantv1alpha1.DeletionPolicyDelete),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), purged)},
 			want:    allowed,
 		},
 		"DeleteNoMore": {
-			reason:  "What was to be deleted a moment ago is lost if the change is not waited for.",
+			reason:  "The Bucket would still be purged although the claim no longer wants it.",
 			objects: []client.Object{newBucket(full, controlledBy("mine"), purged)},
-			want: verdict{Code: http.StatusForbidden, Message: `the deletion policy of bucket "full" is to be DeleteIfEmpty and still is Delete, ` +
-				`so nothing was deleted: try again in a moment; if that does not help, see what the claim's condition Provisioned says`},
+			want: response{Code: http.StatusForbidden, Message: `bucket "full" still has the deletion policy Delete, ` +
+				`not DeleteIfEmpty as the claim wants, so nothing was deleted: try again in a moment; ` +
+				`if that does not help, see the claim's condition Provisioned`},
 		},
 		"Retain": {
-			reason:  "Nothing is lost, and the tenant learns what its bucket is called.",
+			reason:  "Nothing is lost, and a warning names the bucket.",
 			claim:   newClaim(tenantv1alpha1.DeletionPolicyRetain),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
 			want:    warned,
 		},
 		"RetainSoon": {
-			reason:  "Also an empty bucket is to stay.",
+			reason:  "The Bucket would still be deleted although the claim wants it retained.",
 			claim:   newClaim(tenantv1alpha1.DeletionPolicyRetain),
-			objects: []client.Object{newBucket(hollow, controlledBy("mine"))},
-			want: verdict{Code: http.StatusForbidden, Message: `the deletion policy of bucket "empty" is to be Retain and still is DeleteIfEmpty, ` +
-				`so nothing was deleted: try again in a moment; if that does not help, see what the claim's condition Provisioned says`},
+			objects: []client.Object{newBucket(empty, controlledBy("mine"))},
+			want: response{Code: http.StatusForbidden, Message: `bucket "empty" still has the deletion policy DeleteIfEmpty, ` +
+				`not Retain as the claim wants, so nothing was deleted: try again in a moment; ` +
+				`if that does not help, see the claim's condition Provisioned`},
 		},
 		"RetainNoMore": {
-			reason:  "Until the change is in force the bucket stays, and nothing is lost.",
+			reason:  "The Bucket is still retained, so nothing is lost.",
 			claim:   newClaim(tenantv1alpha1.DeletionPolicyDelete),
 			objects: []client.Object{newBucket(full, controlledBy("mine"), retained)},
 			want:    warned,
@@ -115,7 +119,7 @@ func TestDeletionOfClaim(t *testing.T) {
 			want:    warned,
 		},
 		"AlreadyDeleted": {
-			reason: "There is nothing to refuse any more.",
+			reason: "The deletion has been accepted already.",
 			claim: &tenantv1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{
 				Name: "mine", Namespace: "team-a", UID: "mine", DeletionTimestamp: new(metav1.Now()),
 			}},
@@ -123,32 +127,32 @@ func TestDeletionOfClaim(t *testing.T) {
 			want:    allowed,
 		},
 		"NoBucket": {
-			reason: "A claim that has brought nothing can go.",
+			reason: "A claim without a Bucket can be deleted.",
 			want:   allowed,
 		},
 		"NoKind": {
-			reason: "Nor can there be a Bucket where the kind is not active.",
+			reason: "There are no Buckets while their kind is not active.",
 			list:   &apimeta.NoKindMatchError{GroupKind: miniov1alpha1.BucketKind.GroupKind()},
 			want:   allowed,
 		},
 		"NoList": {
-			reason: "What nobody could look for may be lost.",
+			reason: "Unknown Buckets may be lost.",
 			list:   errors.New("the cache is not started"),
-			want: verdict{Code: http.StatusServiceUnavailable, Message: `cannot tell what would be deleted, so nothing was; try again later: ` +
-				`cannot list the Buckets of claim "mine": the cache is not started`},
+			want: response{Code: http.StatusServiceUnavailable, Message: `cannot tell what would be deleted, ` +
+				`so nothing was deleted; try again later: cannot list the Buckets of claim "mine": the cache is not started`},
 		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			d := &deletion{kube: newKube(t, tc.list, tc.objects...), server: someServer, look: look}
+			d := &deletion{kube: newKube(t, tc.list, tc.objects...), server: someServer, list: listContents}
 			if tc.claim == nil {
 				tc.claim = claim
 			}
 
-			got := verdictOf(d.judge(t.Context(), newRequest(t, tc.claim)))
+			got := responseOf(d.review(t.Context(), newRequest(t, tc.claim)))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("%s\njudge(...): -want, +got:\n%s", tc.reason, diff)
+				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}

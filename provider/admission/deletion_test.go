@@ -29,31 +29,32 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/bucket"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// Buckets on the server, by what a look at them says.
+// Names of buckets on the server, by what listing their contents returns.
 const (
-	full    = "full"
-	hollow  = "empty"
-	missing = "missing"
-	strange = "strange"
+	full            = "full"
+	empty           = "empty"
+	missing         = "missing"
+	unknownContents = "unknown"
 )
 
-func look(_ context.Context, _ *minio.Server, name string) (bucket.Contents, error) {
+func listContents(_ context.Context, _ *minio.Server, name string) (bucket.Contents, error) {
 	switch name {
 	case full:
 		return bucket.Contents{Objects: 3}, nil
-	case hollow:
+	case empty:
 		return bucket.Contents{}, nil
 	case missing:
-		return bucket.Contents{}, fmt.Errorf("cannot list what is in it: %w", miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1"})
+		return bucket.Contents{}, fmt.Errorf("cannot list the contents: %w", miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1"})
 	}
 
-	return bucket.Contents{}, errors.New("cannot list what is in it: connection refused")
+	return bucket.Contents{}, errors.New("cannot list the contents: connection refused")
 }
 
-func noLook(context.Context, *minio.Server, string) (bucket.Contents, error) {
-	panic("nobody should look")
+func listNothing(context.Context, *minio.Server, string) (bucket.Contents, error) {
+	panic("the contents must not be listed")
 }
 
 // newBucket returns a Bucket that owns a bucket of the server.
@@ -113,66 +114,69 @@ func someServer(context.Context, resource.ModernManaged) (*minio.Server, error) 
 	return &minio.Server{}, nil
 }
 
-// verdict is a response as whoever deletes sees it.
-type verdict struct {
+// response is the part of an admission response that the user sees.
+type response struct {
 	Allowed  bool
 	Code     int32
 	Message  string
 	Warnings []string
 }
 
-func verdictOf(r admission.Response) verdict {
-	return verdict{Allowed: r.Allowed, Code: r.Result.Code, Message: r.Result.Message, Warnings: r.Warnings}
+func responseOf(r admission.Response) response {
+	return response{Allowed: r.Allowed, Code: r.Result.Code, Message: r.Result.Message, Warnings: r.Warnings}
 }
 
-var allowed = verdict{Allowed: true, Code: http.StatusOK}
+var allowed = response{Allowed: true, Code: http.StatusOK}
 
 func TestDeletionOfBucket(t *testing.T) {
+	notEmpty := response{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
+		`delete its objects with all their versions, and abort its incomplete uploads; ` +
+		`or set spec.forProvider.whenNotEmpty to Purge, which deletes them too`}
+
 	cases := map[string]struct {
 		reason string
 		bucket *miniov1alpha1.Bucket
 		server func(context.Context, resource.ModernManaged) (*minio.Server, error)
-		look   func(context.Context, *minio.Server, string) (bucket.Contents, error)
-		want   verdict
+		list   func(context.Context, *minio.Server, string) (bucket.Contents, error)
+		want   response
 	}{
 		"NotEmpty": {
-			reason: "What is left in the bucket would be lost.",
+			reason: "The contents of the bucket would be lost.",
 			bucket: newBucket(full),
-			look:   look,
-			want: verdict{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
-				`delete its objects with all their versions, and abort its incomplete uploads; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too`},
+			list:   listContents,
+			want:   notEmpty,
 		},
 		"NotEmptyByDefault": {
-			reason: "Who says nothing wants nothing to be lost.",
+			reason: "By default nothing is lost.",
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
-				b.Spec.ForProvider.WhenNotEmpty, b.Spec.ManagementPolicies = "", xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionDelete}
+				b.Spec.ForProvider.WhenNotEmpty = ""
+				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionDelete}
 			}),
-			look: look,
-			want: verdict{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
-				`delete its objects with all their versions, and abort its incomplete uploads; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too`},
+			list: listContents,
+			want: notEmpty,
 		},
 		"Empty": {
 			reason: "There is nothing to lose.",
-			bucket: newBucket(hollow),
-			look:   look,
+			bucket: newBucket(empty),
+			list:   listContents,
 			want:   allowed,
 		},
 		"Missing": {
-			reason: "In a bucket that does not exist there is nothing.",
+			reason: "A bucket that does not exist is empty.",
 			bucket: newBucket(missing),
-			look:   look,
+			list:   listContents,
 			want:   allowed,
 		},
 		"NoName": {
 			reason: "No bucket can have such a name, so there is nothing to lose.",
 			bucket: newBucket("UPPER"),
-			look:   noLook,
+			list:   listNothing,
 			want:   allowed,
 		},
 		"Purge": {
-			reason: "Whoever asks for a purge wants it all to go.",
+			reason: "A bucket that is to be purged may hold anything.",
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge }),
-			look:   noLook,
+			list:   listNothing,
 			want:   allowed,
 		},
 		"Stays": {
@@ -180,47 +184,52 @@ func TestDeletionOfBucket(t *testing.T) {
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
 				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
 			}),
-			look: noLook,
+			list: listNothing,
 			want: allowed,
 		},
 		"NotOwned": {
-			reason: "The controller does not touch what the resource does not own.",
+			reason: "The controller does not touch a bucket that the resource does not own.",
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Annotations, b.Name = nil, full }),
-			look:   noLook,
+			list:   listNothing,
+			want:   allowed,
+		},
+		"Copy": {
+			reason: "The deletion of a copy deletes nothing on the server.",
+			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.Annotations[reconciler.AnnotationKeyOwnerUID] = "of another" }),
+			list:   listNothing,
 			want:   allowed,
 		},
 		"OwnedWithoutName": {
-			reason: "A creation whose end was never recorded may have made the bucket.",
+			reason: "An interrupted creation may have created the bucket.",
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) {
 				b.Annotations, b.Name = nil, full
 				meta.SetExternalCreatePending(b, time.Now())
 			}),
-			look: look,
-			want: verdict{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
-				`delete its objects with all their versions, and abort its incomplete uploads; or set spec.forProvider.whenNotEmpty to Purge, which deletes them too`},
+			list: listContents,
+			want: notEmpty,
 		},
 		"AlreadyDeleted": {
-			reason: "There is nothing to refuse any more.",
+			reason: "The deletion has been accepted already.",
 			bucket: newBucket(full, func(b *miniov1alpha1.Bucket) { b.DeletionTimestamp = new(metav1.Now()) }),
-			look:   noLook,
+			list:   listNothing,
 			want:   allowed,
 		},
 		"NoAnswer": {
-			reason: "What nobody could look at may be lost.",
-			bucket: newBucket(strange),
-			look:   look,
-			want: verdict{Code: http.StatusServiceUnavailable, Message: `cannot tell whether bucket "strange" is empty, so nothing was deleted: ` +
-				`cannot list what is in it: connection refused; try again later, or have an administrator set spec.managementPolicies ` +
-				`of buckets.minio.cistern.dev "photos-strange" to [Observe], which leaves the bucket on the server`},
+			reason: "Unknown contents may be lost.",
+			bucket: newBucket(unknownContents),
+			list:   listContents,
+			want: response{Code: http.StatusServiceUnavailable, Message: `cannot tell whether bucket "unknown" is empty, so nothing was deleted: ` +
+				`cannot list the contents: connection refused; try again later, or have an administrator set spec.managementPolicies ` +
+				`of buckets.minio.cistern.dev "photos-unknown" to [Observe], which leaves the bucket on the server`},
 		},
 		"NoServer": {
-			reason: "Nor can anybody look without credentials.",
+			reason: "Without credentials the contents are unknown.",
 			bucket: newBucket(full),
 			server: func(context.Context, resource.ModernManaged) (*minio.Server, error) {
 				return nil, errors.New(`cannot get ProviderConfig "own"`)
 			},
-			look: noLook,
-			want: verdict{Code: http.StatusServiceUnavailable, Message: `cannot tell whether bucket "full" is empty, so nothing was deleted: ` +
+			list: listNothing,
+			want: response{Code: http.StatusServiceUnavailable, Message: `cannot tell whether bucket "full" is empty, so nothing was deleted: ` +
 				`cannot get ProviderConfig "own"; try again later, or have an administrator set spec.managementPolicies ` +
 				`of buckets.minio.cistern.dev "photos-full" to [Observe], which leaves the bucket on the server`},
 		},
@@ -228,22 +237,22 @@ func TestDeletionOfBucket(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			d := &deletion{kube: newKube(t, errors.New("nobody should list")), server: someServer, look: tc.look}
+			d := &deletion{kube: newKube(t, errors.New("Buckets must not be listed")), server: someServer, list: tc.list}
 			if tc.server != nil {
 				d.server = tc.server
 			}
 
-			got := verdictOf(d.judge(t.Context(), newRequest(t, tc.bucket)))
+			got := responseOf(d.review(t.Context(), newRequest(t, tc.bucket)))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("%s\njudge(...): -want, +got:\n%s", tc.reason, diff)
+				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
 }
 
-// TestDeletionUsesServerOfBefore wants the server to be asked for as if the
-// Bucket were being deleted, and looks not to last.
-func TestDeletionUsesServerOfBefore(t *testing.T) {
+// TestDeletionUsesPreviousServer expects the webhook to get the server as for a Bucket that is
+// being deleted, and to list with a deadline.
+func TestDeletionUsesPreviousServer(t *testing.T) {
 	d := &deletion{
 		server: func(_ context.Context, mg resource.ModernManaged) (*minio.Server, error) {
 			if !meta.WasDeleted(mg) {
@@ -252,21 +261,21 @@ func TestDeletionUsesServerOfBefore(t *testing.T) {
 
 			return &minio.Server{}, nil
 		},
-		look: func(ctx context.Context, _ *minio.Server, _ string) (bucket.Contents, error) {
-			if end, ok := ctx.Deadline(); !ok || time.Until(end) > patience {
-				t.Error("look(...): want a deadline")
+		list: func(ctx context.Context, _ *minio.Server, _ string) (bucket.Contents, error) {
+			if end, ok := ctx.Deadline(); !ok || time.Until(end) > reviewTimeout {
+				t.Error("list(...): want a deadline")
 			}
 
 			return bucket.Contents{}, nil
 		},
 	}
 
-	if got := d.judge(t.Context(), newRequest(t, newBucket(hollow))); !got.Allowed {
-		t.Errorf("judge(...): %+v", got.Result)
+	if got := d.review(t.Context(), newRequest(t, newBucket(empty))); !got.Allowed {
+		t.Errorf("review(...): %+v", got.Result)
 	}
 }
 
-// TestDeletionDoesNotHang asks about a bucket of a server that never answers.
+// TestDeletionDoesNotHang reviews the deletion of a Bucket on a server that never answers.
 func TestDeletionDoesNotHang(t *testing.T) {
 	done := make(chan struct{})
 	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
@@ -276,17 +285,17 @@ func TestDeletionDoesNotHang(t *testing.T) {
 
 	d := &deletion{
 		server: func(context.Context, resource.ModernManaged) (*minio.Server, error) {
-			return minio.New(minio.Config{Endpoint: hanging.URL, AccessKey: "somebody", SecretKey: "something"})
+			return minio.New(minio.Config{Endpoint: hanging.URL, AccessKey: "admin", SecretKey: "something"})
 		},
-		look: bucket.ListContents,
+		list: bucket.ListContents,
 	}
 
-	// Nobody wants to wait for the webhook's own patience here.
+	// A deadline that is shorter than the webhook's own keeps the test short.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 
-	got := d.judge(ctx, newRequest(t, newBucket(full)))
+	got := d.review(ctx, newRequest(t, newBucket(full)))
 	if got.Allowed || !strings.Contains(got.Result.Message, "context deadline exceeded") {
-		t.Errorf("judge(...): want the wait to end, got %+v", got.Result)
+		t.Errorf("review(...): want the review to end, got %+v", got.Result)
 	}
 }

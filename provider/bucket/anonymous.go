@@ -14,8 +14,8 @@ type anonymousS3 interface {
 	SetBucketPolicy(ctx context.Context, bucket, policy string) error
 }
 
-// anonymousAccess means None or Download, whatever the bucket's policy calls it;
-// something else for any other policy.
+// anonymousAccess means None or Download, however the bucket's policy is written; any
+// other policy is foreign.
 var anonymousAccess = setting{
 	field: "anonymousAccess",
 	file:  filePolicy,
@@ -41,7 +41,7 @@ var anonymousAccess = setting{
 		return removePolicy(ctx, c, bucket)
 	},
 	undo: removePolicy,
-	undone: func(have string, _ settings) bool {
+	undone: func(have string, _ metadata) bool {
 		return have == string(miniov1alpha1.AnonymousAccessNone)
 	},
 }
@@ -50,13 +50,13 @@ func removePolicy(ctx context.Context, c clients, bucket string) error {
 	return c.s3.SetBucketPolicy(ctx, bucket, "")
 }
 
-// downloadPolicy lets everybody read objects, and not list them.
+// downloadPolicy lets anyone read objects whose names they know, but not list them.
 func downloadPolicy(bucket string) string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["*"]},"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::%s/*"]}]}`, bucket)
 }
 
-// policyMeans says what a bucket's policy means. The bucket's name does not
-// matter: a policy is stored with its bucket, and cannot be about another.
+// policyMeans returns the meaning of a bucket's policy. The bucket's name need not be
+// checked: the server stores a policy with its bucket, and it applies to no other.
 func policyMeans(document []byte) string {
 	var p policy.BucketPolicy
 	if err := p.UnmarshalJSON(document); err != nil {

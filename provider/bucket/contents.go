@@ -13,11 +13,12 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// counted is how much of a bucket is counted at most: what a server lists in one
-// call. Nobody needs to know more to know that a bucket is not empty.
-const counted = 1000
+// maxCounted bounds how many objects and versions of a bucket are counted, and how many
+// uploads: a server lists that many in one call. To report that a bucket is not empty,
+// more is not needed.
+const maxCounted = 1000
 
-// Contents is what is left in a bucket.
+// Contents counts what a bucket holds.
 type Contents struct {
 	// Objects that a plain listing shows.
 	Objects int
@@ -27,26 +28,26 @@ type Contents struct {
 	Markers int
 	// Uploads in parts that were begun and neither completed nor aborted.
 	Uploads int
-	// More says that not everything was counted.
+	// More reports whether the bucket holds more than was counted.
 	More bool
 }
 
-// Empty reports whether nothing is left.
-func (l Contents) Empty() bool { return l.Objects+l.Versions+l.Markers+l.Uploads == 0 }
+// Empty reports whether the bucket holds nothing.
+func (c Contents) Empty() bool { return c.Objects+c.Versions+c.Markers+c.Uploads == 0 }
 
-// String says what is left, such as "2 objects and 1 incomplete upload". It is
-// the same each time the same is left.
-func (l Contents) String() string {
+// String describes the contents, such as "2 objects and 1 incomplete upload". The text
+// changes only if the contents do.
+func (c Contents) String() string {
 	var parts []string
 
 	for _, p := range []struct {
 		n    int
 		what string
 	}{
-		{l.Objects, "object"},
-		{l.Versions, "noncurrent version"},
-		{l.Markers, "delete marker"},
-		{l.Uploads, "incomplete upload"},
+		{c.Objects, "object"},
+		{c.Versions, "noncurrent version"},
+		{c.Markers, "delete marker"},
+		{c.Uploads, "incomplete upload"},
 	} {
 		switch {
 		case p.n == 1:
@@ -65,53 +66,53 @@ func (l Contents) String() string {
 		text = strings.Join(head, ", ") + " and " + text
 	}
 
-	if l.More {
+	if c.More {
 		text = "at least " + text
 	}
 
 	return text
 }
 
-// ListContents looks what is left in a bucket, at a cost that does not grow with the
-// bucket. If the bucket does not exist the error satisfies minio.IsNotFound.
+// ListContents counts what a bucket holds, in two calls, however much that is. If the
+// bucket does not exist, the error satisfies minio.IsNotFound.
 func ListContents(ctx context.Context, srv *minio.Server, name string) (Contents, error) {
-	return look(ctx, miniogo.Core{Client: srv.S3}, name)
+	return listContents(ctx, miniogo.Core{Client: srv.S3}, name)
 }
 
-// lookS3 is what is needed to look into a bucket.
-type lookS3 interface {
+// contentsS3 is the part of the S3 client that lists what a bucket holds.
+type contentsS3 interface {
 	ListObjectsIter(ctx context.Context, bucket string, o miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo]
 	ListMultipartUploads(ctx context.Context, bucket, prefix, keyMarker, uploadIDMarker, delimiter string, maxUploads int) (miniogo.ListMultipartUploadsResult, error)
 }
 
-func look(ctx context.Context, s3 lookS3, name string) (Contents, error) {
-	l := Contents{}
+func listContents(ctx context.Context, s3 contentsS3, name string) (Contents, error) {
+	c := Contents{}
 
-	for o := range s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: counted}) {
+	for o := range s3.ListObjectsIter(ctx, name, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: maxCounted}) {
 		switch {
 		case o.Err != nil:
 			return Contents{}, errors.Wrapf(o.Err, "cannot list what is in bucket %q", name)
 		case o.IsDeleteMarker:
-			l.Markers++
+			c.Markers++
 		case o.IsLatest:
-			l.Objects++
+			c.Objects++
 		default:
-			l.Versions++
+			c.Versions++
 		}
 
-		if l.Objects+l.Versions+l.Markers == counted {
-			l.More = true
+		if c.Objects+c.Versions+c.Markers == maxCounted {
+			c.More = true
 			break
 		}
 	}
 
-	uploads, err := s3.ListMultipartUploads(ctx, name, "", "", "", "", counted)
+	uploads, err := s3.ListMultipartUploads(ctx, name, "", "", "", "", maxCounted)
 	if err != nil {
 		return Contents{}, errors.Wrapf(err, "cannot list the incomplete uploads to bucket %q", name)
 	}
 
-	l.Uploads = len(uploads.Uploads)
-	l.More = l.More || uploads.IsTruncated
+	c.Uploads = len(uploads.Uploads)
+	c.More = c.More || uploads.IsTruncated
 
-	return l, nil
+	return c, nil
 }

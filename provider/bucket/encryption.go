@@ -18,10 +18,10 @@ type encryptionS3 interface {
 	RemoveBucketEncryption(ctx context.Context, bucket string) error
 }
 
-// keyPrefix is what servers put before the name of a key.
+// keyPrefix is the prefix that servers add to the name of a key.
 const keyPrefix = "arn:aws:kms:"
 
-// encryption means an algorithm and a key, such as "aws:kms my-key".
+// encryption means an algorithm and, with SSE-KMS, a key, such as "aws:kms my-key".
 var encryption = setting{
 	field: "encryption",
 	file:  fileEncryption,

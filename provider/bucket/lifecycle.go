@@ -17,16 +17,13 @@ type lifecycleS3 interface {
 	SetBucketLifecycle(ctx context.Context, bucket string, c *lifecycle.Configuration) error
 }
 
-// foreign marks what this package does not write.
-const foreign = "something else"
-
-// lifecycleRules mean a sorted list of rules. Rules that only give up incomplete
-// uploads are none of the server's, see staleUploads.
+// lifecycleRules mean a sorted list of rules. Rules that only abort incomplete uploads
+// are not written to the server; see staleUploads.
 var lifecycleRules = setting{
 	field: "lifecycle",
 	file:  fileLifecycle,
 	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
-		return rulesMean(newRules(p.Lifecycle)), len(p.Lifecycle) > 0
+		return rulesMean(newRules(p.Lifecycle)), p.Lifecycle != nil
 	},
 	have: func(file []byte) (string, error) {
 		if len(file) == 0 {
@@ -48,7 +45,7 @@ var lifecycleRules = setting{
 	},
 }
 
-// newRules returns the rules that the server knows, each once.
+// newRules returns the rules to write to the server: one for each distinct meaning.
 func newRules(wanted []miniov1alpha1.LifecycleRule) []lifecycle.Rule {
 	var rules []lifecycle.Rule
 
@@ -77,8 +74,7 @@ func newRules(wanted []miniov1alpha1.LifecycleRule) []lifecycle.Rule {
 	return rules
 }
 
-// rulesMean says what rules mean. Their order, their names and repetitions mean
-// nothing.
+// rulesMean returns the meaning of rules. Their order, names and repetitions have none.
 func rulesMean(rules []lifecycle.Rule) string {
 	lines := make([]string, 0, len(rules))
 	for _, r := range rules {
@@ -93,7 +89,7 @@ func rulesMean(rules []lifecycle.Rule) string {
 func ruleMeans(r lifecycle.Rule) string {
 	prefix := r.RuleFilter.Prefix
 	if prefix == "" {
-		// The form of before filters.
+		// The form that rules had before S3 introduced filters.
 		prefix = r.Prefix
 	}
 
@@ -104,7 +100,7 @@ func ruleMeans(r lifecycle.Rule) string {
 	return fmt.Sprintf("%q expire %d noncurrent %d", prefix, r.Expiration.Days, r.NoncurrentVersionExpiration.NoncurrentDays)
 }
 
-// isForeign says whether a rule does anything that newRules does not write.
+// isForeign reports whether a rule does anything that newRules never writes.
 func isForeign(r lifecycle.Rule) bool {
 	known := lifecycle.Rule{
 		XMLName: r.XMLName, ID: r.ID, Prefix: r.Prefix, Status: "Enabled",

@@ -19,13 +19,13 @@ type quotaS3 interface {
 	ListObjectsIter(ctx context.Context, bucket string, o miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo]
 }
 
-// quota means a number of bytes.
+// quota means a number of bytes. Zero is no quota.
 var quota = setting{
 	field: "quota",
 	file:  fileQuota,
 	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
-		if p.Quota == nil {
-			return none, false
+		if p.Quota == nil || p.Quota.IsZero() {
+			return none, p.Quota != nil
 		}
 
 		return strconv.FormatInt(p.Quota.Value(), 10), true
@@ -40,7 +40,7 @@ var quota = setting{
 			return none, err
 		}
 
-		// Servers of before August 2023 know the second only.
+		// Releases before August 2023 set the second only.
 		size := max(q.Size, q.Quota)
 		if size == 0 {
 			return none, nil
@@ -54,8 +54,8 @@ var quota = setting{
 	},
 }
 
-// setQuota sets the quota, unless the bucket holds more already: nothing could
-// be written to it from then on, and nobody would know why.
+// setQuota sets the quota, unless the bucket already holds more: the server would then
+// reject every upload, and the cause would be hard to find.
 func setQuota(ctx context.Context, c clients, bucket string, p *miniov1alpha1.BucketParameters) error {
 	size := uint64(max(p.Quota.Value(), 0))
 
@@ -72,15 +72,16 @@ func setQuota(ctx context.Context, c clients, bucket string, p *miniov1alpha1.Bu
 	return c.admin.SetBucketQuota(ctx, bucket, &madmin.BucketQuota{Quota: size, Size: size, Type: madmin.HardQuota})
 }
 
-// usage returns how many bytes a bucket holds, as the server counted last. Asking
-// costs the more the more buckets there are, so an empty one is not asked for.
-// Versions count too: without them a bucket of deleted objects would seem empty.
+// usage returns how many bytes a bucket holds, according to the server's last count.
+// That call answers for all buckets, so it costs more the more buckets there are; a
+// bucket that lists as empty needs no such call. The listing includes versions, because
+// versions of deleted objects count too.
 func usage(ctx context.Context, c clients, bucket string) (uint64, error) {
 	empty := true
 
 	for o := range c.s3.ListObjectsIter(ctx, bucket, miniogo.ListObjectsOptions{Recursive: true, WithVersions: true, MaxKeys: 1}) {
 		if o.Err != nil {
-			return 0, errors.Wrap(o.Err, "cannot look into it")
+			return 0, errors.Wrap(o.Err, "cannot list what it holds")
 		}
 
 		empty = false
@@ -94,7 +95,7 @@ func usage(ctx context.Context, c clients, bucket string) (uint64, error) {
 
 	info, err := c.admin.AccountInfo(ctx, madmin.AccountOpts{})
 	if err != nil {
-		return 0, errors.Wrap(err, "cannot find out what it holds")
+		return 0, errors.Wrap(err, "cannot read how much it holds")
 	}
 
 	for _, b := range info.Buckets {

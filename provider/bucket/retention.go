@@ -15,7 +15,7 @@ type retentionS3 interface {
 	SetObjectLockConfig(ctx context.Context, bucket string, mode *miniogo.RetentionMode, validity *uint, unit *miniogo.ValidityUnit) error
 }
 
-// retention means a mode and a time, such as "GOVERNANCE 30 DAYS".
+// retention means a mode and a duration, such as "GOVERNANCE 30 DAYS".
 var retention = setting{
 	field: "retention",
 	file:  fileLocking,
@@ -68,7 +68,7 @@ func lockConfig(r *miniov1alpha1.Retention) (mode miniogo.RetentionMode, validit
 	return mode, 0, miniogo.Days
 }
 
-// locking is the configuration of object locking.
+// locking is the server's configuration of object locking.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectLockConfiguration.html.
 type locking struct {
 	Enabled string `xml:"ObjectLockEnabled"`
@@ -92,9 +92,9 @@ func parseLocking(file []byte) (locking, error) {
 	return l, err
 }
 
-// locking says whether objects of the bucket can be locked.
-func (s settings) locking() bool {
-	l, err := parseLocking(s[fileLocking])
+// locking reports whether objects of the bucket can be locked.
+func (m metadata) locking() bool {
+	l, err := parseLocking(m[fileLocking])
 
 	return err == nil && l.Enabled == "Enabled"
 }

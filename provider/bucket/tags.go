@@ -19,12 +19,12 @@ type tagsS3 interface {
 	RemoveBucketTagging(ctx context.Context, bucket string) error
 }
 
-// bucketTags mean keys and values, sorted and encoded as a query is.
+// bucketTags mean sorted keys and values, encoded like the query of a URL.
 var bucketTags = setting{
 	field: "tags",
 	file:  fileTags,
 	want: func(p *miniov1alpha1.BucketParameters) (string, bool) {
-		return tagsMean(p.Tags), len(p.Tags) > 0
+		return tagsMean(p.Tags), p.Tags != nil
 	},
 	have: func(file []byte) (string, error) {
 		if len(file) == 0 {
@@ -55,13 +55,14 @@ var bucketTags = setting{
 	},
 }
 
-// checkTags returns which tag the server would not take. The CRD cannot say so: a
-// rule about what keys are made of is too dear for it, because nothing bounds how
-// long they are.
+// checkTags returns an error that names the first tag that the server would reject. The
+// CRD cannot do that: as the schema does not bound the length of keys, a CEL rule about
+// their characters exceeds the cost limit.
 func checkTags(m map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if (tags.Tag{Key: key, Value: m[key]}).Validate() != nil {
-			return errors.Errorf("spec.forProvider.tags[%q] of %q: key and value are made of letters A to Z and a to z, digits, spaces and + - . _ : / @ =; correct it", key, m[key])
+			return errors.Errorf("spec.forProvider.tags[%q] of %q: key and value are made of letters A to Z and a to z, digits, spaces and + - . _ : / @ =; "+
+				"correct it", key, m[key])
 		}
 	}
 

@@ -12,20 +12,19 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// maxUploads is how many incomplete uploads are asked for, the most that S3
-// allows. MinIO answers with all that there are.
+// maxUploads is how many incomplete uploads one call asks for: the most that S3 allows.
+// MinIO returns all of them.
 const maxUploads = 1000
 
-// uploadsS3 is what is needed to give up incomplete uploads.
+// uploadsS3 is the part of the S3 client that aborts incomplete uploads.
 type uploadsS3 interface {
 	ListMultipartUploads(ctx context.Context, bucket, prefix, keyMarker, uploadIDMarker, delimiter string, maxUploads int) (miniogo.ListMultipartUploadsResult, error)
 	AbortMultipartUpload(ctx context.Context, bucket, object, uploadID string) error
 }
 
-// staleUploads returns the incomplete uploads that are older than a rule allows.
-// MinIO has no such rules itself. It lists those uploads only that were begun
-// since it started; older ones it gives up by itself, after 24 hours unless told
-// otherwise.
+// staleUploads returns the incomplete uploads that are older than a lifecycle rule
+// allows. MinIO does not implement such rules. It lists only uploads that were begun
+// since it started, and aborts older ones itself, by default after 24 hours.
 func staleUploads(ctx context.Context, s3 uploadsS3, b *miniov1alpha1.Bucket, now time.Time) ([]miniogo.ObjectMultipartInfo, error) {
 	var rules []miniov1alpha1.LifecycleRule
 
@@ -58,12 +57,12 @@ func staleUploads(ctx context.Context, s3 uploadsS3, b *miniov1alpha1.Bucket, no
 	return stale, nil
 }
 
-// abortUploads gives up uploads. One that has ended meanwhile is no error.
+// abortUploads aborts uploads. It is no error if one was completed or aborted meanwhile.
 func abortUploads(ctx context.Context, s3 uploadsS3, bucket string, uploads []miniogo.ObjectMultipartInfo) error {
 	for _, u := range uploads {
 		err := s3.AbortMultipartUpload(ctx, bucket, u.Key, u.UploadID)
 		if err != nil && miniogo.ToErrorResponse(err).Code != miniogo.NoSuchUpload {
-			return errors.Wrapf(err, "cannot give up the incomplete upload of %q to bucket %q", u.Key, bucket)
+			return errors.Wrapf(err, "cannot abort the incomplete upload of %q to bucket %q", u.Key, bucket)
 		}
 	}
 

@@ -13,8 +13,8 @@ type versioningS3 interface {
 	SetBucketVersioning(ctx context.Context, bucket string, c miniogo.BucketVersioningConfiguration) error
 }
 
-// versioning means Enabled or Suspended; none if the bucket never was versioned,
-// which it cannot become again.
+// versioning means Enabled or Suspended, or none if the bucket was never versioned. A
+// bucket cannot return to none.
 var versioning = setting{
 	field: "versioning",
 	file:  fileVersioning,
@@ -32,10 +32,10 @@ var versioning = setting{
 	undo: func(ctx context.Context, c clients, bucket string) error {
 		return setVersioning(ctx, c, bucket, miniov1alpha1.VersioningSuspended)
 	},
-	undone: func(have string, has settings) bool {
-		// Object locking needs versioning, also that of a bucket that was adopted
-		// by a resource that does not ask for it.
-		return have != string(miniov1alpha1.VersioningEnabled) || has.locking()
+	undone: func(have string, m metadata) bool {
+		// Object locking needs versioning. An adopted bucket may have locking although
+		// the spec does not ask for it.
+		return have != string(miniov1alpha1.VersioningEnabled) || m.locking()
 	},
 }
 
@@ -55,5 +55,5 @@ func parseVersioning(file []byte) (string, error) {
 	return c.Status, err
 }
 
-// versioning returns the state of versioning; empty if there never was any.
-func (s settings) versioning() (string, error) { return parseVersioning(s[fileVersioning]) }
+// versioning returns the state of versioning; empty if the bucket was never versioned.
+func (m metadata) versioning() (string, error) { return parseVersioning(m[fileVersioning]) }

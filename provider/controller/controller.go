@@ -1,4 +1,14 @@
-// Package controller sets up the controller of a kind of managed resource.
+// Package controller sets up the controllers of managed resources.
+//
+// A kind is wired as follows. Its package returns a Kind: the type of its resources, and
+// a function that returns a managed.TypedExternalClient for a resource on a server. Setup
+// waits until the kind's CRD is established. It then builds the reconciler of
+// crossplane-runtime with the corrections of package reconciler: a client that omits
+// writes without a change, a recorder that drops repeated events, a finalizer that keeps
+// the observed status, and retries within seconds. For each reconcile the connector
+// records that the resource uses its provider configuration, gets the server from package
+// server, and returns the kind's client, wrapped so that errors caused by the server's
+// health name the configuration and the remedy.
 package controller
 
 import (
@@ -32,17 +42,17 @@ import (
 )
 
 const (
-	// timeout bounds one reconcile. All calls together take milliseconds; what
-	// takes longer is better tried again.
+	// timeout is the longest time that one reconcile may take. All its calls together
+	// take milliseconds; what takes longer is better retried.
 	timeout = time.Minute
 
-	// spreadShare is the part of the time between polls over which they are spread,
-	// so that resources that were made together are not polled together for ever.
+	// spreadShare is the part of the poll interval, a tenth, over which polls are spread.
+	// Resources that were created together would otherwise be polled together for ever.
 	spreadShare = 10
 )
 
-// Kube reads from Kubernetes: from a cache, which lags behind by moments, or live. It
-// writes what the runtime does not.
+// Kube reads from the cache, which may lag behind the API server by moments. It writes
+// what the runtime does not.
 type Kube struct {
 	client.Reader
 	client.Writer
@@ -51,7 +61,7 @@ type Kube struct {
 	Live client.Reader
 }
 
-// Kind is what is particular to one kind of managed resource.
+// Kind describes one kind of managed resource.
 type Kind[T resource.ModernManaged] struct {
 	// GVK of the kind.
 	GVK schema.GroupVersionKind
@@ -59,29 +69,26 @@ type Kind[T resource.ModernManaged] struct {
 	Object T
 	// List is an empty list of the kind.
 	List resource.ManagedList
-	// Client returns the client that drives resources of the kind on a server.
+	// Client returns the client that manages resources of the kind on a server.
 	Client func(kube Kube, srv *minio.Server) managed.TypedExternalClient[T]
-	// Next returns when a resource that is up to date has to be looked at before
-	// its next poll; the zero time if it can wait. It may be nil.
+	// Next returns when a resource that is up to date must be reconciled even if its next
+	// poll is later, or the zero time. It may be nil.
 	Next func(T) time.Time
-	// PublishesSecret says that resources of the kind publish connection Secrets,
-	// and are to be looked at when somebody deletes or edits one.
+	// PublishesSecret reports whether resources of the kind publish connection Secrets.
+	// Such a resource is reconciled when its Secret is edited or deleted.
 	PublishesSecret bool
-	// PollInterval returns how long a resource that is up to date may wait for its
-	// next poll, given the interval within which drift is to be found. It is nil for
-	// kinds whose polls see everything as it is at that moment: these wait for all
-	// of the interval.
+	// PollInterval returns the time between two polls, given the interval within which
+	// drift must be found. It is nil for kinds whose polls observe everything as it is at
+	// that moment: they are polled once per interval.
 	PollInterval func(drift time.Duration) time.Duration
-	// Forget is called with the key of a resource that no longer exists. It may be
-	// nil.
+	// Forget is called with the key of a resource that no longer exists. It may be nil.
 	Forget func(client.ObjectKey)
-	// Wake yields resources that are to be looked at now. It may be nil.
+	// Wake yields resources that must be reconciled now. It may be nil.
 	Wake <-chan cevent.GenericEvent
 }
 
-// pollInterval returns how long a resource that is up to date can wait for the
-// next look: somewhat less than it may, or until the kind says that something is
-// due.
+// pollInterval returns the time until the next poll of a resource that is up to date: the
+// kind's interval, shortened at random by up to a tenth, or the time until Next.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
 	if k.PollInterval != nil {
 		interval = k.PollInterval(interval)
@@ -95,21 +102,20 @@ func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.
 	}
 
 	if next := k.Next(obj); !next.IsZero() {
-		// The queue takes no time of nothing for "not at all".
+		// A requeue after zero would be none.
 		after = min(after, max(time.Until(next), reconciler.FirstRetry))
 	}
 
 	return after
 }
 
-// Setup adds a controller for the kind to a manager once the kind's CRD is
-// established.
+// Setup adds the controller of a kind to a manager once the kind's CRD is established.
 func Setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, servers *server.Servers, k Kind[T]) {
 	o.Gate.Register(func() {
 		if err := setup(mgr, o, servers, k); err != nil {
-			// The gate calls back while the manager runs; there is nobody left
-			// to return the error to, and a provider without one of its
-			// controllers is of no use.
+			// The gate calls back while the manager runs, so no caller is left to
+			// return the error to, and a provider without one of its controllers is of
+			// no use.
 			panic(errors.Wrapf(err, "cannot set up the controller of %s", k.GVK.Kind))
 		}
 	}, k.GVK)
@@ -135,12 +141,11 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 		For(k.Object, builder.WithPredicates(reconciler.DesiredStateChanged()))
 
 	if k.PublishesSecret {
-		secrets := reconciler.NewSecretClient(kube, mgr.GetCache(), k.GVK)
-		b, kube = reconciler.WatchSecrets(b, mgr, k.Object, secrets), secrets
+		kube = reconciler.WatchSecrets(b, mgr, k.Object, k.GVK)
 	}
 
 	if k.Wake != nil {
-		b = b.WatchesRawSource(source.Channel(k.Wake, &handler.EnqueueRequestForObject{}))
+		b.WatchesRawSource(source.Channel(k.Wake, &handler.EnqueueRequestForObject{}))
 	}
 
 	r := newReconciler(mgr, kube, o, servers, k, record)
@@ -148,9 +153,10 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
 }
 
-// newReconciler returns the reconciler of the kind, which reads and writes through
-// kube.
-func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Client, o xpcontroller.Options, servers *server.Servers, k Kind[T], record reconciler.ChangeRecorder) reconcile.Reconciler {
+// newReconciler returns the reconciler of a kind, which reads and writes through kube.
+func newReconciler[T resource.ModernManaged](
+	mgr ctrl.Manager, kube client.Client, o xpcontroller.Options, servers *server.Servers, k Kind[T], record reconciler.ChangeRecorder,
+) reconcile.Reconciler {
 	gone := func(key client.ObjectKey) {
 		record.Forget(key)
 
@@ -158,16 +164,16 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Clien
 			k.Forget(key)
 		}
 	}
-	mgr = reconciler.WithClient(mgr, reconciler.NewChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
+	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
 
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),
 		managed.WithDeterministicExternalName(true),
-		// External names follow from the resource and are recorded by Create,
-		// see Owns; so none is set beforehand.
+		// External names follow from the resource, and Create records them; see
+		// reconciler.Owns. So no initializer sets one beforehand.
 		managed.WithInitializers(),
 		managed.WithFinalizer(reconciler.NewFinalizer(mgr.GetClient())),
-		// MinIO is consistent: what was created is there.
+		// MinIO is consistent: a resource that was created is observed at once.
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),
 		managed.WithPollInterval(o.PollInterval),
@@ -187,13 +193,18 @@ func newReconciler[T resource.ModernManaged](mgr ctrl.Manager, kube client.Clien
 	return reconciler.Drain(managed.NewReconciler(mgr, resource.ManagedKind(k.GVK), opts...))
 }
 
-// newConnector returns what finds the server of a resource.
+// newConnector returns a connector that finds the server of a resource and returns the
+// kind's client for it. Copies get a client that changes nothing.
 func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T]) managed.TypedExternalConnector[T] {
 	tracker := resource.NewProviderConfigUsageTracker(kube, &miniov1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
-		// In a namespace that is being deleted the record may be gone already
-		// and cannot be made again; the resource must go all the same.
+		if reconciler.IsCopy(mg) {
+			return newCopyClient[T](k.GVK.Kind), nil
+		}
+
+		// In a namespace that is being deleted the usage may be gone, and cannot be
+		// created again. The resource must be deleted all the same.
 		if !meta.WasDeleted(mg) {
 			if err := tracker.Track(ctx, mg); err != nil {
 				return nil, errors.Wrap(err, "cannot record the use of the provider configuration")
@@ -205,6 +216,6 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newExplained(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg), nil
+		return newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg), nil
 	})
 }

@@ -26,30 +26,30 @@ import (
 	"github.com/cistern-dev/cistern/provider/server"
 )
 
-// buckets is a client that makes a bucket and finds it in order.
+// buckets is a client that creates a bucket, and then observes it as up to date.
 type buckets struct {
 	failing
 
-	made bool
+	created bool
 }
 
 func (b *buckets) Observe(_ context.Context, mg *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
-	if b.made {
+	if b.created {
 		mg.SetConditions(xpv1.Available())
 	}
 
-	return managed.ExternalObservation{ResourceExists: b.made, ResourceUpToDate: b.made}, nil
+	return managed.ExternalObservation{ResourceExists: b.created, ResourceUpToDate: b.created}, nil
 }
 
 func (b *buckets) Create(_ context.Context, mg *miniov1alpha1.Bucket) (managed.ExternalCreation, error) {
 	meta.SetExternalName(mg, mg.Name)
 
-	b.made = true
+	b.created = true
 
 	return managed.ExternalCreation{}, nil
 }
 
-// changes are changes that were logged.
+// changes is a change logger that keeps what it is given.
 type changes []string
 
 func (c *changes) Log(_ context.Context, mg resource.Managed, op changelogs.OperationType, _ error, _ managed.AdditionalDetails) error {
@@ -58,13 +58,13 @@ func (c *changes) Log(_ context.Context, mg resource.Managed, op changelogs.Oper
 	return nil
 }
 
-// manager is a manager that reads live what it reads from its cache.
+// manager is a manager whose live reader reads from its client.
 type manager struct{ *fake.Manager }
 
 func (m manager) GetAPIReader() client.Reader { return m.Client }
 
-// TestReconciler makes a Bucket and looks at it again and again: its creation is
-// logged and told, and once it is in order nothing is written any more.
+// TestReconciler creates a Bucket and reconciles it several times. It expects one event and one
+// logged change for the creation, and no writes once the Bucket is up to date.
 func TestReconciler(t *testing.T) {
 	ctx := context.Background()
 
@@ -92,7 +92,7 @@ func TestReconciler(t *testing.T) {
 	mgr := manager{Manager: &fake.Manager{Client: l, Scheme: providertest.NewScheme(t)}}
 	r := newReconciler(mgr, l, o, server.NewServers(l), k, reconciler.NewChangeRecorder(events))
 
-	look := func() reconcile.Result {
+	reconcileOnce := func() reconcile.Result {
 		t.Helper()
 
 		result, err := r.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)})
@@ -103,19 +103,19 @@ func TestReconciler(t *testing.T) {
 		return result
 	}
 
-	look()
-	look()
+	reconcileOnce()
+	reconcileOnce()
 
 	writes, statusWrites := l.Writes, l.StatusWrites
 
 	for range 3 {
-		if result := look(); result.RequeueAfter < time.Hour*9/10 || result.RequeueAfter > time.Hour {
-			t.Errorf("Reconcile(...): want the next look in time to find within an hour what changed, got %v", result)
+		if result := reconcileOnce(); result.RequeueAfter < time.Hour*9/10 || result.RequeueAfter > time.Hour {
+			t.Errorf("Reconcile(...): want the next poll within the interval of an hour, got %v", result)
 		}
 	}
 
 	if l.Writes != writes || l.StatusWrites != statusWrites {
-		t.Errorf("want no writes once the Bucket is in order, got %d and %d of its status", l.Writes-writes, l.StatusWrites-statusWrites)
+		t.Errorf("want no writes once the Bucket is up to date, got %d and %d of its status", l.Writes-writes, l.StatusWrites-statusWrites)
 	}
 
 	if diff := cmp.Diff(&changes{"OPERATION_TYPE_CREATE photos"}, logged); diff != "" {
@@ -123,17 +123,17 @@ func TestReconciler(t *testing.T) {
 	}
 
 	if len(events.Messages) != 1 {
-		t.Errorf("want the creation to be told and nothing else, got %q", events.Messages)
+		t.Errorf("want one event, for the creation, got %q", events.Messages)
 	}
 
 	stored := &miniov1alpha1.Bucket{}
-	if err := l.Get(ctx, client.ObjectKeyFromObject(b), stored); err != nil || stored.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
-		t.Errorf("want the Bucket to be in order, got %v, %v", stored.Status.Conditions, err)
+	if err := l.Get(ctx, client.ObjectKeyFromObject(b), stored); err != nil ||
+		stored.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
+		t.Errorf("want the Bucket to be Synced, got %v, %v", stored.Status.Conditions, err)
 	}
 }
 
-// TestPollInterval wants polls to be spread, and none to be so late that what
-// changed is found after more than the interval.
+// TestPollInterval expects polls to be spread, and none to be later than the interval.
 func TestPollInterval(t *testing.T) {
 	const interval = 10 * time.Minute
 
@@ -143,26 +143,26 @@ func TestPollInterval(t *testing.T) {
 		least, most time.Duration
 	}{
 		"Alone": {
-			reason: "A poll that looks by itself may take all of the interval.",
+			reason: "A kind is polled once per interval by default.",
 			least:  9 * time.Minute, most: interval,
 		},
 		"Sooner": {
-			reason: "A look may be a fifth of the interval old.",
+			reason: "A kind may be polled more often.",
 			kind:   Kind[*miniov1alpha1.Bucket]{PollInterval: func(d time.Duration) time.Duration { return d * 4 / 5 }},
 			least:  7 * time.Minute, most: 8 * time.Minute,
 		},
 		"Due": {
-			reason: "What is due is not put off.",
+			reason: "A resource is reconciled when Next says so.",
 			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(time.Minute) }},
 			least:  59 * time.Second, most: time.Minute,
 		},
 		"Overdue": {
-			reason: "What should have been done is done soon.",
+			reason: "A resource whose Next is in the past is reconciled soon.",
 			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(-time.Minute) }},
 			least:  reconciler.FirstRetry, most: reconciler.FirstRetry,
 		},
 		"NotDue": {
-			reason: "What is due long after the next poll waits for that.",
+			reason: "A Next after the next poll changes nothing.",
 			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(time.Hour) }},
 			least:  9 * time.Minute, most: interval,
 		},
@@ -182,7 +182,7 @@ func TestPollInterval(t *testing.T) {
 			}
 
 			if tc.kind.Next == nil && len(seen) < 100 {
-				t.Errorf("%s\nwant it spread, got %d different times", tc.reason, len(seen))
+				t.Errorf("%s\nwant polls to be spread, got %d different times", tc.reason, len(seen))
 			}
 		})
 	}

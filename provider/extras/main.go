@@ -1,6 +1,6 @@
 // Command extras is provider-minio-extras: the controllers of the long tail of
-// MinIO's features. It uses the provider configurations of provider-minio, which
-// also says whether the servers can be used.
+// MinIO's features. It uses the provider configurations of provider-minio, which also
+// checks the servers' health.
 package main
 
 import (
@@ -29,10 +29,9 @@ func main() {
 	k.FatalIfErrorf(c.Run())
 }
 
-// Run runs the provider until it is told to stop.
+// Run runs the provider until it receives a signal to stop.
 func (c *cli) Run() error {
-	// The Terraform provider tells it of every look, and of what the server
-	// answered.
+	// The Terraform provider logs every read, and the server's answer with it.
 	log.SetOutput(io.Discard)
 
 	mgr, err := c.New("provider-minio-extras", webhook.Options{}, extras.AddToScheme)

@@ -1,5 +1,5 @@
-// Package manager holds what all providers have in common that is about none of
-// their kinds: flags, the controller manager and the controllers' options.
+// Package manager holds what all providers have in common apart from their kinds: flags, the
+// controller manager and the options of the controllers.
 package manager
 
 import (
@@ -38,43 +38,43 @@ import (
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// gcPercent is how much the heap may grow between two collections. A provider does
-// little most of the time, and what it keeps grows with the resources: half of
-// Go's default takes a few megabytes less, and a little more of the processor.
+// gcPercent is how much the heap may grow between two garbage collections, unless GOGC is
+// set. A provider is idle most of the time, and its heap grows with the resources: half of
+// Go's default needs some megabytes less, and a little more CPU.
 const gcPercent = 50
 
-// stateMetricsInterval is how often the resources of each kind are counted for
-// the metrics. Counting lists all of them from the cache.
+// stateMetricsInterval is how often the resources of each kind are counted for the metrics.
+// Each count lists all of them from the cache.
 const stateMetricsInterval = time.Minute
 
-// Flags are those that every provider has.
+// Flags are the flags that every provider has.
 type Flags struct {
 	Debug bool `help:"Log every reconcile." short:"d"`
 
-	PollInterval         time.Duration `default:"10m" help:"How long a change behind the provider's back may stay: each resource is compared with the server as often as that takes."`
-	MaxReconcileRate     int           `default:"100" help:"How many reconciles may start a second, over all kinds."`
-	MaxConcurrency       int           `default:"10"  help:"How many reconciles of each kind may run at once."`
-	LeaderElection       bool          `default:"true" help:"Let only one of several replicas reconcile." negatable:""`
-	LeaderElectionNS     string        `env:"POD_NAMESPACE" help:"Namespace of the leader election's Lease; the pod's own by default." name:"leader-election-namespace"`
-	MetricsAddress       string        `default:":8080" help:"Address of /metrics."`
-	HealthAddress        string        `default:":8081" help:"Address of /healthz and /readyz."`
-	PprofAddress         string        `help:"Address of Go's profiles, /debug/pprof; none by default."`
-	EnableChangeLogs     bool          `default:"false" help:"Send every change of a resource to the change log service, a sidecar, over its socket." name:"enable-changelogs"`
-	ChangeLogsSocket     string        `default:"/var/run/changelogs/changelogs.sock" help:"Path of that socket." name:"changelogs-socket-path"`
-	EnableManagementPols bool          `default:"true" help:"Honour spec.managementPolicies." name:"enable-management-policies" negatable:""`
+	PollInterval             time.Duration `default:"10m" help:"Longest time until a change on the server is found and corrected. It sets how often each resource is compared with the server."`
+	MaxReconcileRate         int           `default:"100" help:"How many reconciles may start per second, for all kinds together."`
+	MaxConcurrency           int           `default:"10"  help:"How many reconciles of each kind may run at once."`
+	LeaderElection           bool          `default:"true" help:"Let only one of several replicas reconcile." negatable:""`
+	LeaderElectionNamespace  string        `env:"POD_NAMESPACE" help:"Namespace of the leader election's Lease; the pod's own by default."`
+	MetricsAddress           string        `default:":8080" help:"Address of /metrics."`
+	HealthAddress            string        `default:":8081" help:"Address of /healthz and /readyz."`
+	PprofAddress             string        `help:"Address of Go's profiles at /debug/pprof; not served by default."`
+	EnableChangeLogs         bool          `default:"false" help:"Send every change of an external resource to the change log service, a sidecar." name:"enable-changelogs"`
+	ChangeLogsSocket         string        `default:"/var/run/changelogs/changelogs.sock" help:"Path of the change log service's socket." name:"changelogs-socket-path"`
+	EnableManagementPolicies bool          `default:"true" help:"Honour spec.managementPolicies." negatable:""`
 }
 
-// Manager is a manager of controllers, with what they need to be set up.
+// Manager is a controller manager, with the options that its controllers need.
 type Manager struct {
 	ctrl.Manager
 
-	// Options that all controllers share.
+	// Options are shared by all controllers.
 	Options xpcontroller.Options
 }
 
-// New returns the manager of a provider's controllers, with its endpoints. The
-// scheme gets Kubernetes' own kinds, those of provider-minio, and more. The
-// webhook server is served only if something is registered with it.
+// New returns the manager of a provider's controllers, which also serves its metrics, health
+// and profiles. Its scheme holds the kinds of Kubernetes, of provider-minio, and those that
+// are given. The webhook server starts only if a webhook is registered with it.
 func (f *Flags) New(provider string, hooks webhook.Options, kinds ...func(*runtime.Scheme) error) (*Manager, error) {
 	zl := zap.New(zap.UseDevMode(f.Debug), zap.Level(f.level()))
 	ctrl.SetLogger(zl)
@@ -101,8 +101,8 @@ func (f *Flags) New(provider string, hooks webhook.Options, kinds ...func(*runti
 	return &Manager{Manager: mgr, Options: f.options(logging.NewLogrLogger(zl.WithName(provider)), changes)}, nil
 }
 
-// Run sets up what lets controllers begin once their kinds are there, and runs
-// them until the process is told to stop.
+// Run sets up the gate that starts each controller once its CRD is established, and runs the
+// controllers until the process is asked to stop.
 func (m *Manager) Run() error {
 	if err := customresourcesgate.Setup(m, m.Options); err != nil {
 		return errors.Wrap(err, "cannot set up the gate that waits for CRDs")
@@ -119,26 +119,26 @@ func (f *Flags) level() zapcore.Level {
 	return zapcore.InfoLevel
 }
 
-// manager returns the controller manager.
+// manager returns the controller manager with its health checks.
 func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Options) (ctrl.Manager, error) {
 	cfg, err := ctrl.GetConfig()
 	if err != nil {
 		return nil, err
 	}
 
-	// The API server warns of the runtime's finalizers with every resource; once
-	// will do.
+	// The API server warns about the runtime's finalizer with every resource. Once is
+	// enough.
 	cfg.WarningHandlerWithContext = crlog.NewKubeAPIWarningLogger(crlog.KubeAPIWarningLoggerOptions{Deduplicate: true})
 
 	mgr, err := ctrl.NewManager(ratelimiter.LimitRESTConfig(cfg, f.MaxReconcileRate), ctrl.Options{
 		Scheme:                        s,
 		LeaderElection:                f.LeaderElection,
 		LeaderElectionID:              provider,
-		LeaderElectionNamespace:       f.LeaderElectionNS,
+		LeaderElectionNamespace:       f.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
 		GracefulShutdownTimeout:       new(reconciler.ShutdownTimeout),
-		// The priority queue of controller-runtime v0.23 can block for ever when it
-		// is shut down under load, and the provider with it.
+		// The priority queue of controller-runtime v0.23 can block for ever if it is shut
+		// down under load, and the provider with it.
 		// Source: https://github.com/kubernetes-sigs/controller-runtime/issues/3538.
 		Controller:             config.Controller{UsePriorityQueue: new(false)},
 		HealthProbeBindAddress: f.HealthAddress,
@@ -147,7 +147,7 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 		WebhookServer:          webhook.NewServer(hooks),
 		Cache:                  caches(),
 		Client: client.Options{Cache: &client.CacheOptions{
-			// A cache would hold every Secret and ConfigMap of the cluster.
+			// Caches of these would hold every Secret and ConfigMap of the cluster.
 			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},
 		}},
 	})
@@ -167,8 +167,8 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 	return mgr, mgr.AddReadyzCheck("webhooks", ready)
 }
 
-// caches says what is kept in memory of what is watched: of CRDs no schemas, which
-// are most of them, and of all else not who wrote it.
+// caches returns the options of the manager's cache. It keeps CRDs without their schemas,
+// which are most of their size, and all other objects without their managed fields.
 func caches() cache.Options {
 	o := cache.Options{ByObject: reconciler.SecretCache(), DefaultTransform: cache.TransformStripManagedFields()}
 	o.ByObject[&apiextensionsv1.CustomResourceDefinition{}] = cache.ByObject{Transform: func(obj any) (any, error) {
@@ -185,7 +185,7 @@ func caches() cache.Options {
 	return o
 }
 
-// options that all controllers share. Their metrics are registered here.
+// options returns the options of the controllers, and registers their metrics.
 func (f *Flags) options(log logging.Logger, changes managed.ChangeLogger) xpcontroller.Options {
 	recorder, state := managed.NewMRMetricRecorder(), statemetrics.NewMRStateMetrics()
 	metrics.Registry.MustRegister(recorder, state)
@@ -203,7 +203,7 @@ func (f *Flags) options(log logging.Logger, changes managed.ChangeLogger) xpcont
 			MRStateMetrics:          state,
 		},
 	}
-	if f.EnableManagementPols {
+	if f.EnableManagementPolicies {
 		o.Features.Enable(feature.EnableBetaManagementPolicies)
 	}
 

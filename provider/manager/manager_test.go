@@ -56,7 +56,7 @@ func TestChangeLogs(t *testing.T) {
 
 	c := parse(t, "--enable-changelogs", "--changelogs-socket-path", socket)
 
-	// The sidecar may come up later than the provider.
+	// The sidecar may start later than the provider.
 	changes, err := c.changeLogger("provider-minio")
 	if err != nil || changes == nil {
 		t.Fatalf("changeLogger(...): %v, %v", changes, err)
@@ -84,7 +84,8 @@ func TestChangeLogs(t *testing.T) {
 	u.SetGroupVersionKind(miniov1alpha1.UserKind)
 	u.Status.AtProvider.AccessKeyID = "AKREADER"
 
-	if err := o.ChangeLogOptions.ChangeLogger.Log(t.Context(), u, v1alpha1.OperationType_OPERATION_TYPE_CREATE, errors.New("no"), managed.AdditionalDetails{}); err != nil {
+	const create = v1alpha1.OperationType_OPERATION_TYPE_CREATE
+	if err := o.ChangeLogOptions.ChangeLogger.Log(t.Context(), u, create, errors.New("no"), managed.AdditionalDetails{}); err != nil {
 		t.Fatalf("Log(...): %v", err)
 	}
 
@@ -94,12 +95,12 @@ func TestChangeLogs(t *testing.T) {
 			t.Errorf("want the change of User reader, got %v", e)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatal("no entry came")
+		t.Fatal("no entry was sent")
 	}
 }
 
 func TestNoChangeLogs(t *testing.T) {
 	if changes, err := parse(t).changeLogger("provider-minio"); changes != nil || err != nil {
-		t.Errorf("changeLogger(...): want none unless asked for, got %v, %v", changes, err)
+		t.Errorf("changeLogger(...): want none unless enabled, got %v, %v", changes, err)
 	}
 }

@@ -10,82 +10,82 @@ import (
 	"sync"
 )
 
-// ErrorCapture keeps the error of the last call that failed of those made with a
-// context, for where others turn errors into texts. It is safe for concurrent
-// use.
+// ErrorCapture keeps the error of the last failed call of a context. It serves callers
+// that get a text instead of an error, from Terraform for example. It is safe for
+// concurrent use.
 type ErrorCapture struct {
 	mu  sync.Mutex
 	err error
 }
 
-type troubleKey struct{}
+type captureKey struct{}
 
-// CaptureErrors returns a context whose calls report their errors to the ErrorCapture,
-// and to that of ctx if there is one.
+// CaptureErrors returns a context, and an ErrorCapture that keeps the error of the last
+// failed call made with it. The captures of ctx itself keep the same errors.
 func CaptureErrors(ctx context.Context) (context.Context, *ErrorCapture) {
-	t := &ErrorCapture{}
+	c := &ErrorCapture{}
 
-	return context.WithValue(ctx, troubleKey{}, append(troubles(ctx), t)), t
+	return context.WithValue(ctx, captureKey{}, append(captures(ctx), c)), c
 }
 
-// troubles returns to whom the calls of a context report.
-func troubles(ctx context.Context) []*ErrorCapture {
-	t, _ := ctx.Value(troubleKey{}).([]*ErrorCapture)
+// captures returns the captures of a context.
+func captures(ctx context.Context) []*ErrorCapture {
+	c, _ := ctx.Value(captureKey{}).([]*ErrorCapture)
 
-	return slices.Clip(t)
+	return slices.Clip(c)
 }
 
-// Err returns the error, as the SDKs would return it; nil if no call failed. That
-// something does not exist is an error too.
-func (t *ErrorCapture) Err() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// Err returns the error as the SDKs would return it, or nil if no call failed. An answer
+// that something does not exist is an error too.
+func (c *ErrorCapture) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	return t.err
+	return c.err
 }
 
-func (t *ErrorCapture) set(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+func (c *ErrorCapture) set(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	t.err = err
+	c.err = err
 }
 
-// Report tells the troubles of a context of an error, as a call that fails does.
-func Report(ctx context.Context, err error) {
-	for _, t := range troubles(ctx) {
-		t.set(err)
+// Capture makes the captures of a context keep an error, as if a call had failed with it.
+func Capture(ctx context.Context, err error) {
+	for _, c := range captures(ctx) {
+		c.set(err)
 	}
 }
 
-// reportRefusal tells the troubles of a request's context of an answer that is an
-// error, of which it leaves the body as it was.
-func reportRefusal(rsp *http.Response) {
+// captureResponse makes the captures of a request's context keep the error that the
+// response holds, if any. The body of the response can still be read.
+func captureResponse(rsp *http.Response) {
 	ctx := rsp.Request.Context()
-	if rsp.StatusCode < http.StatusBadRequest || len(troubles(ctx)) == 0 {
+	if rsp.StatusCode < http.StatusBadRequest || len(captures(ctx)) == 0 {
 		return
 	}
 
-	text, err := io.ReadAll(io.LimitReader(rsp.Body, maxErrorBody))
+	body, err := io.ReadAll(io.LimitReader(rsp.Body, maxErrorBody))
 	rsp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(text), rsp.Body), rsp.Body}
+	}{io.MultiReader(bytes.NewReader(body), rsp.Body), rsp.Body}
 
 	if err == nil {
-		err = refusalOf(rsp, text)
+		err = responseError(rsp, body)
 	}
 
-	Report(ctx, err)
+	Capture(ctx, err)
 }
 
-// refusalOf returns the error that an answer holds: JSON if it is of the
-// administration API or the KMS's, XML if it is of the S3 API.
-func refusalOf(rsp *http.Response, text []byte) error {
-	answer := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Header: rsp.Header, Body: io.NopCloser(bytes.NewReader(text))}
+// responseError returns the error that a response holds: in JSON if it is of the
+// administration API or the KMS, in XML if it is of the S3 API.
+func responseError(rsp *http.Response, body []byte) error {
+	r := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Header: rsp.Header, Body: io.NopCloser(bytes.NewReader(body))}
 	if strings.HasPrefix(rsp.Request.URL.Path, "/minio/") {
-		return adminAnswerOf(answer)
+		return adminError(r)
 	}
 
-	return answerOf(answer)
+	return s3Error(r)
 }

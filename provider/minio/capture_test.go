@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-func TestTrouble(t *testing.T) {
+func TestCaptureErrors(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		path   string
 		answer http.HandlerFunc
 		want   func(error) bool
 	}{
-		"Fine": {
-			reason: "An answer is no trouble.",
+		"OK": {
+			reason: "A successful answer is no error.",
 			path:   "/bucket/",
 			answer: answer(http.StatusOK, ""),
 			want:   func(err error) bool { return err == nil },
@@ -34,8 +34,8 @@ func TestTrouble(t *testing.T) {
 			answer: answer(http.StatusForbidden, `<Error><Code>AccessDenied</Code><Message>no</Message><RequestId>1</RequestId></Error>`),
 			want:   func(err error) bool { return IsDenied(err) && IsClientError(err) },
 		},
-		"Stranger": {
-			reason: "What another service answers says nothing of what was asked.",
+		"OtherService": {
+			reason: "The answer of another service does not mean that a resource is missing.",
 			path:   "/minio/admin/v3/group",
 			answer: answer(http.StatusNotFound, "<html>"),
 			want:   func(err error) bool { return err != nil && !IsNotFound(err) && !IsClientError(err) },
@@ -53,7 +53,7 @@ func TestTrouble(t *testing.T) {
 			}
 
 			outer, all := CaptureErrors(t.Context())
-			ctx, trouble := CaptureErrors(outer)
+			ctx, capture := CaptureErrors(outer)
 
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+tc.path, nil)
 			if err != nil {
@@ -69,25 +69,25 @@ func TestTrouble(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if !tc.want(trouble.Err()) {
-				t.Errorf("%s\nErr(): got %v", tc.reason, trouble.Err())
+			if !tc.want(capture.Err()) {
+				t.Errorf("%s\nErr(): got %v", tc.reason, capture.Err())
 			}
 
-			if !errors.Is(all.Err(), trouble.Err()) {
-				t.Errorf("want the outer context to be told the same, got %v", all.Err())
+			if !errors.Is(all.Err(), capture.Err()) {
+				t.Errorf("want the outer context to capture the same error, got %v", all.Err())
 			}
 		})
 	}
 }
 
-// TestTroubleOnTheWay calls a server that is not there.
-func TestTroubleOnTheWay(t *testing.T) {
+// TestCaptureTransportErrors calls a server that does not exist.
+func TestCaptureTransportErrors(t *testing.T) {
 	rt, err := newTransport(Config{Timeout: time.Second}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	ctx, trouble := CaptureErrors(t.Context())
+	ctx, capture := CaptureErrors(t.Context())
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1", nil)
 	if err != nil {
@@ -100,21 +100,21 @@ func TestTroubleOnTheWay(t *testing.T) {
 		t.Fatal("RoundTrip(...): want an error")
 	}
 
-	if got := Classify(trouble.Err()); got != Unreachable {
+	if got := Classify(capture.Err()); got != Unreachable {
 		t.Errorf("Classify(Err()): want %s, got %s", Unreachable, got)
 	}
 }
 
-// FuzzRefusalOf reads answers of both APIs. Whatever they are, they are errors.
-func FuzzRefusalOf(f *testing.F) {
+// FuzzResponseError decodes answers of both APIs, and expects an error with a text or a code.
+func FuzzResponseError(f *testing.F) {
 	f.Add("/minio/admin/v3/group", []byte(`{"Code":"AccessDenied"}`))
 	f.Add("/bucket/", []byte(`<Error><Code>AccessDenied</Code></Error>`))
 	f.Add("/bucket/", []byte(``))
 
 	f.Fuzz(func(t *testing.T, path string, text []byte) {
 		rsp := &http.Response{Status: "403 Forbidden", StatusCode: http.StatusForbidden, Request: &http.Request{URL: &url.URL{Path: path}}}
-		if err := refusalOf(rsp, text); err == nil || err.Error() == "" && code(err) == "" {
-			t.Errorf("refusalOf(%q, %q): want an error that says something, got %v", path, text, err)
+		if err := responseError(rsp, text); err == nil || err.Error() == "" && code(err) == "" {
+			t.Errorf("responseError(%q, %q): want an error with a text or a code, got %v", path, text, err)
 		}
 	})
 }

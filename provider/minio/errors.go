@@ -7,58 +7,59 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 )
 
-// IsNotFound says that the server answered that the bucket, user, group or policy
-// does not exist.
+// IsNotFound reports whether MinIO answered that a bucket, user, group or policy does not
+// exist.
 //
-// Only MinIO's own answer counts, which has an ID: a proxy answers 404 as well, and
-// minio-go calls every 404 on a bucket NoSuchBucket.
+// Only MinIO's own answers count, which have a request ID: a gateway answers 404 as well,
+// and minio-go turns every 404 for a bucket into NoSuchBucket.
 func IsNotFound(err error) bool {
 	switch code(err) {
 	case miniogo.NoSuchBucket, "XMinioAdminNoSuchUser", "XMinioAdminNoSuchGroup", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
-		return answered(err)
+		return isMinIOsAnswer(err)
 	}
 
 	return false
 }
 
-// IsNotEmpty says that the server kept a bucket because it holds objects.
+// IsNotEmpty reports whether the server did not delete a bucket because it holds objects.
 func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 
-// IsGroupNotEmpty says that the server kept a group because it has members.
+// IsGroupNotEmpty reports whether the server did not delete a group because it has
+// members.
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
 
-// IsNoSuchPolicy says that the server does not have a policy.
-func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" && answered(err) }
+// IsNoSuchPolicy reports whether the server does not have a policy.
+func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" && isMinIOsAnswer(err) }
 
-// IsPolicyInUse says that the server kept a policy because somebody holds it.
+// IsPolicyInUse reports whether the server did not delete a policy because it is attached
+// to a user or group.
 func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" }
 
-// IsDenied says that the server knows the key and does not allow it the act.
-func IsDenied(err error) bool { return code(err) == miniogo.AccessDenied && answered(err) }
+// IsDenied reports whether MinIO knows the access key and does not allow it the call.
+func IsDenied(err error) bool { return code(err) == miniogo.AccessDenied && isMinIOsAnswer(err) }
 
-// IsBadKey says that the server does not know the access key, or knows it with
-// another secret. Only MinIO's own answer counts: a proxy that changes requests, or
-// signs them itself, answers so as well.
+// IsBadKey reports whether MinIO does not know the access key, or knows it with another
+// secret key. A gateway that changes requests, or signs them itself, does not count.
 func IsBadKey(err error) bool {
-	return (code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch) && answered(err)
+	return (code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch) && isMinIOsAnswer(err)
 }
 
-// IsClientError says that the server refused a request. Any other error, such as a
-// timeout of the server or of a gateway before it, leaves open whether the
-// request was carried out.
+// IsClientError reports whether the server answered with a 4xx, so that the request was
+// not carried out. Any other error, such as a timeout of the server or of a gateway, leaves
+// open whether it was.
 func IsClientError(err error) bool {
 	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
 		return s3.StatusCode >= 400 && s3.StatusCode < 500
 	}
 
-	// The administration API's errors do not tell their status.
+	// Errors of the administration API do not hold their status.
 	admin, ok := errors.AsType[madmin.ErrorResponse](err)
 
 	return ok && admin.RequestID != "" && admin.Code != "InternalError"
 }
 
-// IsWrongRegion says that the server refused to make a bucket in a region that
-// is not its own.
+// IsWrongRegion reports whether the server did not create a bucket because the region is
+// not its own.
 func IsWrongRegion(err error) bool {
 	switch code(err) {
 	case "InvalidRegion", "InvalidLocationConstraint", "IllegalLocationConstraintException", "AuthorizationHeaderMalformed":
@@ -68,27 +69,26 @@ func IsWrongRegion(err error) bool {
 	return false
 }
 
-// IsLocked says of a deletion that the server kept the object because it is
-// locked.
+// IsLocked reports whether the server did not delete an object because it is locked.
 func IsLocked(err error) bool { return code(err) == "ObjectLocked" || code(err) == "InvalidRequest" }
 
-// IsNotRetained says that an object is not locked for a time.
+// IsNotRetained reports whether an object has no retention.
 func IsNotRetained(err error) bool { return code(err) == "NoSuchObjectLockConfiguration" }
 
-// IsWithoutKMS says of a setting of encryption that the server has no KMS to
-// encrypt with.
+// IsWithoutKMS reports whether the server did not set a bucket's encryption because it has
+// no KMS.
 func IsWithoutKMS(err error) bool {
 	return code(err) == "KMSNotConfigured" || code(err) == miniogo.NotImplemented
 }
 
-// IsNoSuchKMSKey says that the server's KMS does not have a key. The first code is
-// the KMS's own, handed through, the second that of the S3 API.
+// IsNoSuchKMSKey reports whether the server's KMS does not have a key. The first code is
+// the KMS's own, the second that of the S3 API.
 func IsNoSuchKMSKey(err error) bool {
 	return code(err) == "kms:KeyNotFound" || code(err) == "KMS.NotFoundException"
 }
 
-// answered says that the error is MinIO's own answer.
-func answered(err error) bool {
+// isMinIOsAnswer reports whether an error is an answer of MinIO itself, not of a gateway.
+func isMinIOsAnswer(err error) bool {
 	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
 		return s3.RequestID != ""
 	}
@@ -98,7 +98,7 @@ func answered(err error) bool {
 	return ok && admin.RequestID != ""
 }
 
-// code returns the code of an error that a server answered with, of either API.
+// code returns the error code of an answer of either API, or an empty string.
 func code(err error) string {
 	if s3, ok := errors.AsType[miniogo.ErrorResponse](err); ok {
 		return s3.Code

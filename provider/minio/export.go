@@ -14,14 +14,12 @@ import (
 	"github.com/minio/madmin-go/v3"
 )
 
-// ExportBucketMetadata returns an archive of all settings of a bucket, or of all
-// buckets if the name is empty. If the bucket does not exist the error satisfies
-// IsNotFound. The caller closes the
-// archive.
+// ExportBucketMetadata returns an archive of the metadata of a bucket, or of all buckets if
+// the name is empty. If the bucket does not exist, the error satisfies IsNotFound. The
+// caller closes the archive.
 //
-// The SDK's own call throws the server's answer away before it looks for the
-// error in it, so that a bucket that is not there cannot be told from any
-// other trouble.
+// The SDK's own method discards the server's answer before it decodes the error in it, so
+// that a missing bucket looks like any other error.
 func (s *Server) ExportBucketMetadata(ctx context.Context, bucket string) (io.ReadCloser, error) {
 	rsp, err := s.Admin.ExecuteMethod(ctx, http.MethodGet, madmin.RequestData{
 		RelPath:     "/v3/export-bucket-metadata",
@@ -37,29 +35,29 @@ func (s *Server) ExportBucketMetadata(ctx context.Context, bucket string) (io.Re
 
 	defer func() { _ = rsp.Body.Close() }()
 
-	return nil, adminAnswerOf(rsp)
+	return nil, adminError(rsp)
 }
 
-// adminAnswerOf returns the error that an answer of the administration API holds.
-func adminAnswerOf(rsp *http.Response) error {
+// adminError returns the error that an answer of the administration API holds.
+func adminError(rsp *http.Response) error {
 	e := madmin.ErrorResponse{}
 	if err := json.NewDecoder(io.LimitReader(rsp.Body, maxErrorBody)).Decode(&e); err != nil || e.Code == "" {
-		return fmt.Errorf("the server answered %s, and not as MinIO's administration API would", rsp.Status)
+		return fmt.Errorf("the server answered %s, but not in the form of MinIO's administration API", rsp.Status)
 	}
 
 	return e
 }
 
-// BucketFiles are the files in which the server keeps the settings of a bucket, by
-// name. A setting that the bucket does not have has no file.
+// BucketFiles holds the files in which the server keeps a bucket's metadata, by name. A
+// setting that the bucket does not have has no file.
 type BucketFiles map[string][]byte
 
-// maxFile bounds the files of an archive: the largest of them, a bucket's policy,
-// has 20 KiB at most.
+// maxFile bounds the size of one file of an archive. The largest one, a bucket's policy,
+// has at most 20 KiB.
 const maxFile = 4 << 20
 
-// ReadExport reads an archive of at most limit bytes to its end, closes it, and
-// returns what ParseExport does.
+// ReadExport reads an archive of at most limit bytes, closes it, and parses it like
+// ParseExport.
 func ReadExport(archive io.ReadCloser, limit int64, keep func(file string) bool) (map[string]BucketFiles, error) {
 	defer func() { _ = archive.Close() }()
 
@@ -71,14 +69,14 @@ func ReadExport(archive io.ReadCloser, limit int64, keep func(file string) bool)
 	return ParseExport(b, keep)
 }
 
-// ParseExport reads the archive that ExportBucketMetadata returns. Its files lie in
-// directories that are named after the buckets. Those that keep does not want are
-// not unpacked: a small archive can hold any number of large ones. Their bucket is
-// in the result all the same.
+// ParseExport returns the files of an archive of ExportBucketMetadata, by bucket. In the
+// archive each bucket is a directory. Files that keep does not want are not unpacked,
+// because a small archive can hold any number of large files; their bucket is in the result
+// all the same.
 func ParseExport(archive []byte, keep func(file string) bool) (map[string]BucketFiles, error) {
 	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
-		return nil, fmt.Errorf("the settings that the server sent cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot read the bucket metadata that the server sent: %w", err)
 	}
 
 	all := make(map[string]BucketFiles)
@@ -94,7 +92,7 @@ func ParseExport(archive []byte, keep func(file string) bool) (map[string]Bucket
 		}
 
 		if all[bucket][name], err = readFile(f); err != nil {
-			return nil, fmt.Errorf("the settings that the server sent cannot be read: %s: %w", name, err)
+			return nil, fmt.Errorf("cannot read the bucket metadata that the server sent: %s: %w", name, err)
 		}
 	}
 

@@ -15,107 +15,115 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 )
 
-// Health is what is known of a server, or of the way to it.
+// Health is what is known about a server, and about the connection to it.
 type Health string
 
-// Verdicts. But for Unknown and Usable, each says what is wrong.
 const (
-	// Unknown is the verdict on a server that was not checked yet, and on errors
-	// that tell nothing of the server.
+	// Unknown is the health of a server that was never checked. For an error it means
+	// that the error is not caused by the server's health.
 	Unknown Health = ""
-	// Usable servers answer, know the credentials, speak the administration API
-	// and are not too old.
+
+	// Usable means that the server answers, knows the credentials, serves the
+	// administration API and is not too old.
 	Usable Health = "Usable"
-	// Unreachable servers do not answer, or have a gateway answer for them.
+
+	// Unreachable means that the server does not answer, that a gateway answers for it, or
+	// that it is starting.
 	Unreachable Health = "Unreachable"
-	// CertificateUntrusted servers have a certificate that nobody whom the
-	// Config trusts vouches for, that is for another host, or out of date.
+
+	// CertificateUntrusted means that the server's certificate is signed by an authority
+	// that the Config does not trust, is for another host, or has expired.
 	CertificateUntrusted Health = "CertificateUntrusted"
-	// CredentialsRejected says that the server does not know the credentials, or
-	// that they may not do what was asked.
+
+	// CredentialsRejected means that the server does not know the credentials, or that
+	// they do not allow what was asked.
 	CredentialsRejected Health = "CredentialsRejected"
-	// NoAdminAPI says that what answers does not speak MinIO's administration
-	// API.
+
+	// NoAdminAPI means that the endpoint does not serve MinIO's administration API.
 	NoAdminAPI Health = "NoAdminAPI"
-	// TooOld servers are older than OldestRelease.
+
+	// TooOld means that the server is older than OldestRelease.
 	TooOld Health = "TooOld"
 )
 
-// advice says what each verdict means and what to do about it.
-var advice = map[Health]string{ //nolint:gosec // It tells where credentials go, and holds none.
-	Unreachable:          "the server does not answer: check spec.endpoint, that the server runs, and that no network policy is in the way",
-	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, and name the server in spec.endpoint as its certificate does",
+// remedy says for each health what is wrong and what to do about it.
+var remedy = map[Health]string{ //nolint:gosec // It names where credentials are set, and holds none.
+	Unreachable:          "the server does not answer: check spec.endpoint, that the server runs, and that no network policy blocks the connection",
+	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, and name a host in spec.endpoint that the certificate is for",
 	CredentialsRejected:  "the server rejects the credentials: put an administrator's accessKey and secretKey into the Secret of spec.credentials",
-	NoAdminAPI:           "what answers does not speak MinIO's administration API: point spec.endpoint at the S3 API of a MinIO server, not at its console, a gateway or another service",
+	NoAdminAPI:           "the endpoint does not serve MinIO's administration API: point spec.endpoint at the S3 API of a MinIO server, not at its console, a gateway or another service",
 	TooOld:               "the server is too old to be safe: update it to " + OldestRelease + " or later",
 }
 
-// Error is an error with a verdict. Its message begins with what is wrong and
-// what to do about it.
+// Error is an error that is caused by a server's health. Its message begins with what is
+// wrong and what to do about it.
 type Error struct {
 	Health Health
-	// Err is what happened; nil if the verdict says it all.
+	// Err is the error of the call; nil if Health says everything.
 	Err error
 }
 
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return advice[e.Health]
+		return remedy[e.Health]
 	}
 
-	return advice[e.Health] + " (" + e.Err.Error() + ")"
+	return remedy[e.Health] + " (" + e.Err.Error() + ")"
 }
 
-// Unwrap returns what happened.
+// Unwrap returns the error of the call.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Explain returns err as an *Error if it tells what is wrong with the server, or
-// with the way to it, and else as it is.
+// Explain returns err as an *Error if it is caused by the server's health or by the
+// connection to the server. It returns any other error as it is.
 func Explain(err error) error {
 	if _, explained := errors.AsType[*Error](err); explained {
 		return err
 	}
 
-	if v := Classify(err); v != Unknown {
-		return &Error{Health: v, Err: err}
+	if h := Classify(err); h != Unknown {
+		return &Error{Health: h, Err: err}
 	}
 
 	return err
 }
 
-// Classify tells what an error of a call says of the server. A call that was
-// called off says nothing, and neither does a server that cannot do what was
-// asked, nor an error that is not of a call to a server with its own key.
+// Classify returns the health that caused an error. It returns Unknown for a cancelled
+// call, for an error that has nothing to do with the server's health, and for a call that
+// was made with a user's key.
 func Classify(err error) Health {
-	_, onTheWay := errors.AsType[*wayError](err)
+	_, inTransport := errors.AsType[*transportError](err)
 	_, probed := errors.AsType[*probeError](err)
 
 	switch {
 	case err == nil, probed, errors.Is(err, context.Canceled):
 		return Unknown
-	case onTheWay && isCertificate(err):
+	case inTransport && isCertificateError(err):
 		return CertificateUntrusted
-	case onTheWay:
+	case inTransport:
 		return Unreachable
-	case IsDenied(err), IsBadKey(err), slices.Contains(rejections, code(err)) && !isS3(err):
+	case IsDenied(err), IsBadKey(err), slices.Contains(rejections, code(err)) && !isS3Error(err):
 		return CredentialsRejected
 	}
 
 	return Unknown
 }
 
-// isS3 says that an error is an answer of the S3 API, or of something before it:
-// minio-go takes every 403 for AccessDenied.
-func isS3(err error) bool {
+// rejections are the codes with which the administration API rejects credentials. Answers
+// of the S3 API do not count: minio-go turns every 403 into AccessDenied, also that of a
+// gateway.
+var rejections = []string{miniogo.AccessDenied, miniogo.InvalidAccessKeyID, miniogo.SignatureDoesNotMatch}
+
+// isS3Error reports whether an error is an answer of the S3 API, or of a gateway to it.
+func isS3Error(err error) bool {
 	_, ok := errors.AsType[miniogo.ErrorResponse](err)
 
 	return ok
 }
 
-// rejections are the codes by which the administration API rejects credentials.
-var rejections = []string{miniogo.AccessDenied, miniogo.InvalidAccessKeyID, miniogo.SignatureDoesNotMatch}
-
-func isCertificate(err error) bool {
+// isCertificateError reports whether a connection failed because of the server's
+// certificate.
+func isCertificateError(err error) bool {
 	verification, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	if ok {
 		return verification != nil
@@ -128,54 +136,54 @@ func isCertificate(err error) bool {
 	return unknown || host || invalid
 }
 
-// Check asks the server what it is, and returns nil if it can be used, or an
-// *Error that says why not. It returns the context's error if it is called off.
+// Check determines the server's health. It returns nil if the server can be used, an
+// *Error that says why not, or the context's error if it is cancelled.
 //
-// It is one plain call, for which the credentials need the permission
-// admin:ServerInfo. The server answers from memory but for its drives, of which
-// it reads the state, and for its peers, which it asks the same.
+// It makes one plain call, for which the credentials need the permission admin:ServerInfo.
+// The server answers from memory, except that it reads the state of its drives and asks
+// its peers for the same.
 func (s *Server) Check(ctx context.Context) error {
 	info, err := s.Admin.ServerInfo(ctx)
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
 
-	v := classifyInfo(err)
-	if v == Usable && outdated(info) {
-		v = TooOld
+	h := classifyInfo(err)
+	if h == Usable && outdated(info) {
+		h = TooOld
 	}
 
-	s.verdict.Store(&v)
+	s.health.Store(&h)
 
-	if v == Usable {
+	if h == Usable {
 		return nil
 	}
 
-	return &Error{Health: v, Err: detail(v, err)}
+	return &Error{Health: h, Err: detail(h, err)}
 }
 
-// Health is that of the last Check.
+// Health returns the health that the last Check determined.
 func (s *Server) Health() Health {
-	if v := s.verdict.Load(); v != nil {
-		return *v
+	if h := s.health.Load(); h != nil {
+		return *h
 	}
 
 	return Unknown
 }
 
-// Unusable returns an *Error if the last Check found the server to be one that
-// must not be driven, and nil otherwise. ErrorCapture that may be over does not
-// count: the next call will show it.
+// Unusable returns an *Error if the last Check found a server that must not be driven: one
+// that is too old, or no MinIO. A failure that may be over, such as a server that did not
+// answer, does not count: the next call shows it.
 func (s *Server) Unusable() error {
-	if v := s.Health(); v == NoAdminAPI || v == TooOld {
-		return &Error{Health: v}
+	if h := s.Health(); h == NoAdminAPI || h == TooOld {
+		return &Error{Health: h}
 	}
 
 	return nil
 }
 
-// classifyInfo tells what the answer to a request for information says. Unlike
-// any other call, it has an answer on every server that speaks the API.
+// classifyInfo returns the health that a request for server information shows. Unlike any
+// other call, it succeeds on every server that serves the administration API.
 func classifyInfo(err error) Health {
 	if err == nil {
 		return Usable
@@ -185,47 +193,50 @@ func classifyInfo(err error) Health {
 
 	switch {
 	case !answered:
-		if v := Classify(err); v != Unknown {
-			return v
+		if h := Classify(err); h != Unknown {
+			return h
 		}
 
-		// What is not JSON is not the API's. What is left is waiting too long for
-		// other calls.
-		if isDecoding(err) {
+		// An answer that is not JSON is not the administration API's. The only other
+		// error is that the call waited too long for other calls to end.
+		if isDecodingError(err) {
 			return NoAdminAPI
 		}
 
 		return Unreachable
 	case answer.XMLName.Local == "" && slices.Contains(rejections, answer.Code):
 		return CredentialsRejected
-	case slices.Contains(notYet, answer.Code), strings.HasPrefix(answer.Code, "5"):
+	case slices.Contains(starting, answer.Code), strings.HasPrefix(answer.Code, "5"):
 		return Unreachable
 	}
 
-	// Another service's refusal. The S3 API's own is in XML: a server without
-	// the administration API takes the request for one of an object.
+	// The error of another service, or of a server with the S3 API alone: that takes the
+	// request for one of an object, and answers in XML.
 	return NoAdminAPI
 }
 
-// notYet are codes of a server that is about to work. A gateway's answers have
-// their status for a code.
-var notYet = []string{"XMinioServerNotInitialized", "XMinioIAMNotInitialized", "ServiceUnavailable", "SlowDown", "SlowDownRead", "InternalError", "RequestTimeout"}
+// starting are the codes of a server that is starting or overloaded. For answers of a
+// gateway madmin uses the status as the code, so those of 5xx count too.
+var starting = []string{
+	"XMinioServerNotInitialized", "XMinioIAMNotInitialized", "ServiceUnavailable", "SlowDown", "SlowDownRead", "InternalError", "RequestTimeout",
+}
 
-func isDecoding(err error) bool {
+// isDecodingError reports whether an answer was not the JSON that was expected.
+func isDecodingError(err error) bool {
 	_, syntax := errors.AsType[*json.SyntaxError](err)
 	_, typ := errors.AsType[*json.UnmarshalTypeError](err)
 
 	return syntax || typ || errors.Is(err, io.EOF)
 }
 
-// detail returns what of an error is worth telling beside a verdict. What a
-// stranger answered is not: it may be long, and another each time.
-func detail(v Health, err error) error {
-	if v == NoAdminAPI || v == TooOld {
+// detail returns what a message adds to a health's remedy. The answer of a service that is
+// no MinIO is left out: it may be long, and differ from call to call.
+func detail(h Health, err error) error {
+	if h == NoAdminAPI || h == TooOld {
 		return nil
 	}
 
-	// The URL says no more than the configuration.
+	// The URL is in the configuration already.
 	if request, ok := errors.AsType[*url.Error](err); ok {
 		return request.Err
 	}

@@ -18,7 +18,7 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 )
 
-// answer returns a handler that answers everything the same.
+// answer returns a handler that gives every request the same answer.
 func answer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Amz-Request-Id", "1")
@@ -29,9 +29,9 @@ func answer(status int, body string) http.HandlerFunc {
 
 func TestCheck(t *testing.T) {
 	type want struct {
-		verdict Health
-		refused bool
-		text    string
+		health   Health
+		unusable bool
+		text     string
 	}
 
 	cases := map[string]struct {
@@ -40,64 +40,64 @@ func TestCheck(t *testing.T) {
 		want    want
 	}{
 		"Usable": {
-			reason:  "A server of now.",
+			reason:  "A current server.",
 			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"2026-02-12T20:18:48Z"}]}`),
-			want:    want{verdict: Usable},
+			want:    want{health: Usable},
 		},
 		"Fork": {
-			reason:  "A server whose version is none of MinIO's, but which speaks the API.",
+			reason:  "A fork with its own version numbers, which serves the API.",
 			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"1.0.0"}]}`),
-			want:    want{verdict: Usable},
+			want:    want{health: Usable},
 		},
 		"TooOld": {
-			reason:  "A server that must not be driven.",
+			reason:  "A server that is too old to be driven.",
 			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"2025-09-07T16:13:09Z"}]}`),
-			want:    want{verdict: TooOld, refused: true, text: "RELEASE.2025-10-15"},
+			want:    want{health: TooOld, unusable: true, text: "RELEASE.2025-10-15"},
 		},
 		"UnknownKey": {
 			reason:  "MinIO does not know the key.",
-			handler: answer(403, `{"Code":"InvalidAccessKeyId","Message":"The Access Key Id you provided does not exist in our records.","RequestId":"1","HostId":"2"}`),
-			want:    want{verdict: CredentialsRejected, text: "does not exist in our records"},
+			handler: answer(403, `{"Code":"InvalidAccessKeyId","Message":"The key does not exist in our records.","RequestId":"1","HostId":"2"}`),
+			want:    want{health: CredentialsRejected, text: "does not exist in our records"},
 		},
 		"NoAdministrator": {
 			reason:  "MinIO knows the key, but not as an administrator's.",
 			handler: answer(403, `{"Code":"AccessDenied","Message":"Access Denied.","RequestId":"1","HostId":"2"}`),
-			want:    want{verdict: CredentialsRejected, text: "Access Denied"},
+			want:    want{health: CredentialsRejected, text: "Access Denied"},
 		},
 		"Starting": {
-			reason:  "MinIO is about to work.",
-			handler: answer(503, `{"Code":"XMinioServerNotInitialized","Message":"Server not initialized yet, please try again.","RequestId":"1","HostId":"2"}`),
-			want:    want{verdict: Unreachable, text: "not initialized"},
+			reason:  "MinIO is starting.",
+			handler: answer(503, `{"Code":"XMinioServerNotInitialized","Message":"Server not initialized yet.","RequestId":"1","HostId":"2"}`),
+			want:    want{health: Unreachable, text: "not initialized"},
 		},
 		"Gateway": {
-			reason:  "A gateway whose server is away.",
+			reason:  "A gateway whose server does not answer.",
 			handler: answer(502, `<html>Bad Gateway</html>`),
-			want:    want{verdict: Unreachable},
+			want:    want{health: Unreachable},
 		},
 		"Console": {
-			reason:  "MinIO's console answers everything with its page.",
+			reason:  "MinIO's console answers every request with its page.",
 			handler: answer(200, `<!doctype html><html></html>`),
-			want:    want{verdict: NoAdminAPI, refused: true, text: "console"},
+			want:    want{health: NoAdminAPI, unusable: true, text: "console"},
 		},
-		"NothingAtAll": {
+		"NoContent": {
 			reason:  "An answer without content.",
 			handler: answer(200, ``),
-			want:    want{verdict: NoAdminAPI, refused: true},
+			want:    want{health: NoAdminAPI, unusable: true},
 		},
 		"Kubernetes": {
-			reason:  "Another service's refusal says nothing of the credentials.",
+			reason:  "The 403 of another service says nothing about the credentials.",
 			handler: answer(403, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}`),
-			want:    want{verdict: NoAdminAPI, refused: true},
+			want:    want{health: NoAdminAPI, unusable: true},
 		},
 		"OtherS3": {
-			reason:  "A server that only speaks S3 takes it for an object's path, whoever asks.",
-			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidAccessKeyId</Code><Message>x</Message><RequestId>1</RequestId></Error>`),
-			want:    want{verdict: NoAdminAPI, refused: true},
+			reason:  "A server with the S3 API alone takes the path for that of an object.",
+			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidAccessKeyId</Code><RequestId>1</RequestId></Error>`),
+			want:    want{health: NoAdminAPI, unusable: true},
 		},
 		"NotFound": {
 			reason:  "A web server.",
 			handler: answer(404, "404 page not found\n"),
-			want:    want{verdict: NoAdminAPI, refused: true},
+			want:    want{health: NoAdminAPI, unusable: true},
 		},
 	}
 
@@ -111,19 +111,19 @@ func TestCheck(t *testing.T) {
 				t.Fatalf("New(...): %v", err)
 			}
 
-			if v, err := s.Health(), s.Unusable(); v != Unknown || err != nil {
-				t.Errorf("%s\nbefore Check(...): %q, %v", tc.reason, v, err)
+			if h, err := s.Health(), s.Unusable(); h != Unknown || err != nil {
+				t.Errorf("%s\nbefore Check(...): %q, %v", tc.reason, h, err)
 			}
 
 			err = s.Check(t.Context())
-			got := want{verdict: s.Health(), refused: s.Unusable() != nil}
+			got := want{health: s.Health(), unusable: s.Unusable() != nil}
 
-			if (err == nil) != (tc.want.verdict == Usable) {
+			if (err == nil) != (tc.want.health == Usable) {
 				t.Errorf("%s\nCheck(...): %v", tc.reason, err)
 			}
 
 			if err != nil && !strings.Contains(err.Error(), tc.want.text) {
-				t.Errorf("%s\nCheck(...): error %q does not say %q", tc.reason, err, tc.want.text)
+				t.Errorf("%s\nCheck(...): error %q does not contain %q", tc.reason, err, tc.want.text)
 			}
 
 			tc.want.text = ""
@@ -134,8 +134,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCheckTheWay checks servers that cannot be spoken to at all.
-func TestCheckTheWay(t *testing.T) {
+// TestCheckConnection checks servers to which the connection fails.
+func TestCheckConnection(t *testing.T) {
 	secure := httptest.NewTLSServer(answer(200, `{}`))
 	t.Cleanup(secure.Close)
 
@@ -150,11 +150,31 @@ func TestCheckTheWay(t *testing.T) {
 		config Config
 		want   Health
 	}{
-		"Trusted":   {reason: "An authority that is named is trusted.", config: Config{Endpoint: secure.URL, CABundle: ca}, want: Usable},
-		"Untrusted": {reason: "One that is not, is not.", config: Config{Endpoint: secure.URL}, want: CertificateUntrusted},
-		"WrongHost": {reason: "A certificate for another host.", config: Config{Endpoint: "https://localhost:" + port, CABundle: ca}, want: CertificateUntrusted},
-		"Closed":    {reason: "Nobody listens.", config: Config{Endpoint: closed.URL}, want: Unreachable},
-		"NotTLS":    {reason: "TLS with a server that does not speak it.", config: Config{Endpoint: strings.Replace(withoutTLS(t), "http:", "https:", 1)}, want: Unreachable},
+		"Trusted": {
+			reason: "An authority that the CA bundle holds is trusted.",
+			config: Config{Endpoint: secure.URL, CABundle: ca},
+			want:   Usable,
+		},
+		"Untrusted": {
+			reason: "An authority that the CA bundle does not hold is not trusted.",
+			config: Config{Endpoint: secure.URL},
+			want:   CertificateUntrusted,
+		},
+		"WrongHost": {
+			reason: "The certificate is for another host.",
+			config: Config{Endpoint: "https://localhost:" + port, CABundle: ca},
+			want:   CertificateUntrusted,
+		},
+		"Closed": {
+			reason: "No server listens.",
+			config: Config{Endpoint: closed.URL},
+			want:   Unreachable,
+		},
+		"NotTLS": {
+			reason: "The server does not speak TLS.",
+			config: Config{Endpoint: strings.Replace(withoutTLS(t), "http:", "https:", 1)},
+			want:   Unreachable,
+		},
 	}
 
 	for name, tc := range cases {
@@ -174,7 +194,7 @@ func TestCheckTheWay(t *testing.T) {
 			}
 
 			if s.Unusable() != nil {
-				t.Errorf("%s\nRefusal(): want none, it may be over soon", tc.reason)
+				t.Errorf("%s\nUnusable(): want no error, the failure may be over soon", tc.reason)
 			}
 		})
 	}
@@ -190,7 +210,7 @@ func withoutTLS(t *testing.T) string {
 	return srv.URL
 }
 
-func TestCheckCalledOff(t *testing.T) {
+func TestCheckCancelled(t *testing.T) {
 	srv := httptest.NewServer(answer(200, `{}`))
 	t.Cleanup(srv.Close)
 
@@ -203,40 +223,81 @@ func TestCheckCalledOff(t *testing.T) {
 	cancel()
 
 	if err := s.Check(ctx); !errors.Is(err, context.Canceled) || s.Health() != Unknown {
-		t.Errorf("Check(...): want it to say nothing of the server, got %v, %q", err, s.Health())
+		t.Errorf("Check(...): want the health to stay unknown, got %v, %q", err, s.Health())
 	}
 }
 
 func TestExplain(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+
 	cases := map[string]struct {
 		reason string
 		err    error
 		want   Health
 	}{
-		"Nil":       {reason: "No error says nothing."},
-		"NotFound":  {reason: "An answer about a bucket says nothing of the server.", err: miniogo.ErrorResponse{Code: "NoSuchBucket", RequestID: "1", StatusCode: 404}},
-		"Denied":    {reason: "The S3 API rejects.", err: fmt.Errorf("cannot look: %w", miniogo.ErrorResponse{Code: "AccessDenied", RequestID: "1", StatusCode: 403}), want: CredentialsRejected},
-		"Ingress":   {reason: "A 403 that MinIO did not give.", err: miniogo.ErrorResponse{Code: "AccessDenied", StatusCode: 403}},
-		"Unknown":   {reason: "The administration API rejects.", err: madmin.ErrorResponse{Code: "InvalidAccessKeyId"}, want: CredentialsRejected},
-		"Failed":    {reason: "A server that fails says so itself.", err: madmin.ErrorResponse{Code: "InternalError"}},
-		"Network":   {reason: "No answer.", err: &url.Error{Op: "Get", URL: "https://x", Err: &wayError{&net.OpError{Op: "dial", Err: errors.New("connection refused")}}}, want: Unreachable},
-		"OtherWay":  {reason: "No answer of the API server.", err: &url.Error{Op: "Get", URL: "https://x", Err: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}},
-		"Called":    {reason: "A call that was called off.", err: &url.Error{Op: "Get", URL: "https://x", Err: context.Canceled}},
-		"Probed":    {reason: "Another's key says nothing of the administrator's.", err: &probeError{miniogo.ErrorResponse{Code: "InvalidAccessKeyId", StatusCode: 403}}},
-		"Kube":      {reason: "An error of something else.", err: errors.New("cannot get Secret")},
-		"Explained": {reason: "What is explained stays as it is.", err: fmt.Errorf("cannot: %w", &Error{Health: TooOld}), want: TooOld},
+		"Nil": {
+			reason: "No error has no cause.",
+		},
+		"NotFound": {
+			reason: "An answer about a bucket says nothing about the server.",
+			err:    miniogo.ErrorResponse{Code: "NoSuchBucket", RequestID: "1", StatusCode: 404},
+		},
+		"Denied": {
+			reason: "MinIO's S3 API rejects the credentials.",
+			err:    fmt.Errorf("cannot read: %w", miniogo.ErrorResponse{Code: "AccessDenied", RequestID: "1", StatusCode: 403}),
+			want:   CredentialsRejected,
+		},
+		"Ingress": {
+			reason: "A gateway's 403 says nothing about the credentials.",
+			err:    miniogo.ErrorResponse{Code: "AccessDenied", StatusCode: 403},
+		},
+		"Unknown": {
+			reason: "The administration API rejects the credentials.",
+			err:    madmin.ErrorResponse{Code: "InvalidAccessKeyId"},
+			want:   CredentialsRejected,
+		},
+		"Failed": {
+			reason: "An internal error of the server is not explained by its health.",
+			err:    madmin.ErrorResponse{Code: "InternalError"},
+		},
+		"Network": {
+			reason: "The connection to the server fails.",
+			err:    &url.Error{Op: "Get", URL: "https://x", Err: &transportError{refused}},
+			want:   Unreachable,
+		},
+		"OtherNetwork": {
+			reason: "A connection to something else fails, such as the API server.",
+			err:    &url.Error{Op: "Get", URL: "https://x", Err: refused},
+		},
+		"Cancelled": {
+			reason: "A cancelled call says nothing about the server.",
+			err:    &url.Error{Op: "Get", URL: "https://x", Err: context.Canceled},
+		},
+		"Probed": {
+			reason: "A user's key says nothing about the administrator's.",
+			err:    &probeError{miniogo.ErrorResponse{Code: "InvalidAccessKeyId", StatusCode: 403}},
+		},
+		"Kube": {
+			reason: "An error of something else stays as it is.",
+			err:    errors.New("cannot get Secret"),
+		},
+		"Explained": {
+			reason: "An explained error stays as it is.",
+			err:    fmt.Errorf("cannot: %w", &Error{Health: TooOld}),
+			want:   TooOld,
+		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := Explain(tc.err)
 
-			v := Unknown
+			health := Unknown
 			if e, ok := errors.AsType[*Error](got); ok {
-				v = e.Health
+				health = e.Health
 			}
 
-			if diff := cmp.Diff(tc.want, v); diff != "" {
+			if diff := cmp.Diff(tc.want, health); diff != "" {
 				t.Errorf("%s\nExplain(...): -want, +got:\n%s", tc.reason, diff)
 			}
 

@@ -1,5 +1,5 @@
-// Package minio builds the clients of a MinIO server and tells its errors
-// apart. It knows nothing of Kubernetes.
+// Package minio builds the clients of a MinIO server, checks its health and classifies
+// its errors. It knows nothing of Kubernetes.
 package minio
 
 import (
@@ -13,73 +13,75 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// DefaultRegion signs the requests to a server whose region nobody named. It is
-// the region of a MinIO server that was not given one.
+// DefaultRegion is the region that requests are signed with if Config names none. MinIO
+// uses it by default.
 const DefaultRegion = "us-east-1"
 
-// What bounds the calls to a server of which nobody said it; the CRD's defaults.
+// Limits of the calls to a server if Config sets none. The CRDs have the same defaults.
 const (
 	DefaultTimeout          = 30 * time.Second
 	DefaultMaxCallsInFlight = 32
 )
 
-// init keeps madmin from trying a call again. Its default is ten times, which
-// hides a server that is away for half a minute and may repeat an encrypted
-// call; it can be set for the process only.
+// init makes madmin try each call once. By default it tries ten times, which hides for
+// half a minute that a server does not answer, and may repeat an encrypted call. The
+// number can be set for the whole process only.
 func init() { madmin.MaxRetry = 1 } //nolint:gochecknoinits // See above.
 
-// Config says how to reach a server. Two equal Configs lead to the same server
-// with the same credentials.
+// Config describes how to reach a server. Two equal Configs lead to the same server with
+// the same credentials.
 type Config struct {
 	// Endpoint is the server's URL: scheme and host, nothing else.
 	Endpoint string
-	// PublicEndpoint is the URL to hand to users of buckets.
+	// PublicEndpoint is the URL that is published to the users of buckets.
 	PublicEndpoint string
-	// Region to hand to users of buckets; may be empty.
+	// Region that is published to the users of buckets; may be empty. Requests are signed
+	// with it, or with DefaultRegion.
 	Region string
 	// AccessKey of an administrator.
 	AccessKey string
 	// SecretKey of that administrator.
 	SecretKey Secret
-	// CABundle holds the certificate authorities to trust, PEM. If it is empty
-	// those of the system are trusted.
+	// CABundle holds the certificate authorities to trust, in PEM. If it is empty, those of
+	// the system are trusted.
 	CABundle string
-	// Timeout of one call; zero means DefaultTimeout.
+	// Timeout of one call. Zero means DefaultTimeout.
 	Timeout time.Duration
-	// MaxCallsInFlight is how many calls may be under way at once, of S3 and Admin
-	// together. Further ones wait. Zero means DefaultMaxCallsInFlight.
+	// MaxCallsInFlight is how many calls of S3 and Admin together may run at once. Further
+	// calls wait. Zero means DefaultMaxCallsInFlight.
 	MaxCallsInFlight int
 }
 
-// Option changes how a server is driven.
+// Option changes how the clients of a server work.
 type Option func(*options)
 
-// WithSnapshots has BucketSnapshot answer with what is not older than an age.
-func WithSnapshots(age time.Duration) Option { return func(opts *options) { opts.lookAge = age } }
+// WithSnapshots allows BucketSnapshot to return metadata of up to an age. Without it, or if
+// the age is zero, there are no snapshots.
+func WithSnapshots(age time.Duration) Option { return func(opts *options) { opts.snapshotAge = age } }
 
 type options struct {
-	observe Observer
-	lookAge time.Duration
+	observe     Observer
+	snapshotAge time.Duration
 }
 
-// WithObserver tells an observer of each call to the server.
+// WithObserver calls an observer after each call to the server.
 func WithObserver(o Observer) Option { return func(opts *options) { opts.observe = o } }
 
-// Server is a MinIO server that can be driven. It is safe for concurrent use.
+// Server holds the clients of a MinIO server. It is safe for concurrent use.
 type Server struct {
 	Config
 
 	// S3 is the client of the S3 API.
 	S3 *miniogo.Client
-	// Admin is the client of MinIO's own administration API.
+	// Admin is the client of MinIO's administration API.
 	Admin *madmin.AdminClient
 
 	transport *transport
-	look      look
-	verdict   atomic.Pointer[Health]
+	snapshot  snapshot
+	health    atomic.Pointer[Health]
 }
 
-// New returns the server that a Config leads to. It makes no call.
+// New returns the clients of the server that a Config describes. It makes no call.
 func New(c Config, opts ...Option) (*Server, error) {
 	o := options{}
 	for _, opt := range opts {
@@ -108,16 +110,16 @@ func New(c Config, opts ...Option) (*Server, error) {
 		MaxRetries:   1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make an S3 client of endpoint %q: %w", c.Endpoint, err)
+		return nil, fmt.Errorf("cannot create an S3 client for endpoint %q: %w", c.Endpoint, err)
 	}
 
 	admin, err := madmin.NewWithOptions(u.Host, &madmin.Options{Creds: creds, Secure: secure, Transport: rt})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make an administration client of endpoint %q: %w", c.Endpoint, err)
+		return nil, fmt.Errorf("cannot create an administration client for endpoint %q: %w", c.Endpoint, err)
 	}
 
-	return &Server{Config: c, S3: s3, Admin: admin, transport: rt, look: look{age: o.lookAge}}, nil
+	return &Server{Config: c, S3: s3, Admin: admin, transport: rt, snapshot: snapshot{age: o.snapshotAge}}, nil
 }
 
-// Close lets go of idle connections. Calls in flight end undisturbed.
+// Close closes idle connections. Running calls are not affected.
 func (s *Server) Close() { s.transport.CloseIdleConnections() }

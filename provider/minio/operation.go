@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// Outcomes of a call.
+// Outcomes of a call, as the metrics show them.
 const (
 	// OutcomeOK is an answer below 400.
 	OutcomeOK = "ok"
-	// OutcomeRefused is an answer of 4xx; that something does not exist is one.
+	// OutcomeRefused is an answer of 4xx, also one that something does not exist.
 	OutcomeRefused = "refused"
 	// OutcomeFailed is an answer of 5xx.
 	OutcomeFailed = "failed"
-	// OutcomeError is no answer, or half of one.
+	// OutcomeError is no answer, or an incomplete one.
 	OutcomeError = "error"
 )
 
-// Call is a call to a server that is over.
+// Call describes a call to a server after its end.
 type Call struct {
-	// Operation is what was asked for: admin:add-user and the like of the
-	// administration API, s3:GetBucketVersioning and the like of the S3 API. It
-	// never holds a name of a bucket, user or object; there are few of them.
+	// Operation is the operation of the administration API, such as admin:add-user, or of
+	// the S3 API, such as s3:GetBucketVersioning. It has few values, and never holds the
+	// name of a bucket, user or object.
 	Operation string
 	// Outcome is one of the Outcome constants.
 	Outcome string
-	// Duration from sending the request to the end of the answer.
+	// Duration is the time from sending the request to the end of the answer.
 	Duration time.Duration
 }
 
-// Observer is told of each call when it is over. It is called by many at once.
+// Observer is called after each call, also concurrently.
 type Observer func(Call)
 
 func outcome(status int) string {
@@ -45,10 +45,11 @@ func outcome(status int) string {
 	return OutcomeOK
 }
 
-// adminPath is where the administration API lives. No bucket can be called so.
+// adminPath is the path of the administration API. No bucket can have this name.
 const adminPath = "/minio/admin/"
 
-// operation names what a request asks for.
+// operation returns the operation of a request, as in Call. S3 calls that no controller makes
+// have no name: they are s3:other.
 func operation(req *http.Request) string {
 	if rest, ok := strings.CutPrefix(req.URL.Path, adminPath); ok {
 		// v3/add-user, v3/idp-config/openid/name.
@@ -73,9 +74,8 @@ func operation(req *http.Request) string {
 	return "s3:" + name
 }
 
-// aspects are the subresources of a bucket that are read, written and deleted
-// alike.
-var aspects = map[string]string{
+// subresources are parts of a bucket whose operations are named after the verb.
+var subresources = map[string]string{
 	"cors": "BucketCors", "encryption": "BucketEncryption", "lifecycle": "BucketLifecycleConfiguration",
 	"location": "BucketLocation", "notification": "BucketNotificationConfiguration", "object-lock": "ObjectLockConfiguration",
 	"policy": "BucketPolicy", "replication": "BucketReplication", "tagging": "BucketTagging", "versioning": "BucketVersioning",
@@ -89,8 +89,8 @@ func bucketOperation(method, bucket string, query url.Values) string {
 	}
 
 	for q := range query {
-		if aspect, verb := aspects[q], verbs[method]; aspect != "" && verb != "" {
-			return verb + aspect
+		if subresource, verb := subresources[q], verbs[method]; subresource != "" && verb != "" {
+			return verb + subresource
 		}
 	}
 
@@ -111,24 +111,15 @@ func bucketOperation(method, bucket string, query url.Values) string {
 }
 
 func objectOperation(method string, query url.Values) string {
-	verb := verbs[method]
-
 	switch {
-	case query.Has("uploadId"):
-		return map[string]string{
-			http.MethodPut: "UploadPart", http.MethodDelete: "AbortMultipartUpload", http.MethodPost: "CompleteMultipartUpload", http.MethodGet: "ListParts",
-		}[method]
-	case query.Has("uploads") && method == http.MethodPost:
-		return "CreateMultipartUpload"
-	case query.Has("tagging") && verb != "":
-		return verb + "ObjectTagging"
-	case query.Has("retention") && verb != "":
-		return verb + "ObjectRetention"
-	case query.Has("legal-hold") && verb != "":
-		return verb + "ObjectLegalHold"
+	case method == http.MethodDelete && query.Has("uploadId"):
+		return "AbortMultipartUpload"
+	case method == http.MethodDelete:
+		// minio-go deletes objects in batches, except those whose key XML cannot hold.
+		return "DeleteObject"
+	case method == http.MethodGet && query.Has("retention"):
+		return "GetObjectRetention"
 	}
 
-	return map[string]string{
-		http.MethodGet: "GetObject", http.MethodPut: "PutObject", http.MethodDelete: "DeleteObject", http.MethodHead: "HeadObject",
-	}[method]
+	return ""
 }

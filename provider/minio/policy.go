@@ -7,17 +7,17 @@ import (
 	"github.com/minio/pkg/v3/policy"
 )
 
-// CheckPolicy returns why MinIO would not take a document as a canned policy;
-// nil if it would. It judges as the server does, with the server's own parser.
+// CheckPolicy returns an error if MinIO would reject a document as a canned policy. It uses
+// the server's own parser.
 func CheckPolicy(document []byte) error {
 	_, err := parsePolicy(document)
 
 	return err
 }
 
-// SamePolicy says that two documents are policies that mean the same: the order
-// of actions, resources and values of conditions means nothing, nor does one
-// string instead of a list of one, nor does a statement that is repeated.
+// SamePolicy reports whether two documents are policies with the same meaning. The order of
+// actions, resources and condition values does not matter, nor does a string instead of a
+// list of one, nor a repeated statement.
 func SamePolicy(a, b []byte) bool {
 	pa, err := parsePolicy(a)
 	if err != nil {

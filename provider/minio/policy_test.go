@@ -1,8 +1,12 @@
 package minio
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
-const readPhotos = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/*"]}]}`
+const readPhotos = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+	"Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/*"]}]}`
 
 func TestSamePolicy(t *testing.T) {
 	cases := map[string]struct {
@@ -10,13 +14,38 @@ func TestSamePolicy(t *testing.T) {
 		other  string
 		want   bool
 	}{
-		"Same":      {reason: "A document means the same as itself.", other: readPhotos, want: true},
-		"Spaces":    {reason: "How it is written means nothing.", other: " \n" + readPhotos, want: true},
-		"Reordered": {reason: "Actions and resources are sets.", other: `{"Version":"2012-10-17","Statement":[{"Action":["s3:ListBucket","s3:GetObject"],"Effect":"Allow","Resource":["arn:aws:s3:::photos/*","arn:aws:s3:::photos"]}]}`, want: true},
-		"Widened":   {reason: "Another action is another meaning.", other: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket","s3:PutObject"],"Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/*"]}]}`},
-		"Condition": {reason: "A condition is another meaning.", other: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/*"],"Condition":{"StringEquals":{"aws:username":"x"}}}]}`},
-		"Denied":    {reason: "Deny is not Allow.", other: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::photos","arn:aws:s3:::photos/*"]}]}`},
-		"NoPolicy":  {reason: "What is no policy means nothing.", other: `[]`},
+		"Same": {
+			reason: "A document means the same as itself.",
+			other:  readPhotos,
+			want:   true,
+		},
+		"Spaces": {
+			reason: "White space has no meaning.",
+			other:  " \n" + readPhotos,
+			want:   true,
+		},
+		"Reordered": {
+			reason: "Actions and resources are sets.",
+			other: `{"Version":"2012-10-17","Statement":[{"Action":["s3:ListBucket","s3:GetObject"],"Effect":"Allow",
+				"Resource":["arn:aws:s3:::photos/*","arn:aws:s3:::photos"]}]}`,
+			want: true,
+		},
+		"Widened": {
+			reason: "Another action changes the meaning.",
+			other:  strings.Replace(readPhotos, `"s3:ListBucket"`, `"s3:ListBucket","s3:PutObject"`, 1),
+		},
+		"Condition": {
+			reason: "A condition changes the meaning.",
+			other:  strings.Replace(readPhotos, `"Effect"`, `"Condition":{"StringEquals":{"aws:username":"x"}},"Effect"`, 1),
+		},
+		"Denied": {
+			reason: "Deny is not Allow.",
+			other:  strings.Replace(readPhotos, "Allow", "Deny", 1),
+		},
+		"NoPolicy": {
+			reason: "A document that is no policy is the same as no other.",
+			other:  `[]`,
+		},
 	}
 
 	for name, tc := range cases {
@@ -32,26 +61,45 @@ func TestCheckPolicy(t *testing.T) {
 	cases := map[string]struct {
 		reason   string
 		document string
-		refused  bool
+		rejected bool
 	}{
-		"Good":          {reason: "A policy is taken.", document: readPhotos},
-		"NoJSON":        {reason: "A policy is JSON.", document: "Version: 2012-10-17", refused: true},
-		"NoVersion":     {reason: "The server insists on a version.", document: `{"Statement":[]}`, refused: true},
-		"UnknownAction": {reason: "Actions must exist.", document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Fly"],"Resource":["arn:aws:s3:::*"]}]}`, refused: true},
-		"NoResource":    {reason: "Actions on objects need resources.", document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"]}]}`, refused: true},
+		"Good": {
+			reason:   "The server takes a policy.",
+			document: readPhotos,
+		},
+		"NoJSON": {
+			reason:   "A policy is JSON.",
+			document: "Version: 2012-10-17",
+			rejected: true,
+		},
+		"NoVersion": {
+			reason:   "The server requires a version.",
+			document: `{"Statement":[]}`,
+			rejected: true,
+		},
+		"UnknownAction": {
+			reason:   "Actions must exist.",
+			document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Fly"],"Resource":["arn:aws:s3:::*"]}]}`,
+			rejected: true,
+		},
+		"NoResource": {
+			reason:   "Actions on objects need resources.",
+			document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"]}]}`,
+			rejected: true,
+		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if err := CheckPolicy([]byte(tc.document)); (err != nil) != tc.refused {
+			if err := CheckPolicy([]byte(tc.document)); (err != nil) != tc.rejected {
 				t.Errorf("%s\nCheckPolicy(...): %v", tc.reason, err)
 			}
 		})
 	}
 }
 
-// FuzzSamePolicy wants no document to bring the parser down, and each that the
-// server would take to mean the same as itself.
+// FuzzSamePolicy expects that no document makes the parser panic, and that each valid policy means
+// the same as itself.
 func FuzzSamePolicy(f *testing.F) {
 	f.Add([]byte(readPhotos))
 	f.Add([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["admin:*"]}]}`))

@@ -12,16 +12,16 @@ import (
 	"github.com/minio/minio-go/v7/pkg/signer"
 )
 
-// maxErrorBody bounds what is read of an answer that is an error.
+// maxErrorBody bounds how many bytes of an error's answer are read.
 const maxErrorBody = 64 << 10
 
-// Locate asks for a bucket's location as its users would: with their key, at one
-// of the server's endpoints. It is the one act that every kind of access allows,
-// and the server judges it before it looks whether the bucket exists. The error
-// tells a key that is not known (IsBadKey) from one that may not (IsDenied) and
-// a bucket that does not exist (IsNotFound).
+// Locate gets a bucket's location as its users would: with their key, at one of the
+// server's endpoints. It is the one call that every kind of access allows, and the server
+// checks the access before the bucket's existence. The error distinguishes a key that the
+// server does not know (IsBadKey), one that has no access (IsDenied), and a bucket that does
+// not exist (IsNotFound).
 //
-// The SDK's own call answers from a cache where the region is known.
+// The SDK's own method makes no call if it knows the region.
 func (s *Server) Locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
 	if err := s.locate(ctx, endpoint, accessKey, secretKey, bucket); err != nil {
 		return &probeError{err}
@@ -30,11 +30,11 @@ func (s *Server) Locate(ctx context.Context, endpoint, accessKey string, secretK
 	return nil
 }
 
-// probeError is an error of somebody else's key, at an endpoint that may be
-// another: it says nothing of the server's own, nor of its administrator's.
+// probeError marks an error of a call with a user's key, at an endpoint that may differ
+// from the server's own. It says nothing about the administrator's key or endpoint.
 type probeError struct{ error }
 
-// Unwrap returns what happened.
+// Unwrap returns the marked error.
 func (e *probeError) Unwrap() error { return e.error }
 
 func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
@@ -48,10 +48,10 @@ func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretK
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return fmt.Errorf("cannot ask %s: %w", endpoint, err)
+		return fmt.Errorf("cannot make a request for %s: %w", endpoint, err)
 	}
 
-	// The hash of no body.
+	// The hash of an empty body.
 	req.Header.Set("X-Amz-Content-Sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
 	rsp, err := s.transport.RoundTrip(signer.SignV4(*req, accessKey, secretKey.Reveal(), "", s.signingRegion()))
@@ -66,16 +66,16 @@ func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretK
 		return err
 	}
 
-	return answerOf(rsp)
+	return s3Error(rsp)
 }
 
-// answerOf returns the error that an answer of the S3 API holds.
-func answerOf(rsp *http.Response) error {
+// s3Error returns the error that an answer of the S3 API holds.
+func s3Error(rsp *http.Response) error {
 	e := miniogo.ErrorResponse{}
 
 	err := xml.NewDecoder(io.LimitReader(rsp.Body, maxErrorBody)).Decode(&e)
 	if err != nil || e.Code == "" {
-		return fmt.Errorf("it answered %s, and not as an S3 server would", rsp.Status)
+		return fmt.Errorf("it answered %s, but not in the form of the S3 API", rsp.Status)
 	}
 
 	e.StatusCode = rsp.StatusCode
@@ -89,7 +89,7 @@ func answerOf(rsp *http.Response) error {
 	return e
 }
 
-// signingRegion is the region that requests are signed with.
+// signingRegion returns the region that requests are signed with.
 func (c Config) signingRegion() string {
 	if c.Region == "" {
 		return DefaultRegion

@@ -1,13 +1,13 @@
 package minio
 
-// redacted is what a Secret shows instead of itself.
+// redacted is what a Secret prints instead of its value.
 const redacted = "[redacted]"
 
-// Secret is a credential. However it is printed or encoded, it shows as
-// [redacted]; Reveal is the one way to its value.
+// Secret is a credential. However it is printed or encoded, the result is [redacted]; only
+// Reveal returns the value.
 type Secret string
 
-// Reveal returns the credential itself.
+// Reveal returns the value of the credential.
 func (s Secret) Reveal() string { return string(s) }
 
 // String returns [redacted].
@@ -16,5 +16,5 @@ func (Secret) String() string { return redacted }
 // GoString returns [redacted].
 func (Secret) GoString() string { return redacted }
 
-// MarshalText returns [redacted]; encoders of JSON, YAML and logs use it.
+// MarshalText returns [redacted]. Encoders of JSON, YAML and logs call it.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -7,98 +7,103 @@ import (
 )
 
 const (
-	// minAskers is how many must ask within a look's age for a look to pay.
-	minAskers = 4
-	// askerShare: and one for so many that it tells of. A look costs the server
-	// about that many times less for each of them than a question of its own.
-	askerShare = 8
-	// maxLook bounds what is read of a look. A bucket takes about a kilobyte of it.
-	maxLook = 64 << 20
+	// minRequests is how many requests within a snapshot's age make a snapshot worthwhile
+	// on a server with few buckets.
+	minRequests = 4
+
+	// minShare: on a server with many buckets, a snapshot is worthwhile if requests ask for
+	// more than one in eight of them. For each bucket of a snapshot the server does about
+	// an eighth of the work of a call for that bucket alone.
+	minShare = 8
+
+	// maxSnapshot bounds how many bytes of a snapshot are read. A bucket takes about one
+	// kilobyte.
+	maxSnapshot = 64 << 20
 )
 
-// look is what a server told of all its buckets at once, for all who ask about one
-// of them within its age. It is taken when somebody asks, by one at a time, and
-// only if it pays: where few ask, and the server has many buckets, questions of
-// their own are cheaper. It is safe for concurrent use.
-type look struct {
-	// age at which it is of no use any more; zero: there are no looks.
+// snapshot holds the metadata of all buckets of a server as of one moment, for all
+// requests that ask for one bucket within its age. It is taken on request, by one caller
+// at a time, and only if it is worthwhile: if few ask, and the server has many buckets,
+// a call for each bucket is cheaper. It is safe for concurrent use.
+type snapshot struct {
+	// age is how old a snapshot may be when it is used. Zero means that none is taken.
 	age time.Duration
 
 	mu      sync.Mutex
 	taken   time.Time
 	buckets map[string]BucketFiles
-	// askers asked since a moment, with or without an answer.
-	askers int
-	since  time.Time
-	// pays says that enough asked while the last one was of use.
-	pays bool
+	// requests counts all requests since a moment, answered or not.
+	requests int
+	since    time.Time
+	// worthwhile reports whether enough requests were made during the previous age.
+	worthwhile bool
 }
 
-// at returns what was told, or nil where the caller should ask by itself. take takes
-// another look.
-func (l *look) at(now time.Time, take func() (map[string]BucketFiles, error)) map[string]BucketFiles {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// get returns the metadata of all buckets, or nil if the caller should ask for its bucket
+// alone. It calls take if a new snapshot is worthwhile.
+func (s *snapshot) get(now time.Time, take func() (map[string]BucketFiles, error)) map[string]BucketFiles {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	if l.age == 0 {
+	if s.age == 0 {
 		return nil
 	}
 
-	l.askers++
+	s.requests++
 
-	if l.buckets != nil && now.Sub(l.taken) < l.age {
-		return l.buckets
+	if s.buckets != nil && now.Sub(s.taken) < s.age {
+		return s.buckets
 	}
 
-	enough := l.askers > max(minAskers, len(l.buckets)/askerShare)
+	enough := s.requests > max(minRequests, len(s.buckets)/minShare)
 
-	// What was asked in the age that is over decides on this one.
-	if now.Sub(l.since) >= l.age {
-		l.pays, l.askers, l.since = enough, 1, now
+	// The requests of the age that is over decide about this one.
+	if now.Sub(s.since) >= s.age {
+		s.worthwhile, s.requests, s.since = enough, 1, now
 	}
 
-	if !enough && !l.pays {
+	if !enough && !s.worthwhile {
 		return nil
 	}
 
 	buckets, err := take()
 	if err != nil {
-		// Whoever asks by itself learns what is wrong. The next try is an age away.
-		l.pays, l.askers, l.since = false, 0, now
+		// The callers' own calls show the error. The next attempt is an age away.
+		s.worthwhile, s.requests, s.since = false, 0, now
 
 		return nil
 	}
 
-	l.buckets, l.taken = buckets, now
+	s.buckets, s.taken = buckets, now
 
 	return buckets
 }
 
-// forget makes what was told of no use: something has changed since.
-func (l *look) forget() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// invalidate discards the snapshot, because a bucket has changed since it was taken.
+func (s *snapshot) invalidate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 
-	l.taken = time.Time{}
+	s.taken = time.Time{}
 }
 
-// BucketSnapshot returns the files in which the server keeps the settings of each
-// of its buckets, as they were at some moment not longer ago than the server's
-// look age (see WithSnapshots), or nil where the caller should ask about its bucket alone.
-// Files that keep does not want are left out; all callers must want
-// the same. Nobody may change what is returned.
+// BucketSnapshot returns the metadata files of all buckets, by name, from a snapshot that
+// is not older than the age set by WithSnapshots. It returns nil if a snapshot is not
+// worthwhile, so that the caller should ask for its bucket alone. Files that keep does not
+// want are left out; all callers must want the same files. The result must not be changed.
 //
-// It costs one call for all who ask within that age.
+// A snapshot costs one call, for all requests within its age.
 func (s *Server) BucketSnapshot(ctx context.Context, keep func(file string) bool) map[string]BucketFiles {
-	return s.look.at(time.Now(), func() (map[string]BucketFiles, error) {
+	return s.snapshot.get(time.Now(), func() (map[string]BucketFiles, error) {
 		archive, err := s.ExportBucketMetadata(ctx, "")
 		if err != nil {
 			return nil, err
 		}
 
-		return ReadExport(archive, maxLook, keep)
+		return ReadExport(archive, maxSnapshot, keep)
 	})
 }
 
-// InvalidateSnapshot says that a bucket has changed since the server was looked at.
-func (s *Server) InvalidateSnapshot() { s.look.forget() }
+// InvalidateSnapshot discards the snapshot, because a bucket has changed since it was
+// taken.
+func (s *Server) InvalidateSnapshot() { s.snapshot.invalidate() }

@@ -7,79 +7,80 @@ import (
 	"time"
 )
 
-func TestLook(t *testing.T) {
+func TestSnapshot(t *testing.T) {
 	const age = time.Minute
 
 	now := time.Now()
 	taken := 0
-	l := look{age: age}
+	s := snapshot{age: age}
 
-	// Ten buckets; what is told of them is which look it was.
+	// A snapshot of a hundred buckets.
 	take := func() (map[string]BucketFiles, error) {
 		taken++
 
-		told := make(map[string]BucketFiles)
+		buckets := make(map[string]BucketFiles)
 		for i := range 100 {
-			told[strconv.Itoa(i)] = nil
+			buckets[strconv.Itoa(i)] = nil
 		}
 
-		return told, nil
+		return buckets, nil
 	}
 
 	steps := []struct {
-		reason string
-		after  time.Duration
-		ask    int
-		// answered is how many of them need not ask by themselves.
-		answered int
-		looks    int
-		broken   bool
-		forget   bool
+		reason   string
+		after    time.Duration
+		requests int
+		// answered is how many requests a snapshot answers, taken how many snapshots are taken.
+		answered   int
+		taken      int
+		broken     bool
+		invalidate bool
 	}{
-		{reason: "Few ask by themselves.", ask: minAskers},
-		{reason: "One more is enough, of a server of which nothing is known.", ask: 10, answered: 10, looks: 1},
-		{reason: "The look is good until it is too old.", after: age / 2, ask: 10, answered: 10},
-		{reason: "As enough asked, there is another one at once.", after: age, ask: 10, answered: 10, looks: 1},
-		{reason: "Something has changed.", forget: true, ask: 10, answered: 10, looks: 1},
-		{reason: "Fewer than an eighth of the buckets were asked about in the last age: only the next ask by themselves.", after: age, ask: 1, answered: 1, looks: 1},
-		{reason: "They do.", after: 2 * age, ask: 3},
-		{reason: "And on.", after: 2 * age, ask: 3},
-		{reason: "Many ask again: those beyond the eighth are answered.", after: 2 * age, ask: 20, answered: 8, looks: 1},
-		{reason: "A server that cannot answer is not asked by each.", after: age, ask: 20, broken: true},
+		{reason: "Few requests are not worth a snapshot.", requests: minRequests},
+		{reason: "One more is, on a server with an unknown number of buckets.", requests: 10, answered: 10, taken: 1},
+		{reason: "The snapshot is used until it is too old.", after: age / 2, requests: 10, answered: 10},
+		{reason: "After an age with enough requests the next one takes a snapshot.", after: age, requests: 10, answered: 10, taken: 1},
+		{reason: "An invalidated snapshot is replaced.", invalidate: true, requests: 10, answered: 10, taken: 1},
+		{reason: "An age with one request is the last with a snapshot.", after: age, requests: 1, answered: 1, taken: 1},
+		{reason: "Few requests are not worth another one.", after: 2 * age, requests: 3},
+		{reason: "Nor are they in the next age.", after: 2 * age, requests: 3},
+		{reason: "Requests for more than an eighth of the buckets are.", after: 2 * age, requests: 20, answered: 8, taken: 1},
+		{reason: "A failed snapshot is not tried again for each request.", after: age, requests: 20, broken: true},
 	}
 
 	for _, step := range steps {
 		now = now.Add(step.after)
 		before, answered := taken, 0
 
-		if step.forget {
-			l.forget()
+		if step.invalidate {
+			s.invalidate()
 		}
 
-		for range step.ask {
-			if told := l.at(now, func() (map[string]BucketFiles, error) {
+		for range step.requests {
+			if buckets := s.get(now, func() (map[string]BucketFiles, error) {
 				if step.broken {
 					return nil, errors.New("broken")
 				}
 
 				return take()
-			}); told != nil {
+			}); buckets != nil {
 				answered++
 			}
 		}
 
-		if answered != step.answered || taken-before != step.looks {
-			t.Errorf("%s\nwant %d of %d answered by %d looks, got %d by %d", step.reason, step.answered, step.ask, step.looks, answered, taken-before)
+		if answered != step.answered || taken-before != step.taken {
+			t.Errorf("%s\nwant %d of %d requests answered and %d snapshots taken, got %d and %d",
+				step.reason, step.answered, step.requests, step.taken, answered, taken-before)
 		}
 	}
 }
 
-func TestNoLooks(t *testing.T) {
-	l := look{}
+func TestNoSnapshots(t *testing.T) {
+	s := snapshot{}
 
 	for range 1000 {
-		if l.at(time.Now(), nil) != nil {
-			t.Fatal("want none unless asked for")
+		if s.get(time.Now(), nil) != nil {
+			t.Fatal("want no snapshot without an age")
 		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Bounds of what may hang when a server is away. A reconcile is tried again
-// anyhow, so it is better to report soon than to wait.
+// Timeouts for the steps that hang when a server does not answer. A failed reconcile is
+// retried anyway, so an early error is better than a long wait.
 const (
 	dialTimeout         = 5 * time.Second
 	tlsHandshakeTimeout = 5 * time.Second
@@ -48,11 +48,11 @@ func newTransport(c Config, observe Observer) (*transport, error) {
 			TLSClientConfig:     conf,
 			TLSHandshakeTimeout: tlsHandshakeTimeout,
 			IdleConnTimeout:     idleConnTimeout,
-			// A connection stays open for each call that may be under way at
-			// once, so that a burst pays for few TLS handshakes.
+			// One connection stays open for each call that may run at once, so that a
+			// burst needs few TLS handshakes.
 			MaxIdleConns:        calls,
 			MaxIdleConnsPerHost: calls,
-			// The SDKs check lengths and checksums of what goes over the wire.
+			// The SDKs check lengths and checksums of the bytes on the wire.
 			DisableCompression: true,
 		},
 		timeout: timeout,
@@ -61,14 +61,14 @@ func newTransport(c Config, observe Observer) (*transport, error) {
 	}, nil
 }
 
-// transport is an http.Transport that bounds how long a call takes and how many
-// are under way, that tells an observer of each, and whose errors are the same
-// each time the same thing goes wrong. Errors end up in conditions, and a
-// condition that changes with each try makes everybody who watches it work.
+// transport is an http.Transport that limits how long a call takes and how many run at
+// once, calls an observer after each, and returns stable errors: the same text whenever the
+// same thing fails. Errors end up in conditions, and a condition that changes with each
+// attempt causes work for everything that watches the resource.
 //
-// A call is under way until its answer has been read to the end or closed, and
-// must be over within the timeout. The time that it waits for others counts for
-// neither; it ends with the caller's context.
+// A call runs until its answer was read to the end or closed, and must end within the
+// timeout. While it waits for other calls it does not run yet; that wait ends with the
+// caller's context.
 type transport struct {
 	*http.Transport
 
@@ -77,14 +77,14 @@ type transport struct {
 	observe Observer
 }
 
-// RoundTrip carries out one request.
+// RoundTrip makes one call.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case t.slots <- struct{}{}:
 	case <-req.Context().Done():
 		closeBody(req)
 
-		return nil, fmt.Errorf("%d calls to the server are under way already: %w", cap(t.slots), context.Cause(req.Context()))
+		return nil, fmt.Errorf("%d calls to the server are running already: %w", cap(t.slots), context.Cause(req.Context()))
 	}
 
 	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
@@ -94,7 +94,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		err = call.explain(err)
 		call.end(OutcomeError)
-		Report(req.Context(), err)
+		Capture(req.Context(), err)
 
 		return nil, err
 	}
@@ -103,23 +103,23 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	call.body = rsp.Body
 	rsp.Body = call
 
-	reportRefusal(rsp)
+	captureResponse(rsp)
 
 	return rsp, nil
 }
 
-// closeBody does what a RoundTripper owes a request that it does not send.
+// closeBody closes the body of a request that is not sent, as a RoundTripper must.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()
 	}
 }
 
-// call is a call that is under way, and the body of its answer.
+// call is a running call, and the body of its answer.
 type call struct {
 	transport *transport
 	request   *http.Request
-	ctx       context.Context //nolint:containedctx // It ends with the call.
+	ctx       context.Context //nolint:containedctx // The context ends with the call.
 	cancel    context.CancelFunc
 	began     time.Time
 	outcome   string
@@ -127,7 +127,7 @@ type call struct {
 	once      sync.Once
 }
 
-// Read reads the answer. The call is over when it has been read.
+// Read reads the answer. The call ends when the answer was read.
 func (c *call) Read(p []byte) (int, error) {
 	n, err := c.body.Read(p)
 
@@ -139,13 +139,13 @@ func (c *call) Read(p []byte) (int, error) {
 	default:
 		err = c.explain(err)
 		c.end(OutcomeError)
-		Report(c.ctx, err)
+		Capture(c.ctx, err)
 	}
 
 	return n, err
 }
 
-// Close ends the call, whether the answer has been read or not.
+// Close ends the call, whether the answer was read or not.
 func (c *call) Close() error {
 	err := c.body.Close()
 	c.end(c.outcome)
@@ -153,7 +153,7 @@ func (c *call) Close() error {
 	return err
 }
 
-// end lets go of what the call held, once.
+// end frees the call's slot and calls the observer, once.
 func (c *call) end(outcome string) {
 	c.once.Do(func() {
 		c.cancel()
@@ -165,25 +165,25 @@ func (c *call) end(outcome string) {
 	})
 }
 
-// explain returns an error that is the same each time, and that says so if it
-// was the call's own timeout.
+// explain returns a stable error, marked as one of the transport. If the call's own timeout
+// ended it, the error says so.
 func (c *call) explain(err error) error {
 	if errors.Is(c.ctx.Err(), context.DeadlineExceeded) && c.request.Context().Err() == nil {
-		return &wayError{&timeoutError{after: c.transport.timeout}}
+		return &transportError{&timeoutError{after: c.transport.timeout}}
 	}
 
-	return &wayError{steady(err)}
+	return &transportError{stable(err)}
 }
 
-// wayError is an error on the way to a server or back. The mark tells it from
-// errors on the way to somewhere else, such as the API server.
-type wayError struct{ error }
+// transportError marks an error of the connection to a MinIO server, and distinguishes it
+// from one of another connection, such as that to the API server.
+type transportError struct{ error }
 
-// Unwrap returns what happened.
-func (e *wayError) Unwrap() error { return e.error }
+// Unwrap returns the marked error.
+func (e *transportError) Unwrap() error { return e.error }
 
-// Timeout says whether it is a timeout.
-func (e *wayError) Timeout() bool {
+// Timeout reports whether the error is a timeout; net.Error asks for it.
+func (e *transportError) Timeout() bool {
 	t, ok := errors.AsType[interface {
 		error
 		Timeout() bool
@@ -192,18 +192,18 @@ func (e *wayError) Timeout() bool {
 	return ok && t.Timeout()
 }
 
-// timeoutError says that a call took too long.
+// timeoutError is the error of a call that took too long.
 type timeoutError struct{ after time.Duration }
 
 func (e *timeoutError) Error() string { return fmt.Sprintf("no answer within %s", e.after) }
 
-// Timeout says that it is a timeout.
+// Timeout reports true.
 func (*timeoutError) Timeout() bool { return true }
 
-// steady takes out of an error what is another each time: the local port of a
-// connection, also where a resolver quotes it, and the time at which a
-// certificate was found to be out of date.
-func steady(err error) error {
+// stable returns an error without the parts that differ from attempt to attempt: the local
+// port of a connection, also where a resolver quotes it, and the time at which a
+// certificate was found to have expired.
+func stable(err error) error {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsTimeout {
 		same := *dns
 		same.Err = "the name server does not answer"

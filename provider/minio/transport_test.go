@@ -18,20 +18,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestErrorsDoNotFlap lets the same thing go wrong twice: the errors must read
-// the same.
-func TestErrorsDoNotFlap(t *testing.T) {
+// TestStable expects the same text for the errors of two attempts that fail in the same way.
+func TestStable(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		// fail returns the error of one try.
-		fail func(try int) error
+		// fail returns the error of one attempt.
+		fail func(attempt int) error
 	}{
 		"Connection": {
-			reason: "The local port is another at each try.",
-			fail: func(try int) error {
+			reason: "The local port differs from attempt to attempt.",
+			fail: func(attempt int) error {
 				return &net.OpError{
 					Op: "read", Net: "tcp",
-					Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000 + try},
+					Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000 + attempt},
 					Addr:   &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 9000},
 					Err:    errors.New("connection reset by peer"),
 				}
@@ -39,20 +38,20 @@ func TestErrorsDoNotFlap(t *testing.T) {
 		},
 		"NameServer": {
 			reason: "A resolver quotes the local port.",
-			fail: func(try int) error {
+			fail: func(attempt int) error {
 				return &net.DNSError{
-					Err: fmt.Sprintf("read udp 10.0.0.1:%d->10.0.0.3:53: i/o timeout", 40000+try), Name: "minio.example.org", IsTimeout: true,
+					Err: fmt.Sprintf("read udp 10.0.0.1:%d->10.0.0.3:53: i/o timeout", 40000+attempt), Name: "minio.example.org", IsTimeout: true,
 				}
 			},
 		},
 		"Certificate": {
-			reason: "A certificate that is out of date is compared with the time of the try.",
-			fail: func(try int) error {
-				return x509.CertificateInvalidError{Reason: x509.Expired, Detail: fmt.Sprintf("current time %d is after 0", try)}
+			reason: "The error of an expired certificate quotes the current time.",
+			fail: func(attempt int) error {
+				return x509.CertificateInvalidError{Reason: x509.Expired, Detail: fmt.Sprintf("current time %d is after 0", attempt)}
 			},
 		},
 		"Other": {
-			reason: "An error that is steady by itself stays as it is.",
+			reason: "An error that is stable already stays as it is.",
 			fail: func(int) error {
 				return &net.DNSError{Err: "no such host", Name: "minio.example.org", IsNotFound: true}
 			},
@@ -61,20 +60,22 @@ func TestErrorsDoNotFlap(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			first, second := steady(fmt.Errorf("http: %w", tc.fail(1))), steady(fmt.Errorf("http: %w", tc.fail(2)))
+			first := stable(fmt.Errorf("http: %w", tc.fail(1)))
+			second := stable(fmt.Errorf("http: %w", tc.fail(2)))
+
 			if first.Error() != second.Error() {
 				t.Errorf("%s\nerrors differ: %q, %q", tc.reason, first, second)
 			}
 		})
 	}
 
-	if got := steady(nil); got != nil {
-		t.Errorf("steady(nil): want nil, got %v", got)
+	if got := stable(nil); got != nil {
+		t.Errorf("stable(nil): want nil, got %v", got)
 	}
 }
 
-// newServer returns a server that answers as handler does, and a transport to
-// it that appends calls to those returned.
+// newServer starts a server with a handler. It returns a transport to it, its URL, and a
+// function that returns the calls so far.
 func newServer(t *testing.T, c Config, handler http.HandlerFunc) (*transport, string, func() []Call) {
 	t.Helper()
 
@@ -107,7 +108,7 @@ func newServer(t *testing.T, c Config, handler http.HandlerFunc) (*transport, st
 	}
 }
 
-// get carries out a call and reads the answer.
+// get makes a call and reads the answer.
 func get(ctx context.Context, rt http.RoundTripper, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/photos/?versioning=", nil)
 	if err != nil {
@@ -138,27 +139,27 @@ func TestCallsAreObserved(t *testing.T) {
 		want    want
 	}{
 		"OK": {
-			reason:  "An answer.",
+			reason:  "A server that answers.",
 			handler: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") },
 			want:    want{call: Call{Operation: "s3:GetBucketVersioning", Outcome: OutcomeOK}},
 		},
 		"Refused": {
-			reason:  "An answer that refuses.",
+			reason:  "A server that answers with 4xx.",
 			handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 			want:    want{call: Call{Operation: "s3:GetBucketVersioning", Outcome: OutcomeRefused}},
 		},
 		"Failed": {
-			reason:  "An answer that the server failed.",
+			reason:  "A server that answers with 5xx.",
 			handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 			want:    want{call: Call{Operation: "s3:GetBucketVersioning", Outcome: OutcomeFailed}},
 		},
 		"NoAnswer": {
-			reason:  "A server that says nothing is not waited for.",
+			reason:  "A server that does not answer in time.",
 			handler: func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 			want:    want{call: Call{Operation: "s3:GetBucketVersioning", Outcome: OutcomeError}, err: "no answer within 50ms"},
 		},
 		"HalfAnAnswer": {
-			reason: "A server that stops in the middle is not waited for either.",
+			reason: "A server that does not end its answer in time.",
 			handler: func(w http.ResponseWriter, r *http.Request) {
 				w.(http.Flusher).Flush()
 				<-r.Context().Done()
@@ -185,14 +186,14 @@ func TestCallsAreObserved(t *testing.T) {
 			}
 
 			if n := len(rt.slots); n != 0 {
-				t.Errorf("%s\n%d calls count as under way", tc.reason, n)
+				t.Errorf("%s\nwant no running calls, got %d", tc.reason, n)
 			}
 		})
 	}
 }
 
-// TestCallsInFlight wants no more calls at once than allowed, and those that wait
-// to give up with their context.
+// TestCallsInFlight expects no more running calls than allowed, and a waiting call to end with
+// its context.
 func TestCallsInFlight(t *testing.T) {
 	const most = 2
 
@@ -226,7 +227,8 @@ func TestCallsInFlight(t *testing.T) {
 	impatient, cancel := context.WithTimeout(ctx, time.Millisecond)
 	defer cancel()
 
-	if err := get(impatient, rt, url); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "2 calls to the server are under way") {
+	err := get(impatient, rt, url)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "2 calls to the server are running") {
 		t.Errorf("RoundTrip(...): want the call to end with its context, got %v", err)
 	}
 

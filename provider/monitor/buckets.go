@@ -24,14 +24,16 @@ import (
 )
 
 const (
-	// interval is how often the servers are asked. One answer tells of all
-	// buckets; the server's own figures are seldom newer.
+	// interval is how often each server is asked. One answer covers all its buckets; the
+	// server's own figures are rarely newer.
 	interval = time.Minute
-	jitter   = 0.1
 
-	// wakeBuffer is how many Buckets may wait to be looked at. More make the
-	// next question wait.
-	wakeBuffer = 1024
+	// jitter is the share by which the interval is prolonged at random.
+	jitter = 0.1
+
+	// changedBuffer is how many changed Buckets may wait to be reconciled. If there are
+	// more, the next round waits for them.
+	changedBuffer = 1024
 )
 
 var (
@@ -43,39 +45,42 @@ var (
 		[]string{"namespace", "name", "bucket"}, nil)
 )
 
-// Buckets asks each server once a minute what its buckets hold, in one call for
-// all of them. It is a collector of metrics and runs under a manager, on the
-// leader only. A Bucket resource whose bucket has vanished, or changed, since
-// the last answer is put into Changed, to be looked at before its next poll.
+// Buckets asks each server once a minute about all its buckets, in one call. It is a
+// collector of metrics, and runs under a manager on the leader only. A Bucket whose bucket
+// has changed or vanished since the previous answer is sent to Changed, so that drift is
+// corrected before the next poll.
 type Buckets struct {
-	kube   client.Reader
-	server func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
-	log    logging.Logger
-	wake   chan event.GenericEvent
+	kube    client.Reader
+	server  func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
+	log     logging.Logger
+	changed chan event.GenericEvent
 
-	// answers are the last ones of each server. Only Start uses them.
-	answers map[serverKey]map[string]string
+	// previous holds the last answer of each server. Only Start uses it.
+	previous map[serverKey]answer
 
 	mu    sync.Mutex
 	sizes []size
 }
 
-// serverKey tells servers apart: many configurations may lead to one.
+// serverKey identifies a server to which several configurations may lead.
 type serverKey struct{ endpoint, accessKey string }
 
-// size is what a Bucket's bucket holds.
+// answer holds, for each bucket of a server, a text that changes with the bucket's settings.
+type answer map[string]string
+
+// size is a sample of the metrics: what the bucket of a Bucket holds.
 type size struct {
 	namespace, name, bucket string
 	bytes, objects          uint64
 }
 
-// NewBuckets returns Buckets that list resources through kube and find each
-// one's server with server.
+// NewBuckets returns Buckets that list resources through kube, and find the server of each
+// with server.
 func NewBuckets(kube client.Reader, server func(context.Context, resource.ModernManaged) (*minio.Server, error), log logging.Logger) *Buckets {
 	return &Buckets{
 		kube: kube, server: server, log: log,
-		wake:    make(chan event.GenericEvent, wakeBuffer),
-		answers: make(map[serverKey]map[string]string),
+		changed:  make(chan event.GenericEvent, changedBuffer),
+		previous: make(map[serverKey]answer),
 	}
 }
 
@@ -83,28 +88,28 @@ func NewBuckets(kube client.Reader, server func(context.Context, resource.Modern
 func (b *Buckets) Setup(mgr ctrl.Manager, g xpcontroller.Gate) {
 	g.Register(func() {
 		if err := mgr.Add(b); err != nil {
-			// The manager takes no more when it is stopping; there is nothing to
-			// measure then.
+			// A manager that is stopping accepts nothing more, and then there is nothing
+			// left to measure.
 			b.log.Info("Cannot measure buckets", "error", err)
 		}
 	}, miniov1alpha1.BucketKind)
 }
 
-// Changed returns Bucket resources whose buckets changed.
-func (b *Buckets) Changed() <-chan event.GenericEvent { return b.wake }
+// Changed yields Buckets whose buckets have changed or vanished.
+func (b *Buckets) Changed() <-chan event.GenericEvent { return b.changed }
 
-// NeedLeaderElection says that one of several replicas is enough.
+// NeedLeaderElection reports true: one of several replicas is enough.
 func (b *Buckets) NeedLeaderElection() bool { return true }
 
-// Start asks until the context ends.
+// Start asks the servers until the context ends.
 func (b *Buckets) Start(ctx context.Context) error {
 	wait.JitterUntilWithContext(ctx, b.ask, interval, jitter, true)
 
 	return nil
 }
 
-// ask asks every server that has a Bucket once. What could not be found out is
-// not in the metrics until it can.
+// ask asks each server that has a Bucket once. Buckets of a server that does not answer are
+// missing in the metrics until it does.
 func (b *Buckets) ask(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, interval)
 	defer cancel()
@@ -115,36 +120,36 @@ func (b *Buckets) ask(ctx context.Context) {
 		return
 	}
 
-	sizes, answers := []size{}, make(map[serverKey]map[string]string)
+	sizes, answers := []size{}, make(map[serverKey]answer)
 
 	for key, on := range b.group(ctx, list.Items) {
 		info, err := on.servers[0].Admin.AccountInfo(ctx, madmin.AccountOpts{})
 		if err != nil {
 			b.log.Info("Cannot ask for the size of buckets", "endpoint", key.endpoint, "error", err)
 
-			// The next answer is compared with the last one.
-			answers[key] = b.answers[key]
+			// The next answer is compared with the last one that arrived.
+			answers[key] = b.previous[key]
 
 			continue
 		}
 
-		answers[key] = make(map[string]string, len(info.Buckets))
-		held := make(map[string]madmin.BucketAccessInfo, len(info.Buckets))
+		answers[key] = make(answer, len(info.Buckets))
+		byName := make(map[string]madmin.BucketAccessInfo, len(info.Buckets))
 
 		for _, i := range info.Buckets {
-			answers[key][i.Name], held[i.Name] = settings(i), i
+			answers[key][i.Name], byName[i.Name] = settings(i), i
 		}
 
 		for _, o := range on.buckets {
-			if i, found := held[meta.GetExternalName(o)]; found {
+			if i, found := byName[meta.GetExternalName(o)]; found {
 				sizes = append(sizes, size{namespace: o.Namespace, name: o.Name, bucket: i.Name, bytes: i.Size, objects: i.Objects})
 			}
 		}
 
-		b.wakeChanged(ctx, on, b.answers[key], answers[key])
+		b.sendChanged(ctx, on, b.previous[key], answers[key])
 	}
 
-	b.answers = answers
+	b.previous = answers
 
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -152,10 +157,9 @@ func (b *Buckets) ask(ctx context.Context) {
 	b.sizes = sizes
 }
 
-// wakeChanged has those Buckets looked at about which an answer says something
-// else than the one before, or nothing: what was answered before a restart is not
-// known.
-func (b *Buckets) wakeChanged(ctx context.Context, on *onServer, before, after map[string]string) {
+// sendChanged sends the Buckets whose bucket is missing in an answer, or differs from the
+// previous one. A bucket without a previous answer, as after a restart, has not changed.
+func (b *Buckets) sendChanged(ctx context.Context, on *onServer, before, after answer) {
 	for _, o := range on.buckets {
 		name := meta.GetExternalName(o)
 
@@ -169,14 +173,14 @@ func (b *Buckets) wakeChanged(ctx context.Context, on *onServer, before, after m
 		}
 
 		select {
-		case b.wake <- event.GenericEvent{Object: o}:
+		case b.changed <- event.GenericEvent{Object: o}:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// settings returns what an answer tells of a bucket's settings.
+// settings returns the settings of a bucket that an answer contains, as a text.
 func settings(i madmin.BucketAccessInfo) string {
 	d := i.Details
 	if d == nil {
@@ -195,23 +199,24 @@ func settings(i madmin.BucketAccessInfo) string {
 	return fmt.Sprintf("versioning %t %t, locking %t, quota %s, tags %s", d.Versioning, d.VersioningSuspended, d.Locking, quota, tags)
 }
 
-// onServer are the Buckets on one server.
+// onServer holds the Buckets of one server.
 type onServer struct {
-	// servers are the same one, once for each configuration that leads there: each
-	// has looks of its own.
+	// servers holds the clients of the server, one for each configuration that leads to it.
+	// Each has a snapshot of its own.
 	servers []*minio.Server
 	buckets []*miniov1alpha1.Bucket
 }
 
-// group returns the Buckets that were made, by server. The configuration of each
-// is read once, not once for each Bucket.
-func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[serverKey]*onServer {
-	type configKey struct {
-		namespace string
-		ref       xpv1.ProviderConfigReference
-	}
+// configKey identifies the configuration of a Bucket.
+type configKey struct {
+	namespace string
+	ref       xpv1.ProviderConfigReference
+}
 
-	configs := make(map[configKey]*minio.Server)
+// group returns the Buckets that have been created, by server. It finds the server of each
+// configuration once, not once for each Bucket.
+func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[serverKey]*onServer {
+	servers := make(map[configKey]*minio.Server)
 	groups := make(map[serverKey]*onServer)
 
 	for i := range items {
@@ -222,23 +227,15 @@ func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[s
 			continue
 		}
 
-		ck := configKey{namespace: o.Namespace, ref: *ref}
+		config := configKey{namespace: o.Namespace, ref: *ref}
 		if ref.Kind == miniov1alpha1.ClusterProviderConfigKind.Kind {
-			ck.namespace = ""
+			config.namespace = ""
 		}
 
-		srv, found := configs[ck]
+		srv, found := servers[config]
 		if !found {
-			var err error
-			if srv, err = b.server(ctx, o); err != nil {
-				// The resource itself says so.
-				b.log.Debug("Cannot ask for the size of buckets", "config", ref.Name, "error", err)
-
-				// It may come with a server, which must not be driven.
-				srv = nil
-			}
-
-			configs[ck] = srv
+			srv = b.serverOf(ctx, o)
+			servers[config] = srv
 		}
 
 		if srv == nil {
@@ -263,14 +260,27 @@ func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[s
 	return groups
 }
 
-// Describe describes the metrics.
+// serverOf returns the server of a Bucket, or nil if it cannot be found or must not be driven.
+// The condition Synced of the Bucket shows the error.
+func (b *Buckets) serverOf(ctx context.Context, o *miniov1alpha1.Bucket) *minio.Server {
+	srv, err := b.server(ctx, o)
+	if err != nil {
+		b.log.Debug("Cannot ask for the size of buckets", "config", o.GetProviderConfigReference().Name, "error", err)
+
+		return nil
+	}
+
+	return srv
+}
+
+// Describe implements prometheus.Collector.
 func (b *Buckets) Describe(ch chan<- *prometheus.Desc) {
 	ch <- sizeDesc
 
 	ch <- objectsDesc
 }
 
-// Collect returns the metrics of the Buckets that there were at the last answer.
+// Collect implements prometheus.Collector, with the sizes of the last round.
 func (b *Buckets) Collect(ch chan<- prometheus.Metric) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

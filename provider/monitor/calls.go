@@ -1,5 +1,6 @@
-// Package monitor measures how servers are used: the calls that are made to them,
-// and what the buckets on them hold.
+// Package monitor serves metrics of the calls to servers and of the size of buckets. What it
+// asks the servers for the sizes also shows which buckets have changed, so it reconciles
+// these before their next poll.
 package monitor
 
 import (
@@ -8,14 +9,14 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// Calls counts and times calls to servers. It is a collector of metrics, and is
-// safe for concurrent use.
+// Calls counts and times the calls to servers. It is a collector of metrics and safe for
+// concurrent use.
 type Calls struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 }
 
-// NewCalls returns Calls that have counted nothing yet.
+// NewCalls returns Calls without any count.
 func NewCalls() *Calls {
 	labels := []string{"operation", "outcome"}
 
@@ -27,8 +28,8 @@ func NewCalls() *Calls {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cistern_minio_request_duration_seconds",
 			Help: "Time from sending a call to a MinIO server to the end of its answer.",
-			// A plain call takes a millisecond, an encrypted one ten to a
-			// hundred, and none more than thirty seconds by default.
+			// A plain call takes a millisecond, an encrypted one 10 to 100, and no call
+			// more than the default timeout of 30 seconds.
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, labels),
 	}
@@ -40,13 +41,13 @@ func (c *Calls) Observe(call minio.Call) {
 	c.duration.WithLabelValues(call.Operation, call.Outcome).Observe(call.Duration.Seconds())
 }
 
-// Describe describes the metrics.
+// Describe implements prometheus.Collector.
 func (c *Calls) Describe(ch chan<- *prometheus.Desc) {
 	c.total.Describe(ch)
 	c.duration.Describe(ch)
 }
 
-// Collect returns the metrics.
+// Collect implements prometheus.Collector.
 func (c *Calls) Collect(ch chan<- prometheus.Metric) {
 	c.total.Collect(ch)
 	c.duration.Collect(ch)

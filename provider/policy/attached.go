@@ -9,29 +9,37 @@ import (
 	"github.com/minio/madmin-go/v3"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// maxHolders bounds how many holders a message names.
-const maxHolders = 5
+const (
+	// maxNamed bounds how many users and groups a message names.
+	maxNamed = 5
 
-// Entities tells who holds policies. It is a dear call, because the answer is
-// encrypted.
+	// unnamed stands for users and groups that the server does not list.
+	unnamed = "a user or group"
+)
+
+// Entities lists the users and groups that policies are attached to. The call is
+// expensive, because its answer is encrypted.
 type Entities interface {
 	GetPolicyEntities(ctx context.Context, q madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error)
 }
 
-// AttachedTo says for people who holds a policy. Users that belong to a User
-// resource are named by it. It is the same as long as the holders are.
+// AttachedTo returns a list of the users and groups that a policy is attached to, for a
+// message. A user that belongs to a User resource is named after the resource. The text
+// changes only if the users or groups do.
 func AttachedTo(ctx context.Context, kube client.Reader, admin Entities, policy string) string {
 	entities, err := admin.GetPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Policy: []string{policy}})
 	if err != nil {
-		return "somebody"
+		return unnamed
 	}
 
 	var names []string
 
-	resources := users(ctx, kube)
+	resources := userResources(ctx, kube)
 
 	for _, m := range entities.PolicyMappings {
 		for _, u := range m.Users {
@@ -51,18 +59,18 @@ func AttachedTo(ctx context.Context, kube client.Reader, admin Entities, policy 
 
 	switch n := len(names); {
 	case n == 0:
-		return "somebody"
-	case n > maxHolders:
-		names = append(names[:maxHolders], fmt.Sprintf("%d more", n-maxHolders))
+		return unnamed
+	case n > maxNamed:
+		names = append(names[:maxNamed], fmt.Sprintf("%d more", n-maxNamed))
 	}
 
 	return strings.Join(names, ", ")
 }
 
-// users returns namespace and name of the User resources by their users'
-// names on their server. It is for messages: of two servers' users of the same
-// name it may choose the wrong one.
-func users(ctx context.Context, kube client.Reader) map[string]string {
+// userResources returns the namespace and name of each User resource by the name of its
+// user. That suffices for messages only: users of two servers may have the same name, and
+// then one of the two resources is returned.
+func userResources(ctx context.Context, kube client.Reader) map[string]string {
 	list := &miniov1alpha1.UserList{}
 	if err := kube.List(ctx, list); err != nil {
 		return nil
@@ -70,7 +78,7 @@ func users(ctx context.Context, kube client.Reader) map[string]string {
 
 	names := make(map[string]string, len(list.Items))
 	for _, u := range list.Items {
-		names[u.Annotations["crossplane.io/external-name"]] = u.Namespace + "/" + u.Name
+		names[meta.GetExternalName(&u)] = u.Namespace + "/" + u.Name
 	}
 
 	return names

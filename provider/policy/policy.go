@@ -1,4 +1,5 @@
-// Package policy drives the canned policies of a MinIO server.
+// Package policy manages canned policies of MinIO servers: it observes, creates, updates
+// and deletes the policy of a Policy resource.
 package policy
 
 import (
@@ -19,7 +20,7 @@ import (
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// Kind of Policy.
+// Kind returns the wiring of Policy resources.
 func Kind() controller.Kind[*miniov1alpha1.Policy] {
 	return controller.Kind[*miniov1alpha1.Policy]{
 		GVK:    miniov1alpha1.PolicyKind,
@@ -31,8 +32,8 @@ func Kind() controller.Kind[*miniov1alpha1.Policy] {
 	}
 }
 
-// admin is what is needed of an administration client. Who holds a policy is asked
-// only where one that is held cannot be removed.
+// admin is the part of MinIO's administration client that this package uses. Only Delete
+// calls Entities, and only if the policy is still attached.
 type admin interface {
 	Entities
 
@@ -41,12 +42,13 @@ type admin interface {
 	RemoveCannedPolicy(ctx context.Context, name string) error
 }
 
-// external drives one server's policies.
+// external manages the policies of one server. The runtime connects anew for each
+// reconcile, so an external serves one reconcile of one Policy.
 type external struct {
 	kube  controller.Kube
 	admin admin
-	// found is the policy as Observe found it.
-	found *madmin.PolicyInfo
+	// observed is set by Observe if the policy exists and is the resource's own.
+	observed *madmin.PolicyInfo
 }
 
 // Name returns the name of p's policy on the server.
@@ -58,7 +60,7 @@ func Name(p *miniov1alpha1.Policy) string {
 	return p.GetName()
 }
 
-// Observe costs one plain call.
+// Observe costs one call, whose payload is not encrypted.
 func (e *external) Observe(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalObservation, error) {
 	name := Name(p)
 
@@ -68,7 +70,7 @@ func (e *external) Observe(ctx context.Context, p *miniov1alpha1.Policy) (manage
 	}
 
 	if err != nil {
-		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot look at policy %q", name)
+		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot read policy %q", name)
 	}
 
 	if !reconciler.Owns(p) {
@@ -83,7 +85,7 @@ func (e *external) Observe(ctx context.Context, p *miniov1alpha1.Policy) (manage
 		return managed.ExternalObservation{}, err
 	}
 
-	e.found = info
+	e.observed = info
 
 	if !info.UpdateDate.IsZero() {
 		p.Status.AtProvider.UpdatedAt = new(metav1.NewTime(info.UpdateDate))
@@ -113,16 +115,16 @@ func (e *external) Create(ctx context.Context, p *miniov1alpha1.Policy) (managed
 	return managed.ExternalCreation{}, err
 }
 
-// Update writes the policy as it should be.
+// Update writes the document of the policy.
 func (e *external) Update(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalUpdate, error) {
-	if e.found == nil {
+	if e.observed == nil {
 		return managed.ExternalUpdate{}, reconciler.NotCreatable("policy", Name(p))
 	}
 
 	return managed.ExternalUpdate{}, e.write(ctx, p)
 }
 
-// Delete removes the policy once nobody holds it.
+// Delete removes the policy. While it is attached to a user or group, the server keeps it.
 func (e *external) Delete(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalDelete, error) {
 	p.SetConditions(xpv1.Deleting())
 
@@ -132,13 +134,14 @@ func (e *external) Delete(ctx context.Context, p *miniov1alpha1.Policy) (managed
 	case minio.IsNotFound(err):
 		return managed.ExternalDelete{}, nil
 	case minio.IsPolicyInUse(err):
-		return managed.ExternalDelete{}, errors.Errorf("policy %q is held by %s: take it from them, and it goes too", name, AttachedTo(ctx, e.kube, e.admin, name))
+		return managed.ExternalDelete{}, errors.Errorf("policy %q is attached to %s: detach it from them; the policy is then deleted",
+			name, AttachedTo(ctx, e.kube, e.admin, name))
 	default:
 		return managed.ExternalDelete{}, errors.Wrapf(err, "cannot remove policy %q", name)
 	}
 }
 
-// Disconnect does nothing: the client is shared.
+// Disconnect does nothing: all reconciles share the server's client.
 func (e *external) Disconnect(context.Context) error { return nil }
 
 func (e *external) write(ctx context.Context, p *miniov1alpha1.Policy) error {
@@ -147,7 +150,7 @@ func (e *external) write(ctx context.Context, p *miniov1alpha1.Policy) error {
 	return errors.Wrapf(err, "cannot write policy %q", Name(p))
 }
 
-// check returns why the server would not take the policy.
+// check returns an error if the server would reject the policy's name or document.
 func check(p *miniov1alpha1.Policy) error {
 	if name := Name(p); strings.TrimSpace(name) != name || strings.Contains(name, ",") {
 		return errors.Errorf("policy %q: a name cannot hold a comma, nor begin or end with a space: correct the annotation %s", name, meta.AnnotationKeyExternalName)

@@ -25,12 +25,13 @@ const (
 	widened   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::*"]}]}`
 )
 
-// fakeAdmin is a server of one policy. It writes down the calls that change
-// something.
+// fakeAdmin is a server with at most one policy.
 type fakeAdmin struct {
-	policy  []byte
-	holders []madmin.PolicyEntities
-	calls   []string
+	policy []byte
+	// attached are the users and groups that the policy is attached to.
+	attached []madmin.PolicyEntities
+	// calls are the names of all calls except reads of the policy.
+	calls []string
 }
 
 func (f *fakeAdmin) AddCannedPolicy(_ context.Context, _ string, d []byte) error {
@@ -51,7 +52,7 @@ func (f *fakeAdmin) InfoCannedPolicyV2(context.Context, string) (*madmin.PolicyI
 func (f *fakeAdmin) RemoveCannedPolicy(context.Context, string) error {
 	f.calls = append(f.calls, "RemoveCannedPolicy")
 
-	if len(f.holders) > 0 {
+	if len(f.attached) > 0 {
 		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse"}
 	}
 
@@ -63,7 +64,7 @@ func (f *fakeAdmin) RemoveCannedPolicy(context.Context, string) error {
 func (f *fakeAdmin) GetPolicyEntities(context.Context, madmin.PolicyEntitiesQuery) (madmin.PolicyEntitiesResult, error) {
 	f.calls = append(f.calls, "GetPolicyEntities")
 
-	return madmin.PolicyEntitiesResult{PolicyMappings: f.holders}, nil
+	return madmin.PolicyEntitiesResult{PolicyMappings: f.attached}, nil
 }
 
 func newPolicy(document string) *miniov1alpha1.Policy {
@@ -90,25 +91,47 @@ func newExternal(t *testing.T, a *fakeAdmin) *external {
 func TestReconcile(t *testing.T) {
 	cases := map[string]struct {
 		reason string
-		there  string
+		// stored is the document on the server; empty if there is no policy.
+		stored string
 		owned  bool
 		spec   string
 		calls  []string
 		err    string
 	}{
-		"New":       {reason: "A policy that is not there is written.", spec: document, calls: []string{"AddCannedPolicy"}},
-		"Same":      {reason: "A policy that means the same is left alone.", there: reordered, owned: true, spec: document},
-		"Drifted":   {reason: "A policy that means something else is written.", there: widened, owned: true, spec: document, calls: []string{"AddCannedPolicy"}},
-		"Foreign":   {reason: "A policy that somebody else made is left alone.", there: widened, spec: document, err: "set the annotation crossplane.io/external-name: read-photos to adopt it"},
-		"Invalid":   {reason: "What the server would not take is not sent.", spec: `{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps"}]}`, err: "spec.forProvider.document is no policy that MinIO takes"},
-		"Worsening": {reason: "What the server would not take is not sent.", there: document, owned: true, spec: "no JSON", err: "spec.forProvider.document is no policy that MinIO takes"},
+		"New": {
+			reason: "A policy that does not exist is written.",
+			spec:   document, calls: []string{"AddCannedPolicy"},
+		},
+		"Same": {
+			reason: "A policy that means the same is left alone.",
+			stored: reordered, owned: true, spec: document,
+		},
+		"Drifted": {
+			reason: "A policy that means something else is written.",
+			stored: widened, owned: true, spec: document, calls: []string{"AddCannedPolicy"},
+		},
+		"NotOwned": {
+			reason: "A policy that the resource did not make is left alone.",
+			stored: widened, spec: document,
+			err: "set the annotation crossplane.io/external-name: read-photos to adopt it",
+		},
+		"InvalidNew": {
+			reason: "A document that the server would reject is not sent to create a policy.",
+			spec:   `{"Version":"2012-10-17","Statement":[{"Effect":"Perhaps"}]}`,
+			err:    "spec.forProvider.document is no policy that MinIO takes",
+		},
+		"InvalidChange": {
+			reason: "A document that the server would reject is not sent to change a policy.",
+			stored: document, owned: true, spec: "no JSON",
+			err: "spec.forProvider.document is no policy that MinIO takes",
+		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			a, p := &fakeAdmin{}, newPolicy(tc.spec)
-			if tc.there != "" {
-				a.policy = []byte(tc.there)
+			if tc.stored != "" {
+				a.policy = []byte(tc.stored)
 			}
 
 			if tc.owned {
@@ -138,7 +161,8 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// TestDelete keeps a policy that is held, and says by whom.
+// TestDelete expects a policy that is attached to be kept, and the error to name the users
+// and groups.
 func TestDelete(t *testing.T) {
 	many := make([]string, 10)
 	for i := range many {
@@ -146,18 +170,34 @@ func TestDelete(t *testing.T) {
 	}
 
 	cases := map[string]struct {
-		reason  string
-		holders []madmin.PolicyEntities
-		err     string
+		reason   string
+		attached []madmin.PolicyEntities
+		err      string
 	}{
-		"Free":   {reason: "A policy that nobody holds goes."},
-		"Held":   {reason: "AttachedTo are named, by their resource if they have one.", holders: []madmin.PolicyEntities{{Users: []string{"bob", "CSTN1"}, Groups: []string{"ops"}}}, err: `policy "read-photos" is held by User "team-a/reader" (CSTN1), group "ops", user "bob": take it from them, and it goes too`},
-		"ByMany": {reason: "A message has an end.", holders: []madmin.PolicyEntities{{Users: many}}, err: `user "u4", 5 more: take it`},
+		"Free": {
+			reason: "A policy that is not attached is removed.",
+		},
+		"Attached": {
+			reason:   "Users and groups are named, a user after its resource if it has one.",
+			attached: []madmin.PolicyEntities{{Users: []string{"bob", "CSTN1"}, Groups: []string{"ops"}}},
+			err: `policy "read-photos" is attached to User "team-a/reader" (CSTN1), group "ops", user "bob": ` +
+				`detach it from them; the policy is then deleted`,
+		},
+		"ManyUsers": {
+			reason:   "At most five are named.",
+			attached: []madmin.PolicyEntities{{Users: many}},
+			err:      `user "u4", 5 more: detach it`,
+		},
+		"Unnamed": {
+			reason:   "The server does not list to whom it is attached.",
+			attached: []madmin.PolicyEntities{{}},
+			err:      `policy "read-photos" is attached to a user or group: detach it`,
+		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			a := &fakeAdmin{policy: []byte(document), holders: tc.holders}
+			a := &fakeAdmin{policy: []byte(document), attached: tc.attached}
 
 			_, err := newExternal(t, a).Delete(t.Context(), newPolicy(document))
 			if (err != nil) != (tc.err != "") || (err != nil && !strings.Contains(err.Error(), tc.err)) {

@@ -1,4 +1,4 @@
-// Package providertest holds what the tests of several packages of the provider share.
+// Package providertest holds helpers for the tests of several packages of the provider.
 package providertest
 
 import (
@@ -25,24 +25,24 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// Lagging is a client that counts writes, and whose reads can lag behind them as
-// a cache does.
+// Lagging is a client that counts writes, and whose reads can lag behind them like those of a
+// cache.
 type Lagging struct {
 	client.Client
 
-	// Live does not lag.
+	// Live reads without a lag.
 	Live client.Reader
-	// Seen, if set, is what the cache holds of the one Bucket.
+	// Seen is the Bucket that the cache holds; nil if the cache does not lag.
 	Seen *miniov1alpha1.Bucket
-	// WriteErr is what a write of a status returns after it was carried out.
+	// WriteErr is an error that an update of a status returns after it was carried out.
 	WriteErr error
 
-	// StatusWrites and Writes count the updates of statuses and of objects.
+	// StatusWrites and Writes count updates of statuses and of objects.
 	StatusWrites, Writes int
 }
 
-// decoding decodes what it reads into what is there, as a client of the API server
-// does.
+// decoding decodes into the object that it is given without clearing it first, like a client of
+// the API server.
 type decoding struct{ client.Reader }
 
 func (d decoding) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
@@ -54,12 +54,13 @@ func (d decoding) Get(ctx context.Context, key client.ObjectKey, obj client.Obje
 	return errors.Join(err, encodeErr, json.Unmarshal(content, obj))
 }
 
-// NewLagging returns a Lagging that holds objects.
+// NewLagging returns a Lagging with objects.
 func NewLagging(t *testing.T, objects ...client.Object) *Lagging {
 	t.Helper()
 
 	server := fake.NewClientBuilder().WithScheme(NewScheme(t)).
-		WithStatusSubresource(&miniov1alpha1.Bucket{}, &miniov1alpha1.ProviderConfig{}).WithObjects(objects...).Build()
+		WithStatusSubresource(&miniov1alpha1.Bucket{}, &miniov1alpha1.User{}, &miniov1alpha1.Policy{}, &miniov1alpha1.ProviderConfig{}).
+		WithObjects(objects...).Build()
 
 	l := &Lagging{Live: decoding{server}}
 	l.Client = interceptor.NewClient(server, interceptor.Funcs{
@@ -98,7 +99,8 @@ func NewScheme(t *testing.T) *runtime.Scheme {
 	return s
 }
 
-// NewCredentials returns the Secret "admin" of a namespace, with the keys root-<namespace> and do-not-show-me.
+// NewCredentials returns the Secret "admin" of a namespace, with the access key root-<namespace>
+// and the secret key do-not-show-me.
 func NewCredentials(namespace string) *corev1.Secret {
 	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "admin", Namespace: namespace},
@@ -106,7 +108,8 @@ func NewCredentials(namespace string) *corev1.Secret {
 	}
 }
 
-// NewSpec returns the configuration of a server that nothing listens for, with the credentials of a namespace.
+// NewSpec returns the configuration of a server that does not answer, with the credentials of a
+// namespace.
 func NewSpec(secretNamespace string) miniov1alpha1.ProviderConfigSpec {
 	return miniov1alpha1.ProviderConfigSpec{
 		Endpoint:    "https://127.0.0.1:1",
@@ -124,7 +127,8 @@ func NewClusterConfig(spec miniov1alpha1.ProviderConfigSpec) *miniov1alpha1.Clus
 	return &miniov1alpha1.ClusterProviderConfig{ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "2"}, Spec: spec}
 }
 
-// NewBucket returns the Bucket "photos" of namespace team-a, on the configuration "default" of a kind.
+// NewBucket returns the Bucket "photos" of namespace team-a, with the configuration "default" of a
+// kind.
 func NewBucket(kind string) *miniov1alpha1.Bucket {
 	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a"}}
 	b.Spec.ProviderConfigReference = &xpv1.ProviderConfigReference{Kind: kind, Name: "default"}
@@ -132,8 +136,8 @@ func NewBucket(kind string) *miniov1alpha1.Bucket {
 	return b
 }
 
-// NewMinIO returns the URL of a server that says it is of a version, to those who
-// come with the credentials of NewCredentials.
+// NewMinIO returns the URL of a server of a version. It rejects all credentials except those that
+// NewCredentials returns for team-a.
 func NewMinIO(t *testing.T, version string) string {
 	t.Helper()
 
@@ -152,13 +156,13 @@ func NewMinIO(t *testing.T, version string) string {
 	return srv.URL
 }
 
-// Version of a server that is new enough.
+// Version is a version of MinIO that is new enough.
 const Version = "2026-02-12T20:18:48Z"
 
-// Events is a recorder of events that keeps their messages.
+// Events is an event recorder that keeps the messages.
 type Events struct{ Messages []string }
 
-// Event records an event.
+// Event keeps the message of an event.
 func (r *Events) Event(_ runtime.Object, e event.Event) { r.Messages = append(r.Messages, e.Message) }
 
 // WithAnnotations returns the recorder itself.

@@ -19,8 +19,8 @@ func TestChangeRecorder(t *testing.T) {
 	another := providertest.NewBucket("ClusterProviderConfig")
 	another.Name = "another"
 
-	again := providertest.NewBucket("ClusterProviderConfig")
-	again.UID = "made-again"
+	recreated := providertest.NewBucket("ClusterProviderConfig")
+	recreated.UID = "recreated"
 
 	warning := func(text string) event.Event { return event.Warning("CannotObserve", errors.New(text)) }
 
@@ -37,37 +37,37 @@ func TestChangeRecorder(t *testing.T) {
 		want   []string
 	}{
 		"Repeated": {
-			reason: "The same again is not told again.",
+			reason: "The same event is recorded once.",
 			steps:  []step{{obj: b, event: warning("a")}, {obj: b, event: warning("a"), later: time.Minute}},
 			want:   []string{"a"},
 		},
 		"Changed": {
-			reason: "Each change is told.",
+			reason: "Each change is recorded.",
 			steps:  []step{{obj: b, event: warning("a")}, {obj: b, event: warning("b")}, {obj: b, event: warning("a")}},
 			want:   []string{"a", "b", "a"},
 		},
 		"OtherReason": {
-			reason: "Another reason in between does not make the same new.",
+			reason: "Events of different reasons are compared apart.",
 			steps:  []step{{obj: b, event: warning("a")}, {obj: b, event: event.Normal("Created", "b")}, {obj: b, event: warning("a")}},
 			want:   []string{"a", "b"},
 		},
 		"OtherObject": {
-			reason: "Objects are told apart.",
+			reason: "Events of different objects are compared apart.",
 			steps:  []step{{obj: b, event: warning("a")}, {obj: another, event: warning("a")}},
 			want:   []string{"a", "a"},
 		},
-		"MadeAgain": {
-			reason: "An object of the same name is another one.",
-			steps:  []step{{obj: b, event: warning("a")}, {obj: again, event: warning("a")}},
+		"Recreated": {
+			reason: "A new object of the same name has no events yet.",
+			steps:  []step{{obj: b, event: warning("a")}, {obj: recreated, event: warning("a")}},
 			want:   []string{"a", "a"},
 		},
 		"HourLater": {
-			reason: "The API server has forgotten by then.",
-			steps:  []step{{obj: b, event: warning("a")}, {obj: b, event: warning("a"), later: eventAge}},
+			reason: "The API server has dropped the event by then.",
+			steps:  []step{{obj: b, event: warning("a")}, {obj: b, event: warning("a"), later: repeatAfter}},
 			want:   []string{"a", "a"},
 		},
 		"Forgotten": {
-			reason: "What is gone is forgotten.",
+			reason: "Events of an object that is gone are forgotten.",
 			steps:  []step{{obj: b, event: warning("a")}, {obj: b, event: warning("a"), forget: true}},
 			want:   []string{"a", "a"},
 		},

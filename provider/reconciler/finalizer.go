@@ -5,48 +5,64 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// finalizerName is the name by which all Crossplane providers mark resources
-// that they must see before they go.
+// finalizerName is the finalizer that all Crossplane providers put on managed
+// resources.
 const finalizerName = "finalizer.managedresource.crossplane.io"
 
-// finalizer adds and removes the finalizer without touching the rest of the
-// resource in memory. The runtime's own reads the resource back from the API
-// server, and the status that was just observed is lost; a resource that is
-// adopted, whose finalizer is added in its only reconcile, would not become
-// ready before the next poll.
-type finalizer struct{ resource.Finalizer }
-
-func NewFinalizer(c client.Client) finalizer {
-	return finalizer{resource.NewAPIFinalizer(c, finalizerName)}
+// NewFinalizer returns a finalizer that also records which resource owns the external
+// resource, in the same write; see IsCopy. It changes nothing else of a resource in memory
+// except its version. The runtime's own finalizer reads the whole resource back from the
+// API server, so the status that was just observed is lost; an adopted resource, which is
+// reconciled only once, would not become Ready before the next poll.
+func NewFinalizer(c client.Client) resource.Finalizer {
+	return finalizer{Finalizer: resource.NewAPIFinalizer(c, finalizerName), client: c}
 }
 
-// AddFinalizer adds the finalizer if it is not there. To a resource that is about
-// to be created it is added in memory only: the runtime stores next that it is,
-// and the finalizer with it. Each write less is an event less for everybody who
-// watches.
-func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error {
-	if mg, ok := obj.(resource.Managed); ok && !Owns(mg) && managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate() {
-		meta.AddFinalizer(mg, finalizerName)
+// finalizer is what NewFinalizer returns.
+type finalizer struct {
+	resource.Finalizer
 
+	client client.Client
+}
+
+// AddFinalizer adds the finalizer and the owner if one of them is missing. The runtime
+// calls it after each observation that found no error. A resource that exists since before
+// owners were recorded gets its owner here, and so does one that was adopted.
+//
+// If the resource is about to be created AddFinalizer changes it in memory only: the
+// runtime then stores that a creation is pending, and all of this with it, before it
+// creates anything. That saves one write for each creation, and one event for everything
+// that watches the resource.
+func (f finalizer) AddFinalizer(ctx context.Context, obj resource.Object) error {
+	missing := !meta.FinalizerExists(obj, finalizerName)
+	meta.AddFinalizer(obj, finalizerName)
+	missing = recordOwner(obj) || missing
+
+	if mg, ok := obj.(resource.Managed); !missing || ok && !Owns(mg) && mayCreate(mg) {
 		return nil
 	}
 
-	stored, ok := obj.DeepCopyObject().(resource.Object)
+	stored, ok := obj.DeepCopyObject().(client.Object)
 	if !ok {
-		return f.Finalizer.AddFinalizer(ctx, obj)
+		return errors.New("cannot copy the resource")
 	}
 
-	if err := f.Finalizer.AddFinalizer(ctx, stored); err != nil {
-		return err
+	if err := f.client.Update(ctx, stored); err != nil {
+		return errors.Wrap(err, "cannot add the finalizer")
 	}
 
-	obj.SetFinalizers(stored.GetFinalizers())
 	obj.SetResourceVersion(stored.GetResourceVersion())
 
 	return nil
+}
+
+// mayCreate reports whether a resource's management policies allow creating it.
+func mayCreate(mg resource.Managed) bool {
+	return managed.NewManagementPoliciesResolver(true, mg.GetManagementPolicies()).ShouldCreate()
 }

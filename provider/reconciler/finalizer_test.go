@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
@@ -36,7 +37,7 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 	}
 
 	if b.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue {
-		t.Error("AddFinalizer(...): the condition that was observed is lost")
+		t.Error("AddFinalizer(...): the observed condition is lost")
 	}
 
 	stored := &miniov1alpha1.Bucket{}
@@ -54,19 +55,41 @@ func TestAddFinalizerKeepsStatus(t *testing.T) {
 	}
 }
 
-// TestAddFinalizerWrites wants the finalizer to be stored at once, unless the
-// runtime stores the resource next.
+// TestAddFinalizerWrites expects finalizer and owner to be stored at once, unless the runtime
+// stores the resource next.
 func TestAddFinalizerWrites(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		change func(*miniov1alpha1.Bucket)
 		stored []string
 	}{
-		"New":     {reason: "That it is to be created is stored next.", change: func(*miniov1alpha1.Bucket) {}},
-		"Failed":  {reason: "It is to be created again.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) }},
-		"Adopted": {reason: "There is nothing to create.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "there") }, stored: []string{finalizerName}},
-		"Begun":   {reason: "It may have been created.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }, stored: []string{finalizerName}},
-		"NoCreates": {reason: "It may not be created.", change: func(b *miniov1alpha1.Bucket) {
+		"New": {
+			reason: "The record of the pending creation stores it.",
+			change: func(*miniov1alpha1.Bucket) {},
+		},
+		"Failed": {
+			reason: "The record of the next attempt stores it.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreateFailed(b, time.Now()) },
+		},
+		"Adopted": {
+			reason: "There is nothing to create, so nothing else stores it.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "there") },
+			stored: []string{finalizerName},
+		},
+		"Begun": {
+			reason: "It may have been created already.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) },
+			stored: []string{finalizerName},
+		},
+		"Unmarked": {
+			reason: "It was made before owners were recorded.",
+			change: func(b *miniov1alpha1.Bucket) {
+				meta.SetExternalName(b, "there")
+				meta.AddFinalizer(b, finalizerName)
+			},
+			stored: []string{finalizerName},
+		},
+		"NoCreates": {reason: "It must not be created, so nothing else stores it.", change: func(b *miniov1alpha1.Bucket) {
 			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve, xpv1.ManagementActionUpdate}
 		}, stored: []string{finalizerName}},
 	}
@@ -74,6 +97,7 @@ func TestAddFinalizerWrites(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := providertest.NewBucket("ClusterProviderConfig")
+			b.UID = "its own"
 			b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionAll}
 			tc.change(b)
 
@@ -95,9 +119,34 @@ func TestAddFinalizerWrites(t *testing.T) {
 				t.Errorf("%s\n-want, +stored:\n%s", tc.reason, diff)
 			}
 
-			if diff := cmp.Diff([]string{finalizerName}, b.GetFinalizers()); diff != "" {
-				t.Errorf("%s\n-want, +in memory:\n%s", tc.reason, diff)
+			if owned := OwnerUID(stored) == b.GetUID(); owned != (tc.stored != nil) {
+				t.Errorf("%s\nstored owner: %q", tc.reason, OwnerUID(stored))
+			}
+
+			if diff := cmp.Diff([]string{finalizerName}, b.GetFinalizers()); diff != "" || OwnerUID(b) != b.GetUID() {
+				t.Errorf("%s\nowner in memory: %q, finalizers: -want, +in memory:\n%s", tc.reason, OwnerUID(b), diff)
 			}
 		})
+	}
+}
+
+// TestAddFinalizerIsSilent expects nothing to be written, nor an owner to be replaced, once both
+// are stored.
+func TestAddFinalizerIsSilent(t *testing.T) {
+	for _, owner := range []types.UID{"its own", "another"} {
+		b := providertest.NewBucket("ClusterProviderConfig")
+		b.UID = "its own"
+		meta.SetExternalName(b, "there")
+		meta.AddFinalizer(b, finalizerName)
+		setOwner(b, owner)
+
+		l := providertest.NewLagging(t, b)
+		if err := NewFinalizer(l).AddFinalizer(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+
+		if l.Writes != 0 || OwnerUID(b) != owner {
+			t.Errorf("owner %q: want no write, got %d, and the owner %q", owner, l.Writes, OwnerUID(b))
+		}
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Memory holds what a kind remembers of each resource between reconciles, in this
-// process only: a restart forgets all of it. T is a struct whose zero value means
-// that nothing is known.
+// Memory keeps what a kind remembers of each resource between reconciles. It lives in
+// this process only: a restart forgets all of it. The zero value of T means that
+// nothing is known.
 //
-// A controller reconciles each object by one worker at a time, so what Of returns
-// needs no lock.
+// Memory is safe for concurrent use. What Of returns needs no lock, because a
+// controller never reconciles one object by two workers at once.
 type Memory[T any] struct {
 	mu      sync.Mutex
 	objects map[client.ObjectKey]*remembered[T]
@@ -28,9 +28,9 @@ func NewMemory[T any]() *Memory[T] {
 	return &Memory[T]{objects: make(map[client.ObjectKey]*remembered[T])}
 }
 
-// Of returns what is remembered of an object, for the caller to read and change until
-// its reconcile ends. Nothing is remembered of an object that had the same name
-// before.
+// Of returns what is remembered of an object. The caller may read and change it until
+// its reconcile ends. What was remembered of an earlier object of the same name is
+// dropped.
 func (m *Memory[T]) Of(obj client.Object) *T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -46,7 +46,7 @@ func (m *Memory[T]) Of(obj client.Object) *T {
 	return &r.what
 }
 
-// Forget forgets an object that no longer exists.
+// Forget drops what is remembered of an object that no longer exists.
 func (m *Memory[T]) Forget(key client.ObjectKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,8 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// TestMemory wants an object's memory to last until the object is gone, and to be its
-// own.
+// TestMemory expects what is remembered of an object to last until the object is gone.
 func TestMemory(t *testing.T) {
 	object := func(name, uid string) client.Object {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: name, UID: types.UID(uid)}}
@@ -23,11 +22,11 @@ func TestMemory(t *testing.T) {
 		forget string
 		want   int
 	}{
-		"Same":        {reason: "An object finds what was remembered of it.", object: object("one", "1"), want: 7},
+		"Same":        {reason: "What was remembered of an object is found.", object: object("one", "1"), want: 7},
 		"OtherName":   {reason: "Nothing is known of another object.", object: object("two", "2"), want: 0},
-		"SameName":    {reason: "An object made anew is another one.", object: object("one", "3"), want: 0},
-		"Forgotten":   {reason: "Nothing stays of an object that is gone.", object: object("one", "1"), forget: "one", want: 0},
-		"OtherIsGone": {reason: "An object that is gone takes nothing of others along.", object: object("one", "1"), forget: "two", want: 7},
+		"SameName":    {reason: "Nothing is known of a new object of the same name.", object: object("one", "3"), want: 0},
+		"Forgotten":   {reason: "Nothing is kept of an object that is gone.", object: object("one", "1"), forget: "one", want: 0},
+		"OtherIsGone": {reason: "What is remembered of other objects stays.", object: object("one", "1"), forget: "two", want: 7},
 	}
 
 	for name, tc := range cases {

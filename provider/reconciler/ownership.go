@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -9,21 +10,63 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// Owns reports whether an external resource that exists under mg's name may be
-// taken for mg's own: mg created it, or was on the way to, or somebody asked to
-// adopt it by setting the external-name annotation.
-//
-// It relies on Create to set that annotation only once the server may have
-// carried out the creation, and on the reconciler to record the intent to
-// create before it calls Create; so the proof survives a crash in between.
-func Owns(mg resource.Managed) bool {
-	return meta.GetExternalName(mg) != "" ||
-		!meta.GetExternalCreateSucceeded(mg).IsZero() ||
-		meta.ExternalCreateIncomplete(mg)
+// AnnotationKeyOwnerUID is the annotation that holds the UID of the resource that owns
+// the external resource. The other annotations that prove ownership are part of every
+// backup and export; the UID of the resource that is made of one is new. The finalizer
+// stores the annotation, see NewFinalizer.
+const AnnotationKeyOwnerUID = "minio.cistern.dev/owner-uid"
+
+// OwnerUID returns the UID that mg's annotation AnnotationKeyOwnerUID holds; empty if mg
+// has none.
+func OwnerUID(mg resource.Managed) types.UID {
+	return types.UID(mg.GetAnnotations()[AnnotationKeyOwnerUID])
 }
 
-// NotOwned is the observation's error for an external resource that exists and is
-// not mg's own; nil if mg is being deleted, to whom it is as if it did not exist.
+// IsCopy reports whether mg is a copy of another resource, as a backup that is restored
+// elsewhere is: another UID is recorded as the owner of the external resource.
+func IsCopy(mg resource.Managed) bool {
+	owner := OwnerUID(mg)
+
+	return owner != "" && owner != mg.GetUID()
+}
+
+// Copied returns the error of an observation of a copy. The kind is that of the copy and
+// of its original.
+func Copied(mg resource.Managed, kind string) error {
+	return errors.Errorf("this %[1]s is a copy: its annotation %[2]s says that the %[1]s with UID %[3]s owns %[4]q on the server. "+
+		"The copy changes nothing there, and its deletion deletes nothing there. To take over, make sure that no %[1]s with that UID exists any more, "+
+		"then set the annotation to %[5]s or remove it",
+		kind, AnnotationKeyOwnerUID, OwnerUID(mg), meta.GetExternalName(mg), mg.GetUID())
+}
+
+// recordOwner records mg as the owner of its external resource if no owner is recorded,
+// and reports whether it did.
+func recordOwner(mg resource.Object) bool {
+	if mg.GetAnnotations()[AnnotationKeyOwnerUID] != "" {
+		return false
+	}
+
+	meta.AddAnnotations(mg, map[string]string{AnnotationKeyOwnerUID: string(mg.GetUID())})
+
+	return true
+}
+
+// Owns reports whether an external resource that exists under mg's name is mg's own:
+// mg created it, or may have created it before it was interrupted, or the external-name
+// annotation was set to adopt it. A copy owns nothing.
+//
+// It relies on two rules. Create sets that annotation only once the server may have
+// carried out the creation. The reconciler records the intent to create before it calls
+// Create. So a crash in between loses neither the resource nor the proof.
+func Owns(mg resource.Managed) bool {
+	return !IsCopy(mg) && (meta.GetExternalName(mg) != "" ||
+		!meta.GetExternalCreateSucceeded(mg).IsZero() ||
+		meta.ExternalCreateIncomplete(mg))
+}
+
+// NotOwned returns the error of an observation that found an external resource which
+// is not mg's own. It returns nil if mg is being deleted: such an observation reports
+// that mg's external resource does not exist, and mg goes without it.
 func NotOwned(mg resource.Managed, what, name string) error {
 	if meta.WasDeleted(mg) {
 		return nil
@@ -33,16 +76,16 @@ func NotOwned(mg resource.Managed, what, name string) error {
 		what, name, meta.AnnotationKeyExternalName, name)
 }
 
-// NotCreatable is the error of an update of an external resource that does not
-// exist: the runtime asks for one where management policies allow updates but no
-// creation.
+// NotCreatable returns the error of an update of an external resource that does not
+// exist. The runtime calls Update for it if the management policies allow updates but
+// no creation.
 func NotCreatable(what, name string) error {
 	return errors.Errorf("%s %q does not exist, and spec.managementPolicies do not allow creating it", what, name)
 }
 
-// RecordName records the name of mg's external resource if a creation never got
-// to it, and reports whether mg has changed and must be stored: references read
-// the name there.
+// RecordName sets the external-name annotation, which references read, if an
+// interrupted creation left it out. It reports whether mg has changed and must be
+// stored.
 func RecordName(mg resource.Managed, name string) bool {
 	if meta.GetExternalName(mg) != "" {
 		return false
@@ -53,8 +96,8 @@ func RecordName(mg resource.Managed, name string) bool {
 	return true
 }
 
-// Settled reports whether a resource was Ready and Synced when it was last
-// observed, and has not changed since.
+// Settled reports whether a resource was Ready and Synced when it was last observed,
+// and neither its spec nor its deletion has changed since.
 func Settled(mg resource.Managed) bool {
 	ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
 

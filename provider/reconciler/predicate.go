@@ -11,36 +11,44 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// DesiredStateChanged passes what may have changed what a resource should be like.
-// The record of a creation does not: the reconciler writes it, and looks again in a
-// moment anyway. Woken by it as well, it would look at once, through a cache that
-// does not know all that it wrote, and then once more.
+// DesiredStateChanged passes events after which a resource's desired state may be
+// another: a new generation, other labels or other annotations. It drops updates that
+// only record a creation or an owner. The reconciler makes those itself, and requeues the
+// resource anyway; to reconcile at once would read a cache that does not hold all its
+// writes yet, and cost one more reconcile for each creation.
 func DesiredStateChanged() predicate.Predicate {
 	return predicate.And(resource.DesiredStateChanged(), predicate.Funcs{
-		UpdateFunc: func(e event.UpdateEvent) bool { return !recordsCreation(e.ObjectOld, e.ObjectNew) },
+		UpdateFunc: func(e event.UpdateEvent) bool { return !isRecord(e.ObjectOld, e.ObjectNew) },
 	})
 }
 
-// recordsCreation reports whether all that is new of a resource is that its creation
-// succeeded, and under which name.
-func recordsCreation(before, after client.Object) bool {
-	const succeeded = meta.AnnotationKeyExternalCreateSucceeded
+// isRecord reports whether an update changes nothing but the record that a creation
+// succeeded, the external name that was created, and the owner. An update that replaces
+// another owner is no record: it lets a copy take over.
+func isRecord(before, after client.Object) bool {
+	a, b := before.GetAnnotations(), after.GetAnnotations()
+	created := a[meta.AnnotationKeyExternalCreateSucceeded] != b[meta.AnnotationKeyExternalCreateSucceeded]
+	owned := a[AnnotationKeyOwnerUID] == "" && b[AnnotationKeyOwnerUID] != "" && b[AnnotationKeyOwnerUID] == string(after.GetUID())
 
-	return before.GetAnnotations()[succeeded] != after.GetAnnotations()[succeeded] &&
+	return (created || owned) &&
 		before.GetGeneration() == after.GetGeneration() &&
 		maps.Equal(before.GetLabels(), after.GetLabels()) &&
-		maps.Equal(withoutCreation(before), withoutCreation(after))
+		maps.Equal(withoutRecords(before), withoutRecords(after))
 }
 
-// withoutCreation returns the annotations of a resource but for those that tell of
-// its creation.
-func withoutCreation(obj client.Object) map[string]string {
+// withoutRecords returns the annotations of a resource without those that record its
+// creation, or itself as the owner.
+func withoutRecords(obj client.Object) map[string]string {
 	a := maps.Clone(obj.GetAnnotations())
 	for _, key := range []string{
 		meta.AnnotationKeyExternalCreatePending, meta.AnnotationKeyExternalCreateSucceeded,
 		meta.AnnotationKeyExternalCreateFailed, meta.AnnotationKeyExternalName,
 	} {
 		delete(a, key)
+	}
+
+	if a[AnnotationKeyOwnerUID] == string(obj.GetUID()) {
+		delete(a, AnnotationKeyOwnerUID)
 	}
 
 	return a

@@ -15,25 +15,71 @@ import (
 func TestDesiredStateChanged(t *testing.T) {
 	cases := map[string]struct {
 		reason string
+		// before changes the Bucket that change then changes; it may be nil.
+		before func(*miniov1alpha1.Bucket)
 		change func(*miniov1alpha1.Bucket)
 		want   bool
 	}{
-		"Spec":  {reason: "A new generation asks for something else.", change: func(b *miniov1alpha1.Bucket) { b.Generation++ }, want: true},
-		"Label": {reason: "Labels may select.", change: func(b *miniov1alpha1.Bucket) { b.Labels = map[string]string{"a": "b"} }, want: true},
-		"Paused": {reason: "Annotations ask for something.", change: func(b *miniov1alpha1.Bucket) {
-			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
-		}, want: true},
-		"Adopted": {reason: "Somebody names what to adopt.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "photos") }, want: true},
-		"Begun":   {reason: "The reconciler says what it does.", change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) }},
-		"Created": {reason: "The reconciler says what it did, and looks again anyway.", change: func(b *miniov1alpha1.Bucket) {
+		"Spec": {
+			reason: "A new generation has another spec.",
+			change: func(b *miniov1alpha1.Bucket) { b.Generation++ },
+			want:   true,
+		},
+		"Label": {
+			reason: "Labels may select other resources.",
+			change: func(b *miniov1alpha1.Bucket) { b.Labels = map[string]string{"a": "b"} },
+			want:   true,
+		},
+		"Paused": {
+			reason: "Annotations may ask for something.",
+			change: func(b *miniov1alpha1.Bucket) {
+				meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
+			},
+			want: true,
+		},
+		"Adopted": {
+			reason: "The external name of a resource to adopt was set.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "photos") },
+			want:   true,
+		},
+		"Begun": {
+			reason: "The reconciler records that a creation is pending.",
+			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalCreatePending(b, time.Now()) },
+		},
+		"Created": {reason: "The reconciler records a creation, and requeues anyway.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalName(b, "photos")
 			meta.SetExternalCreateSucceeded(b, time.Now())
 		}},
-		"CreatedAndPaused": {reason: "Somebody asks for something at the same time.", change: func(b *miniov1alpha1.Bucket) {
+		"Owned": {
+			reason: "The reconciler records the owner of a resource that had none.",
+			change: func(b *miniov1alpha1.Bucket) { setOwner(b, "its own") },
+		},
+		"OwnedAndPaused": {reason: "An annotation was set at the same time.", change: func(b *miniov1alpha1.Bucket) {
+			setOwner(b, "its own")
+			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
+		}, want: true},
+		"OwnedByAnother": {
+			reason: "The resource is a copy from now on.",
+			change: func(b *miniov1alpha1.Bucket) { setOwner(b, "another") },
+			want:   true,
+		},
+		"TakenOver": {
+			reason: "A copy was made the owner.",
+			before: func(b *miniov1alpha1.Bucket) { setOwner(b, "another") },
+			change: func(b *miniov1alpha1.Bucket) { setOwner(b, "its own") },
+			want:   true,
+		},
+		"TakenOverByRemoval": {
+			reason: "The annotation was removed from a copy.",
+			before: func(b *miniov1alpha1.Bucket) { setOwner(b, "another") },
+			change: func(b *miniov1alpha1.Bucket) { b.Annotations = nil },
+			want:   true,
+		},
+		"CreatedAndPaused": {reason: "An annotation was set at the same time.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreateSucceeded(b, time.Now())
 			meta.AddAnnotations(b, map[string]string{meta.AnnotationKeyReconciliationPaused: "true"})
 		}, want: true},
-		"CreatedAndChanged": {reason: "Somebody asks for something else at the same time.", change: func(b *miniov1alpha1.Bucket) {
+		"CreatedAndChanged": {reason: "The spec changed at the same time.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreateSucceeded(b, time.Now())
 
 			b.Generation++
@@ -43,6 +89,12 @@ func TestDesiredStateChanged(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			before := providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)
+			before.UID = "its own"
+
+			if tc.before != nil {
+				tc.before(before)
+			}
+
 			after := before.DeepCopy()
 			tc.change(after)
 

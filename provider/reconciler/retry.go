@@ -7,15 +7,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Retries of one resource start soon, because the runtime asks for one after each
-// creation to confirm it, and never lie far apart, so that a server that comes back
-// is noticed.
 const (
+	// FirstRetry is the delay before the first retry of a resource. It is short because
+	// the runtime confirms each creation by a retry.
 	FirstRetry = 20 * time.Millisecond
-	LastRetry  = 15 * time.Second
+
+	// LastRetry is the longest delay between two retries of a resource. It bounds how
+	// long a server that has come back goes unnoticed.
+	LastRetry = 15 * time.Second
 )
 
-// RetryLimiter returns a rate limiter that doubles the time between the retries of
+// RetryLimiter returns a rate limiter that doubles the delay between the retries of
 // one resource, from FirstRetry up to LastRetry.
 func RetryLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
 	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](FirstRetry, LastRetry)

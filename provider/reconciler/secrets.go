@@ -21,49 +21,53 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// SecretCache says which Secrets a manager's cache may hold: those that resources
-// publish their connection in. Only their metadata is asked for, so the cache
-// holds no credential of others; see SecretClient for those of our own.
+// SecretCache returns the options of a manager's cache under which it holds connection
+// Secrets only. Their controllers ask for metadata alone, so that the cache holds no
+// credential.
 func SecretCache() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
 		&corev1.Secret{}: {Field: fields.OneTermEqualSelector("type", string(resource.SecretTypeConnection))},
 	}
 }
 
-// WatchSecrets has the owner of a connection Secret looked at when somebody
-// deletes or edits the Secret.
-func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, secrets *SecretClient) *builder.Builder {
-	return b.Watches(&corev1.Secret{},
+// WatchSecrets makes b's controller reconcile the owner of a connection Secret when the
+// Secret is edited or deleted. It returns the client through which the controller must
+// read and write the Secrets of its kind: it reads each version of a Secret from the API
+// server once, creates no empty Secret, and publishes a Secret's data as a whole.
+func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, kind schema.GroupVersionKind) client.Client {
+	c := newSecretClient(mgr.GetClient(), mgr.GetCache(), kind)
+
+	b.Watches(&corev1.Secret{},
 		handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), owner, handler.OnlyControllerOwner()),
-		builder.OnlyMetadata, builder.WithPredicates(secrets.touched()))
+		builder.OnlyMetadata, builder.WithPredicates(c.editedOrDeleted()))
+
+	return c
 }
 
-// SecretClient is a client that reads each version of a connection Secret of one
-// kind of owner from the API server once. Each look at an owner reads its Secret
-// twice, to use the key and to compare what is published; asking the API server
-// each time would grow with the number of resources.
+// secretClient is the client that WatchSecrets returns. Each reconcile of an owner reads
+// its Secret twice: to use the key, and to compare what is published. Without a cache
+// these requests would grow with the number of resources.
 //
-// Which version is the latest is told by a cache of metadata. It lags behind by
-// moments, but never behind what was written through this client.
-type SecretClient struct {
+// A cache of metadata shows which version of a Secret is the latest. It may lag behind
+// the API server, but not behind a write of this client: that drops what was read.
+type secretClient struct {
 	client.Client
 
-	// cache of the metadata of connection Secrets.
-	cache client.Reader
-	// owner is the kind of those who publish.
+	// metadata reads the cached metadata of connection Secrets.
+	metadata client.Reader
+	// owner is the kind whose Secrets are kept.
 	owner schema.GroupVersionKind
 
 	mu sync.Mutex
-	// known Secrets are what was read of the versions that the cache held then.
+	// known holds Secrets as they were read, if the cache held the same version then.
 	known map[client.ObjectKey]*corev1.Secret
 }
 
-func NewSecretClient(c client.Client, metadata client.Reader, owner schema.GroupVersionKind) *SecretClient {
-	return &SecretClient{Client: c, cache: metadata, owner: owner, known: make(map[client.ObjectKey]*corev1.Secret)}
+func newSecretClient(c client.Client, metadata client.Reader, owner schema.GroupVersionKind) *secretClient {
+	return &secretClient{Client: c, metadata: metadata, owner: owner, known: make(map[client.ObjectKey]*corev1.Secret)}
 }
 
-// Get reads an object.
-func (c *SecretClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (c *secretClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	s, ok := obj.(*corev1.Secret)
 	if !ok {
 		return c.Client.Get(ctx, key, obj, opts...)
@@ -82,9 +86,9 @@ func (c *SecretClient) Get(ctx context.Context, key client.ObjectKey, obj client
 	return nil
 }
 
-// Create makes an object, but no connection Secret that holds nothing. The runtime
-// publishes what it observed, which before something is created is nothing.
-func (c *SecretClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+// Create creates an object, except a Secret without data: the runtime publishes the
+// connection details of a resource also before it is created, when there are none.
+func (c *secretClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
 	if s, ok := obj.(*corev1.Secret); ok && len(s.Data) == 0 {
 		return nil
 	}
@@ -94,16 +98,15 @@ func (c *SecretClient) Create(ctx context.Context, obj client.Object, opts ...cl
 	return c.Client.Create(ctx, obj, opts...)
 }
 
-// Update writes an object.
-func (c *SecretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
 	defer c.forget(obj)
 
 	return c.Client.Update(ctx, obj, opts...)
 }
 
-// Patch changes an object. A connection Secret holds afterwards what is published,
-// and nothing else; if nothing is, it stays as it is.
-func (c *SecretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+// Patch patches an object. A Secret holds afterwards exactly what is published; if
+// nothing is, it stays as it is.
+func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	if s, ok := obj.(*corev1.Secret); ok {
 		whole, err := replaceData(s, patch)
 		if err != nil || whole == nil {
@@ -118,10 +121,10 @@ func (c *SecretClient) Patch(ctx context.Context, obj client.Object, patch clien
 	return c.Client.Patch(ctx, obj, patch, opts...)
 }
 
-// replaceData returns a patch that also takes away the data of a Secret that a patch
-// of the runtime does not mention, or nil if that mentions none. The runtime merges
-// what is published, all of it, into what is there: what once was published, or added
-// by hand, would stay, and be patched again at each look.
+// replaceData returns a patch that also removes the data of a Secret which a patch of
+// the runtime does not mention. It returns nil if that patch mentions no data. The
+// runtime merges all that is published into the Secret: what was published before, or
+// added by hand, would stay, and be patched again in every reconcile.
 func replaceData(s *corev1.Secret, patch client.Patch) (client.Patch, error) {
 	content, err := patch.Data(s)
 	if err != nil {
@@ -149,9 +152,9 @@ func replaceData(s *corev1.Secret, patch client.Patch) (client.Patch, error) {
 	return client.RawPatch(patch.Type(), content), errors.Wrapf(err, "cannot write what is published in Secret %q", s.GetName())
 }
 
-// recall copies into s what was read of a Secret, and reports whether that is its
-// latest version.
-func (c *SecretClient) recall(ctx context.Context, key client.ObjectKey, s *corev1.Secret) bool {
+// recall reports whether the latest version of a Secret was read already, and copies it
+// into s if so.
+func (c *secretClient) recall(ctx context.Context, key client.ObjectKey, s *corev1.Secret) bool {
 	c.mu.Lock()
 	known := c.known[key]
 	c.mu.Unlock()
@@ -165,10 +168,9 @@ func (c *SecretClient) recall(ctx context.Context, key client.ObjectKey, s *core
 	return true
 }
 
-// remember keeps what was read of a Secret if that is the version that the cache
-// holds, so that the cache will tell when it is out of date. What is not published
-// by an owner of the kind is none of this client's business.
-func (c *SecretClient) remember(ctx context.Context, key client.ObjectKey, s *corev1.Secret) {
+// remember keeps a Secret of an owner of the kind, if the cache holds the same version:
+// only then does the cache show when it is outdated.
+func (c *secretClient) remember(ctx context.Context, key client.ObjectKey, s *corev1.Secret) {
 	owner := metav1.GetControllerOf(s)
 	if owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
 		return
@@ -183,33 +185,32 @@ func (c *SecretClient) remember(ctx context.Context, key client.ObjectKey, s *co
 	}
 }
 
-// version returns the version of a Secret that the cache holds; nothing if it holds
-// none.
-func (c *SecretClient) version(ctx context.Context, key client.ObjectKey) string {
+// version returns the version of a Secret that the cache holds, or an empty string.
+func (c *secretClient) version(ctx context.Context, key client.ObjectKey) string {
 	m := &metav1.PartialObjectMetadata{}
 	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
 
-	if err := c.cache.Get(ctx, key, m); err != nil {
+	if err := c.metadata.Get(ctx, key, m); err != nil {
 		return ""
 	}
 
 	return m.ResourceVersion
 }
 
-// forget forgets what was read of a Secret.
-func (c *SecretClient) forget(obj client.Object) {
+// forget drops a Secret that was read.
+func (c *secretClient) forget(obj client.Object) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	delete(c.known, client.ObjectKeyFromObject(obj))
 }
 
-// touched passes what may take a connection away: a Secret that is deleted or
-// edited, of which it also forgets what was read. One that appears was published
-// just now, or is there when the provider starts, which looks at everything anyway.
-// Edits include those of the owner's own reconcile, which lead to one look more, at
-// which nothing is left to do.
-func (c *SecretClient) touched() predicate.Predicate {
+// editedOrDeleted passes events after which a published connection may be wrong, and
+// drops the Secret that was read. A Secret that appears was published just now, or
+// existed before the provider started, which reconciles every resource anyway. Edits
+// include those of the owner's own reconcile; they cost one reconcile that changes
+// nothing.
+func (c *secretClient) editedOrDeleted() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool {

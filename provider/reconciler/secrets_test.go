@@ -23,20 +23,24 @@ import (
 	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
-func TestSecretTouched(t *testing.T) {
+func TestSecretEditedOrDeleted(t *testing.T) {
 	before, after := providertest.NewCredentials("team-a"), providertest.NewCredentials("team-a")
 	before.ResourceVersion, after.ResourceVersion = "1", "2"
 
-	p := NewSecretClient(nil, nil, miniov1alpha1.UserKind).touched()
+	p := newSecretClient(nil, nil, miniov1alpha1.UserKind).editedOrDeleted()
 
 	for name, tc := range map[string]struct {
 		reason    string
 		got, want bool
 	}{
-		"Published": {reason: "A Secret that appears was just published.", got: p.Create(event.CreateEvent{Object: after})},
-		"Edited":    {reason: "An edit may take the key away.", got: p.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}), want: true},
-		"Resync":    {reason: "The cache's own rounds are no edits.", got: p.Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after})},
-		"Deleted":   {reason: "A key that is gone is to be replaced.", got: p.Delete(event.DeleteEvent{Object: after}), want: true},
+		"Published": {reason: "A Secret that appears was just published by its owner.", got: p.Create(event.CreateEvent{Object: after})},
+		"Edited": {
+			reason: "An edit may remove the key.",
+			got:    p.Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}),
+			want:   true,
+		},
+		"Resync":  {reason: "A resync of the cache is no edit.", got: p.Update(event.UpdateEvent{ObjectOld: after, ObjectNew: after})},
+		"Deleted": {reason: "A deleted Secret must be published again.", got: p.Delete(event.DeleteEvent{Object: after}), want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tc.got != tc.want {
@@ -57,12 +61,12 @@ func published(kind, key string) *corev1.Secret {
 	return s
 }
 
-// TestSecretClient reads a Secret, does something, and reads it again.
+// TestSecretClient reads a Secret, changes something, and reads it again.
 func TestSecretClient(t *testing.T) {
-	// world is the API server, and a cache that is brought up to date by hand.
+	// world is the API server, and a cache that sync brings up to date.
 	type world struct {
 		server, cache client.WithWatch
-		secrets       *SecretClient
+		secrets       *secretClient
 	}
 
 	sync := func(t *testing.T, w world) {
@@ -103,33 +107,33 @@ func TestSecretClient(t *testing.T) {
 		// owner is the kind that controls the Secret; User if it is empty.
 		owner string
 		do    func(t *testing.T, w world)
-		// reads of the API server that the second reading makes, and what it reads.
+		// reads is how many requests the second read makes, want the key that it returns.
 		reads int
 		want  string
-		// kept says that something is kept at the end.
+		// kept reports whether a Secret is remembered at the end.
 		kept bool
 	}{
 		"Same": {
-			reason: "What was read of the latest version is not read again.",
+			reason: "The latest version is read once.",
 			do:     func(*testing.T, world) {},
 			want:   "first",
 			kept:   true,
 		},
 		"Edited": {
-			reason: "A later version is read.",
+			reason: "A newer version is read.",
 			do:     func(t *testing.T, w world) { t.Helper(); edit(t, w.server); sync(t, w) },
 			reads:  1,
 			want:   "another",
 			kept:   true,
 		},
 		"CacheBehindOwnWrite": {
-			reason: "What was written through the client is read, though the cache does not know it, and not kept before it does.",
+			reason: "A Secret patched through the client is read again, and remembered only once the cache has it.",
 			do:     func(t *testing.T, w world) { t.Helper(); edit(t, w.secrets) },
 			reads:  1,
 			want:   "another",
 		},
 		"CacheBehindOwnUpdate": {
-			reason: "However it was written.",
+			reason: "The same holds for a Secret that is updated.",
 			do: func(t *testing.T, w world) {
 				t.Helper()
 
@@ -141,7 +145,7 @@ func TestSecretClient(t *testing.T) {
 			want:  "another",
 		},
 		"NothingPublished": {
-			reason: "Nothing was written.",
+			reason: "An empty patch writes nothing.",
 			do: func(t *testing.T, w world) {
 				t.Helper()
 
@@ -152,24 +156,24 @@ func TestSecretClient(t *testing.T) {
 			want: "first",
 			kept: true,
 		},
-		"Touched": {
-			reason: "Of what was edited nothing is kept, whether it is read again or not.",
+		"EditedByOthers": {
+			reason: "An edited Secret is forgotten at once, whether it is read again or not.",
 			do: func(t *testing.T, w world) {
 				t.Helper()
 
 				before := published("User", "first")
 				before.ResourceVersion = "1"
-				w.secrets.touched().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: edit(t, w.server)})
+				w.secrets.editedOrDeleted().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: edit(t, w.server)})
 
 				if len(w.secrets.known) > 0 {
-					t.Error("What was edited is still known.")
+					t.Error("the edited Secret is still known")
 				}
 			},
 			reads: 1,
 			want:  "another",
 		},
 		"Deleted": {
-			reason: "What is gone is gone.",
+			reason: "A deleted Secret is not found.",
 			do: func(t *testing.T, w world) {
 				t.Helper()
 
@@ -182,12 +186,12 @@ func TestSecretClient(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				w.secrets.touched().Delete(event.DeleteEvent{Object: s})
+				w.secrets.editedOrDeleted().Delete(event.DeleteEvent{Object: s})
 			},
 			reads: 1,
 		},
 		"OfAnother": {
-			reason: "What others publish is not kept.",
+			reason: "Secrets of other kinds are not remembered.",
 			owner:  "Bucket",
 			do:     func(*testing.T, world) {},
 			reads:  1,
@@ -211,7 +215,7 @@ func TestSecretClient(t *testing.T) {
 					return c.Get(ctx, key, obj, opts...)
 				},
 			}).Build()}
-			w.secrets = NewSecretClient(w.server, w.cache, miniov1alpha1.UserKind)
+			w.secrets = newSecretClient(w.server, w.cache, miniov1alpha1.UserKind)
 
 			read := func() string {
 				got := &corev1.Secret{Data: map[string][]byte{}}
@@ -219,7 +223,7 @@ func TestSecretClient(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				// What was kept is not what is handed out.
+				// The caller may change its copy.
 				key := string(got.Data["key"])
 				got.Data["key"] = []byte("scribbled over")
 
@@ -243,17 +247,17 @@ func TestSecretClient(t *testing.T) {
 	}
 }
 
-// TestEmptySecret wants no Secret to be made before there is something to publish.
+// TestEmptySecret expects no Secret to be created before there is something to publish.
 func TestEmptySecret(t *testing.T) {
-	c := NewSecretClient(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).Build(), nil, miniov1alpha1.UserKind)
+	c := newSecretClient(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).Build(), nil, miniov1alpha1.UserKind)
 
 	for name, tc := range map[string]struct {
 		reason string
 		data   map[string][]byte
 		want   bool
 	}{
-		"Empty": {reason: "Nothing is published in no Secret."},
-		"Full":  {reason: "A key is published.", data: published("User", "first").Data, want: true},
+		"Empty": {reason: "An empty Secret is not created."},
+		"Full":  {reason: "A Secret with data is created.", data: published("User", "first").Data, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := published("User", "")
@@ -264,13 +268,13 @@ func TestEmptySecret(t *testing.T) {
 			}
 
 			if err := c.Client.Get(t.Context(), client.ObjectKeyFromObject(s), s); (err == nil) != tc.want {
-				t.Errorf("%s\nwant it to be made: %t, got %v", tc.reason, tc.want, err)
+				t.Errorf("%s\nwant it to be created: %t, got %v", tc.reason, tc.want, err)
 			}
 		})
 	}
 }
 
-// TestPublish publishes as the runtime does, in a Secret that holds something.
+// TestPublish publishes as the runtime does, into a Secret that has data.
 func TestPublish(t *testing.T) {
 	type data = map[string][]byte
 
@@ -280,10 +284,27 @@ func TestPublish(t *testing.T) {
 		want    data
 		writes  int
 	}{
-		"Same":    {reason: "What is published already is not written.", publish: data{"key": []byte("first")}, want: data{"key": []byte("first")}},
-		"Another": {reason: "What is published replaces what was.", publish: data{"key": []byte("second")}, want: data{"key": []byte("second")}, writes: 1},
-		"Other":   {reason: "What is no longer published goes.", publish: data{"id": []byte("1")}, want: data{"id": []byte("1")}, writes: 1},
-		"Nothing": {reason: "Nothing is no reason to take away what is there.", want: data{"key": []byte("first")}},
+		"Same": {
+			reason:  "Data that is published already is not written.",
+			publish: data{"key": []byte("first")},
+			want:    data{"key": []byte("first")},
+		},
+		"Another": {
+			reason:  "New data replaces the old.",
+			publish: data{"key": []byte("second")},
+			want:    data{"key": []byte("second")},
+			writes:  1,
+		},
+		"Other": {
+			reason:  "Data that is no longer published is removed.",
+			publish: data{"id": []byte("1")},
+			want:    data{"id": []byte("1")},
+			writes:  1,
+		},
+		"Nothing": {
+			reason: "Publishing nothing removes nothing.",
+			want:   data{"key": []byte("first")},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			writes, s := 0, published("User", "first")
@@ -297,9 +318,9 @@ func TestPublish(t *testing.T) {
 			u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
 			u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: s.Name})
 
-			p := managed.NewAPILocalSecretPublisher(NewSecretClient(server, server, miniov1alpha1.UserKind), providertest.NewScheme(t))
+			p := managed.NewAPILocalSecretPublisher(newSecretClient(server, server, miniov1alpha1.UserKind), providertest.NewScheme(t))
 
-			// Once it is published, there is nothing left to do.
+			// The second time, there is nothing left to publish.
 			for range 2 {
 				if _, err := p.PublishConnection(t.Context(), u, tc.publish); err != nil {
 					t.Fatal(err)

@@ -7,38 +7,37 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// ShutdownTimeout is how long the manager should wait for controllers when it is
-// told to stop: longer than they need to finish, shorter than the 30 seconds
-// after which a pod is killed.
+// ShutdownTimeout is how long the manager waits for controllers when the process is
+// asked to stop: longer than shutdownGrace, shorter than the 30 seconds after which
+// Kubernetes kills a pod.
 const ShutdownTimeout = 20 * time.Second
 
-// shutdownGrace is how long a reconcile that is under way may go on.
+// shutdownGrace is how long a running reconcile may go on after the process was asked
+// to stop. A reconcile usually takes milliseconds.
 const shutdownGrace = 15 * time.Second
 
-// Drain returns a reconciler that lets a reconcile come to its end when the provider
-// is told to stop, in at most shutdownGrace.
+// Drain returns a reconciler that finishes a running reconcile when the process is
+// asked to stop, within 15 seconds. Otherwise its calls would be cancelled, and
+// whether they were carried out would be unknown.
 func Drain(r reconcile.Reconciler) reconcile.Reconciler {
 	return drained{Reconciler: r, grace: shutdownGrace}
 }
 
-// drained lets a reconcile come to its end when the provider is told to stop.
-// Without it the calls of those under way would be called off in the middle, and
-// nobody could say how they ended. It takes milliseconds, and no more than grace.
+// drained is the reconciler that Drain returns.
 type drained struct {
 	reconcile.Reconciler
 
 	grace time.Duration
 }
 
-// Reconcile reconciles.
-func (f drained) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	ctx, cancel := outlive(ctx, f.grace)
+func (d drained) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx, cancel := outlive(ctx, d.grace)
 	defer cancel()
 
-	return f.Reconciler.Reconcile(ctx, req)
+	return d.Reconciler.Reconcile(ctx, req)
 }
 
-// outlive returns a context that ends some time after ctx does.
+// outlive returns a context that ends a grace period after ctx does.
 func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
 

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// TestDrain stops the provider in the middle of a reconcile.
+// TestDrain stops the provider during a reconcile.
 func TestDrain(t *testing.T) {
 	const long = time.Minute
 
@@ -20,15 +20,15 @@ func TestDrain(t *testing.T) {
 		takes time.Duration
 		want  error
 	}{
-		"Quick": {reason: "One that ends soon ends undisturbed.", grace: long, takes: time.Millisecond},
-		"Slow":  {reason: "One that does not is called off.", grace: time.Millisecond, takes: long, want: context.Canceled},
+		"Quick": {reason: "A reconcile that ends within the grace period is not cancelled.", grace: long, takes: time.Millisecond},
+		"Slow":  {reason: "A reconcile that takes longer is cancelled.", grace: time.Millisecond, takes: long, want: context.Canceled},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 
-			f := drained{grace: tc.grace, Reconciler: reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+			r := drained{grace: tc.grace, Reconciler: reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 				stop()
 
 				select {
@@ -39,7 +39,7 @@ func TestDrain(t *testing.T) {
 				return reconcile.Result{}, ctx.Err()
 			})}
 
-			if _, err := f.Reconcile(ctx, reconcile.Request{}); !errors.Is(err, tc.want) {
+			if _, err := r.Reconcile(ctx, reconcile.Request{}); !errors.Is(err, tc.want) {
 				t.Errorf("%s\nReconcile(...): want %v, got %v", tc.reason, tc.want, err)
 			}
 		})

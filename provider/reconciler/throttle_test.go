@@ -10,9 +10,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// TestThrottle asks for one object, or another, after some time.
+// TestThrottle expects each object to be reconciled at most once per interval, and no request
+// to be lost.
 func TestThrottle(t *testing.T) {
-	const every = time.Second
+	const interval = time.Second
 
 	one := reconcile.Request{NamespacedName: types.NamespacedName{Name: "one"}}
 	other := reconcile.Request{NamespacedName: types.NamespacedName{Name: "other"}}
@@ -20,11 +21,11 @@ func TestThrottle(t *testing.T) {
 	begin := time.Now()
 	now, done := begin, 0
 
-	p := newThrottled(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
+	r := newThrottled(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
 		done++
 		return reconcile.Result{}, nil
-	}), every)
-	p.now = func() time.Time { return now }
+	}), interval)
+	r.now = func() time.Time { return now }
 
 	for _, step := range []struct {
 		reason string
@@ -33,15 +34,21 @@ func TestThrottle(t *testing.T) {
 		want   time.Duration
 		done   int
 	}{
-		{reason: "The first is reconciled at once.", req: one, done: 1},
-		{reason: "The next one is early, and comes again when it is not.", after: every / 4, req: one, want: every * 3 / 4, done: 1},
-		{reason: "Another object has a time of its own.", after: every / 4, req: other, done: 2},
-		{reason: "Whoever asked too early does not wait for longer.", after: every, req: one, done: 3},
-		{reason: "It counts from then on.", after: every * 3 / 2, req: one, want: every / 2, done: 3},
+		{reason: "The first request is served at once.", req: one, done: 1},
+		{
+			reason: "An early request is requeued for the end of the interval.",
+			after:  interval / 4,
+			req:    one,
+			want:   interval * 3 / 4,
+			done:   1,
+		},
+		{reason: "Another object has an interval of its own.", after: interval / 4, req: other, done: 2},
+		{reason: "The early request did not extend the interval.", after: interval, req: one, done: 3},
+		{reason: "The next interval starts with the last reconcile.", after: interval * 3 / 2, req: one, want: interval / 2, done: 3},
 	} {
 		now = begin.Add(step.after)
 
-		got, err := p.Reconcile(t.Context(), step.req)
+		got, err := r.Reconcile(t.Context(), step.req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,9 +59,9 @@ func TestThrottle(t *testing.T) {
 	}
 
 	now = begin.Add(time.Minute)
-	p.wait(other)
+	r.admit(other)
 
-	if len(p.last) != 1 {
-		t.Errorf("want nothing to be kept of those who need not wait, got %v", p.last)
+	if len(r.last) != 1 {
+		t.Errorf("want only objects within their interval to be remembered, got %v", r.last)
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
-// WithClient returns the manager with another client.
+// WithClient returns a manager whose GetClient returns c, for reconcilers that take
+// their client from a manager.
 func WithClient(mgr ctrl.Manager, c client.Client) ctrl.Manager {
 	return managerWithClient{Manager: mgr, client: c}
 }
@@ -29,52 +30,65 @@ type managerWithClient struct {
 
 func (m managerWithClient) GetClient() client.Client { return m.client }
 
-// ChangeOnlyClient leaves out writes to objects of type T that would change nothing.
-// The runtime's reconcilers write after every look; with ten thousand resources
-// those writes are most of the API server's work, for nothing.
+// NewChangeOnlyClient returns a client that omits updates which would change nothing of
+// an object of type T or of its status. It reads through c, a cache, and through live,
+// the API server itself. It calls gone with the key of an object that no longer exists.
 //
-// A write is left out only if the cache holds the very version that the object
-// was read in, if that version is not older than the last one that was written
-// through this client, and if it says the same. In any doubt it is made: a
-// version that is out of date then meets a conflict, and the reconcile is done
-// again.
+// An update is omitted only if the cache holds the same version that the object was
+// read in, if that version is not older than the last one written through this client,
+// and if it has the same content. In any doubt the update is made: an outdated version
+// then meets a conflict, and the object is reconciled again.
 //
-// That is rare: an object whose last write the cache has not seen yet is read from
-// the API server. Its own writes wake a reconciler at once, sooner than the cache
-// knows of the last of them.
-type ChangeOnlyClient[T client.Object] struct {
+// The client also omits the status Creating of a managed resource right after its creation
+// was recorded: the next reconcile follows at once and writes the outcome.
+//
+// An object whose last write has not reached the cache yet is read from the API server.
+// That is rare: it happens if a reconcile follows a write of the previous one at once.
+func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) client.Client {
+	w := newChangeOnlyClient[T](c, live, gone)
+	w.updates = true
+
+	return w
+}
+
+// NewStatusChangeOnlyClient returns a client like NewChangeOnlyClient that omits updates
+// of the status only. The reconciler of managed resources needs its other updates, even
+// those that change nothing: they fail if the resource has changed meanwhile.
+func NewStatusChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) client.Client {
+	return newChangeOnlyClient[T](c, live, gone)
+}
+
+func newChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) *changeOnlyClient[T] {
+	return &changeOnlyClient[T]{Client: c, live: live, gone: gone, written: make(map[client.ObjectKey]string)}
+}
+
+// changeOnlyClient is the client that NewChangeOnlyClient returns.
+type changeOnlyClient[T client.Object] struct {
 	client.Client
 
-	// live reads from the API server itself.
 	live client.Reader
-	// Updates reports whether Update is left out too, not only that of the status.
-	Updates bool
-
-	// gone is called with the key of an object that does not exist any more.
 	gone func(client.ObjectKey)
+	// updates reports whether updates of objects are omitted too, not only those of
+	// their status.
+	updates bool
 
 	mu sync.Mutex
-	// written holds the version that the last write of an object made, until the
-	// cache has it too; unknown if the write failed.
+	// written holds the version of each object's last write until the cache has it too,
+	// or unknownVersion.
 	written map[client.ObjectKey]string
 }
 
-// unknown is the version of an object after a write that failed: it may have
-// been carried out all the same.
-const unknown = ""
+// unknownVersion is the version of an object after a failed write, which may have been
+// carried out all the same.
+const unknownVersion = ""
 
-func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) *ChangeOnlyClient[T] {
-	return &ChangeOnlyClient[T]{Client: c, live: live, gone: gone, written: make(map[client.ObjectKey]string)}
-}
-
-// Get reads an object.
-func (c *ChangeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+func (c *changeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := c.Client.Get(ctx, key, obj, opts...)
 	_, ours := obj.(T)
 
 	if ours && err == nil && !c.cacheIsCurrent(obj) {
-		// What is read is decoded into what is there: fields that the latest version
-		// does not have would stay.
+		// The answer is decoded into obj, so fields that the latest version lacks would
+		// stay.
 		reflect.ValueOf(obj).Elem().SetZero()
 
 		err = c.live.Get(ctx, key, obj, opts...)
@@ -91,34 +105,31 @@ func (c *ChangeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj
 	return err
 }
 
-// Update writes an object.
-func (c *ChangeOnlyClient[T]) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
-	if c.Updates && c.alreadyStored(ctx, obj, withoutStatus) {
+func (c *changeOnlyClient[T]) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	if c.updates && c.alreadyStored(ctx, obj, withoutStatus) {
 		return nil
 	}
 
 	return c.wrote(obj, c.Client.Update(ctx, obj, opts...))
 }
 
-// Patch changes an object.
-func (c *ChangeOnlyClient[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (c *changeOnlyClient[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	return c.wrote(obj, c.Client.Patch(ctx, obj, patch, opts...))
 }
 
-// Status returns a writer of objects' status.
-func (c *ChangeOnlyClient[T]) Status() client.SubResourceWriter {
+func (c *changeOnlyClient[T]) Status() client.SubResourceWriter {
 	return &changeOnlyStatus[T]{SubResourceWriter: c.Client.Status(), client: c}
 }
 
-// wrote remembers the version that a write made, and returns err.
-func (c *ChangeOnlyClient[T]) wrote(obj client.Object, err error) error {
+// wrote remembers the version that a write resulted in, and returns err.
+func (c *changeOnlyClient[T]) wrote(obj client.Object, err error) error {
 	if _, ours := obj.(T); !ours {
 		return err
 	}
 
 	version := obj.GetResourceVersion()
 	if err != nil {
-		version = unknown
+		version = unknownVersion
 	}
 
 	c.mu.Lock()
@@ -129,9 +140,9 @@ func (c *ChangeOnlyClient[T]) wrote(obj client.Object, err error) error {
 	return err
 }
 
-// alreadyStored reports whether the part of obj that is to be written is certainly
-// stored already.
-func (c *ChangeOnlyClient[T]) alreadyStored(ctx context.Context, obj client.Object, part func(map[string]any) any) bool {
+// alreadyStored reports whether the cache proves that the part of obj that is to be
+// written is stored already.
+func (c *changeOnlyClient[T]) alreadyStored(ctx context.Context, obj client.Object, part func(map[string]any) any) bool {
 	if _, ours := obj.(T); !ours {
 		return false
 	}
@@ -144,8 +155,8 @@ func (c *ChangeOnlyClient[T]) alreadyStored(ctx context.Context, obj client.Obje
 	return cached.GetResourceVersion() == obj.GetResourceVersion() && c.cacheIsCurrent(cached) && same(cached, obj, part)
 }
 
-// cacheIsCurrent reports whether the cache has seen what was last written.
-func (c *ChangeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
+// cacheIsCurrent reports whether a cached object is not older than its last write.
+func (c *changeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -160,16 +171,15 @@ func (c *ChangeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
 		return false
 	}
 
-	// The cache does not go back: it will not be asked again.
+	// The cache never goes back, so there is nothing left to compare with.
 	delete(c.written, key)
 
 	return true
 }
 
-// justCreated reports whether all that a status has to say is that the object was created
-// a moment ago, which is what was stored last. What comes of it is found out by the
-// next look, which follows at once, and then written.
-func (c *ChangeOnlyClient[T]) justCreated(obj client.Object) bool {
+// justCreated reports whether a status shows nothing but Creating, and the object's last
+// write recorded that creation.
+func (c *changeOnlyClient[T]) justCreated(obj client.Object) bool {
 	mg, ok := obj.(resource.Managed)
 	if !ok || mg.GetCondition(xpv1.TypeReady).Reason != xpv1.ReasonCreating || mg.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
 		return false
@@ -181,14 +191,13 @@ func (c *ChangeOnlyClient[T]) justCreated(obj client.Object) bool {
 	return c.written[client.ObjectKeyFromObject(obj)] == obj.GetResourceVersion()
 }
 
-// changeOnlyStatus leaves out updates of a status that change nothing.
+// changeOnlyStatus omits updates of a status that would change nothing.
 type changeOnlyStatus[T client.Object] struct {
 	client.SubResourceWriter
 
-	client *ChangeOnlyClient[T]
+	client *changeOnlyClient[T]
 }
 
-// Update writes the status of an object.
 func (w *changeOnlyStatus[T]) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 	if w.client.justCreated(obj) || w.client.alreadyStored(ctx, obj, status) {
 		return nil
@@ -197,12 +206,11 @@ func (w *changeOnlyStatus[T]) Update(ctx context.Context, obj client.Object, opt
 	return w.client.wrote(obj, w.SubResourceWriter.Update(ctx, obj, opts...))
 }
 
-// Patch changes the status of an object.
 func (w *changeOnlyStatus[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 	return w.client.wrote(obj, w.SubResourceWriter.Patch(ctx, obj, patch, opts...))
 }
 
-// same reports whether parts of two objects mean the same.
+// same reports whether a part of two objects has the same meaning.
 func same(a, b client.Object, part func(map[string]any) any) bool {
 	ua, errA := runtime.DefaultUnstructuredConverter.ToUnstructured(a)
 	ub, errB := runtime.DefaultUnstructuredConverter.ToUnstructured(b)
@@ -210,18 +218,18 @@ func same(a, b client.Object, part func(map[string]any) any) bool {
 	return errA == nil && errB == nil && equality.Semantic.DeepEqual(part(ua), part(ub))
 }
 
-// withoutStatus returns what Update writes of an object.
+// withoutStatus returns the part of an object that Update writes.
 func withoutStatus(obj map[string]any) any {
 	delete(obj, "status")
-	// Objects read from a cache have them, objects that were written do not.
+	// Cached objects have these two fields, objects that were written do not.
 	delete(obj, "kind")
 	delete(obj, "apiVersion")
 
 	return obj
 }
 
-// status returns the status of an object without the times of its conditions,
-// which change with what the conditions say or not at all.
+// status returns the status of an object without the times of its conditions: a time
+// without another change of its condition is no change.
 func status(obj map[string]any) any {
 	s, ok := obj["status"].(map[string]any)
 	if !ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/cistern-dev/cistern/provider/providertest"
 )
 
-func TestQuietStatus(t *testing.T) {
+func TestChangeOnlyStatus(t *testing.T) {
 	ctx := context.Background()
 	key := client.ObjectKeyFromObject(providertest.NewBucket("ClusterProviderConfig"))
 
@@ -36,137 +36,137 @@ func TestQuietStatus(t *testing.T) {
 
 	cases := map[string]struct {
 		reason string
-		// do is done with a Bucket that is available and stored.
-		do   func(l *providertest.Lagging, quiet client.Client)
+		// do works with a Bucket that is stored and Ready; want is how often it writes.
+		do   func(l *providertest.Lagging, kube client.Client)
 		want int
 	}{
 		"Same": {
-			reason: "What is stored already is not written.",
-			do:     func(_ *providertest.Lagging, quiet client.Client) { write(quiet, get(quiet)) },
+			reason: "A status that is stored already is not written.",
+			do:     func(_ *providertest.Lagging, kube client.Client) { write(kube, get(kube)) },
 		},
 		"OnlyTime": {
-			reason: "A condition that says the same since another time says the same.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "The time of a condition is no change.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Unix(0, 0))
-				write(quiet, b)
+				write(kube, b)
 			},
 		},
 		"OnlySpec": {
-			reason: "What the status does not say is not written with it.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "A change outside the status is no change of the status.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.Labels = map[string]string{"a": "b"}
-				write(quiet, b)
+				write(kube, b)
 			},
 		},
 		"Condition": {
-			reason: "A condition that changes is written.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "A changed condition is written.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.SetConditions(xpv1.Unavailable())
-				write(quiet, b)
+				write(kube, b)
 			},
 			want: 1,
 		},
 		"Field": {
-			reason: "A field that changes is written.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "A changed field is written.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.Status.AtProvider.Versioning = miniov1alpha1.VersioningEnabled
-				write(quiet, b)
+				write(kube, b)
 			},
 			want: 1,
 		},
 		"AnotherVersion": {
-			reason: "If the cache holds another version than was read, it is no proof.",
-			do: func(l *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "A cache that holds another version than was read is no proof.",
+			do: func(l *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				l.Seen = b.DeepCopy()
 				l.Seen.ResourceVersion = "1"
-				write(quiet, b)
+				write(kube, b)
 			},
 			want: 1,
 		},
 		"StaleAfterOwnWrite": {
-			reason: "A cache that lacks what was just written is not read, nor proof.",
-			do: func(l *providertest.Lagging, quiet client.Client) {
-				before := get(quiet)
+			reason: "A cache that lacks the last write is neither read nor proof.",
+			do: func(l *providertest.Lagging, kube client.Client) {
+				before := get(kube)
 
 				b := before.DeepCopy()
 				b.SetConditions(xpv1.Unavailable())
-				write(quiet, b)
+				write(kube, b)
 
 				l.Seen = before
 				l.Seen.Annotations = map[string]string{"was": "there"}
 
-				latest := get(quiet)
+				latest := get(kube)
 				if len(latest.Annotations) > 0 || latest.ResourceVersion != b.ResourceVersion {
-					t.Errorf("Get(...): want what was written last, got version %s with annotations %v", latest.ResourceVersion, latest.Annotations)
+					t.Errorf("Get(...): want the last written version, got version %s with annotations %v", latest.ResourceVersion, latest.Annotations)
 				}
 
-				write(quiet, latest)
+				write(kube, latest)
 			},
 			want: 2,
 		},
 		"JustCreated": {
-			reason: "That it is being created is not written right after the record of that was, but if that is a while ago.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "Creating is not written right after the record of the creation, but it is written later.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.SetConditions(xpv1.Creating(), xpv1.ReconcileSuccess())
 
 				creating := b.Status
-				if err := quiet.Update(ctx, b); err != nil {
+				if err := kube.Update(ctx, b); err != nil {
 					t.Fatal(err)
 				}
 
 				b.Status = creating
-				write(quiet, b)
+				write(kube, b)
 
-				b = get(quiet)
+				b = get(kube)
 				b.Status = creating
-				write(quiet, b)
+				write(kube, b)
 			},
 			want: 1,
 		},
 		"NotCreated": {
-			reason: "That it could not be created is written.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
-				if err := quiet.Update(ctx, b); err != nil {
+			reason: "A failed creation is written.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
+				if err := kube.Update(ctx, b); err != nil {
 					t.Fatal(err)
 				}
 
-				b.SetConditions(xpv1.Creating(), xpv1.ReconcileError(errors.New("refused")))
-				write(quiet, b)
+				b.SetConditions(xpv1.Creating(), xpv1.ReconcileError(errors.New("denied")))
+				write(kube, b)
 			},
 			want: 1,
 		},
 		"CaughtUpAfterOwnWrite": {
-			reason: "Once the cache has what was written, it is proof again.",
-			do: func(_ *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "A cache that holds the last write is proof again.",
+			do: func(_ *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.SetConditions(xpv1.Unavailable())
-				write(quiet, b)
-				write(quiet, get(quiet))
-				write(quiet, get(quiet))
+				write(kube, b)
+				write(kube, get(kube))
+				write(kube, get(kube))
 			},
 			want: 1,
 		},
 		"UnknownAfterError": {
-			reason: "A write that failed may have been carried out: the next one is made whatever the cache holds.",
-			do: func(l *providertest.Lagging, quiet client.Client) {
-				b := get(quiet)
+			reason: "A failed write may have been carried out: the next one is made, whatever the cache holds.",
+			do: func(l *providertest.Lagging, kube client.Client) {
+				b := get(kube)
 				b.SetConditions(xpv1.Unavailable())
 
 				l.WriteErr = errors.New("timeout")
-				if err := quiet.Status().Update(ctx, b); err == nil {
+				if err := kube.Status().Update(ctx, b); err == nil {
 					t.Error("Status().Update(...): want an error")
 				}
 
 				l.WriteErr = nil
-				write(quiet, get(quiet))
-				write(quiet, get(quiet))
+				write(kube, get(kube))
+				write(kube, get(kube))
 			},
 			want: 2,
 		},
@@ -178,33 +178,34 @@ func TestQuietStatus(t *testing.T) {
 			b.SetConditions(xpv1.Available())
 
 			l := providertest.NewLagging(t, b)
-			quiet := NewChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(client.ObjectKey) {})
-			tc.do(l, quiet)
+			kube := newChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(client.ObjectKey) {})
+			tc.do(l, kube)
 
 			if l.StatusWrites != tc.want {
 				t.Errorf("%s\nwant %d writes, got %d", tc.reason, tc.want, l.StatusWrites)
 			}
 
-			if len(quiet.written) > 1 {
-				t.Errorf("%d versions are remembered of one object", len(quiet.written))
+			if len(kube.written) > 1 {
+				t.Errorf("%d versions of one object are remembered", len(kube.written))
 			}
 		})
 	}
 }
 
-// TestQuietUpdate wants updates of the configurations' own controller left out
-// as well, and those of resources made: they take a lock.
-func TestQuietUpdate(t *testing.T) {
+// TestChangeOnlyUpdate expects updates that change nothing to be omitted if the client is
+// asked for that. Updates of managed resources are always made: they fail if the resource
+// has changed.
+func TestChangeOnlyUpdate(t *testing.T) {
 	ctx := context.Background()
 
-	for name, updates := range map[string]bool{"Quiet": true, "NotQuiet": false} {
+	for name, updates := range map[string]bool{"Omitted": true, "Made": false} {
 		t.Run(name, func(t *testing.T) {
 			l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")))
-			quiet := NewChangeOnlyClient[*miniov1alpha1.ProviderConfig](l, l.Live, func(client.ObjectKey) {})
-			quiet.Updates = updates
+			kube := newChangeOnlyClient[*miniov1alpha1.ProviderConfig](l, l.Live, func(client.ObjectKey) {})
+			kube.updates = updates
 
 			pc := &miniov1alpha1.ProviderConfig{}
-			if err := quiet.Get(ctx, client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec(""))), pc); err != nil {
+			if err := kube.Get(ctx, client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec(""))), pc); err != nil {
 				t.Fatal(err)
 			}
 
@@ -213,43 +214,45 @@ func TestQuietUpdate(t *testing.T) {
 				want = 0
 			}
 
-			if err := quiet.Update(ctx, pc); err != nil || l.Writes != want {
-				t.Errorf("Update(...) of nothing: want %d writes, got %d, %v", want, l.Writes, err)
+			if err := kube.Update(ctx, pc); err != nil || l.Writes != want {
+				t.Errorf("Update(...) without a change: want %d writes, got %d, %v", want, l.Writes, err)
 			}
 
 			pc.Finalizers = append(pc.Finalizers, "cistern.dev/test")
-			if err := quiet.Update(ctx, pc); err != nil || l.Writes != want+1 {
+			if err := kube.Update(ctx, pc); err != nil || l.Writes != want+1 {
 				t.Errorf("Update(...) of a finalizer: want %d writes, got %d, %v", want+1, l.Writes, err)
 			}
 		})
 	}
 }
 
-// TestQuietForgets wants nothing to be remembered of what is gone, and objects of
-// other types to be written as they are.
-func TestQuietForgets(t *testing.T) {
+// TestChangeOnlyForgets expects an object that is gone to be forgotten, and objects of other
+// types to be left alone.
+func TestChangeOnlyForgets(t *testing.T) {
 	ctx := context.Background()
 	b := providertest.NewBucket("ClusterProviderConfig")
 	l := providertest.NewLagging(t, b, providertest.NewCredentials("minio"))
 
 	var gone []client.ObjectKey
 
-	quiet := NewChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(k client.ObjectKey) { gone = append(gone, k) })
+	kube := newChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(k client.ObjectKey) { gone = append(gone, k) })
 
-	if err := errors.Join(quiet.Get(ctx, client.ObjectKeyFromObject(b), b), quiet.Update(ctx, b), quiet.Delete(ctx, b)); err != nil {
+	if err := errors.Join(kube.Get(ctx, client.ObjectKeyFromObject(b), b), kube.Update(ctx, b), kube.Delete(ctx, b)); err != nil {
 		t.Fatal(err)
 	}
 
-	if err := quiet.Get(ctx, client.ObjectKeyFromObject(b), b); err == nil {
+	if err := kube.Get(ctx, client.ObjectKeyFromObject(b), b); err == nil {
 		t.Fatal("Get(...): want an error")
 	}
 
-	if len(gone) != 1 || len(quiet.written) != 0 {
-		t.Errorf("want the object to be forgotten, got %v, %v", gone, quiet.written)
+	if len(gone) != 1 || len(kube.written) != 0 {
+		t.Errorf("want the object to be forgotten, got %v, %v", gone, kube.written)
 	}
 
 	s := &corev1.Secret{}
-	if err := errors.Join(quiet.Get(ctx, client.ObjectKeyFromObject(providertest.NewCredentials("minio")), s), quiet.Update(ctx, s)); err != nil || len(quiet.written) != 0 {
-		t.Errorf("want nothing to be remembered of a Secret, got %v, %v", quiet.written, err)
+	key := client.ObjectKeyFromObject(providertest.NewCredentials("minio"))
+
+	if err := errors.Join(kube.Get(ctx, key, s), kube.Update(ctx, s)); err != nil || len(kube.written) != 0 {
+		t.Errorf("want nothing to be remembered of a Secret, got %v, %v", kube.written, err)
 	}
 }

@@ -24,15 +24,18 @@ import (
 )
 
 const (
-	// checkInterval is how often a server is checked that can be used, and
-	// checkAgain how often one that cannot: as often as a resource that waits
-	// for it is tried.
-	checkInterval = time.Minute
-	checkAgain    = reconciler.LastRetry
-	checkJitter   = 0.1
+	// checkUsable is how often a usable server is checked.
+	checkUsable = time.Minute
+
+	// checkUnusable is how often a server is checked that cannot be used: as often as a
+	// resource that waits for it is retried.
+	checkUnusable = reconciler.LastRetry
+
+	// checkJitter is the share by which these intervals are prolonged at random.
+	checkJitter = 0.1
 )
 
-// reasons are the conditions' reasons for what is known of a server.
+// reasons are the condition reasons of servers that cannot be used.
 var reasons = map[minio.Health]xpv1.ConditionReason{
 	minio.Unreachable:          miniov1alpha1.ReasonUnreachable,
 	minio.CertificateUntrusted: miniov1alpha1.ReasonCertificateUntrusted,
@@ -41,10 +44,10 @@ var reasons = map[minio.Health]xpv1.ConditionReason{
 	minio.TooOld:               miniov1alpha1.ReasonServerTooOld,
 }
 
-// health tells in the condition Ready of each provider configuration of a kind
-// whether its server can be used. It writes when that changes, and shares the
-// status with the controller that counts uses: whoever comes second meets a
-// conflict and looks again.
+// health reconciles the condition Ready of the provider configurations of one kind: it
+// reports whether the server can be used. It writes the condition when it changes. The
+// controller that counts usages writes the same status, so either may meet a conflict
+// and is then retried.
 type health struct {
 	kube    client.Client
 	servers *Servers
@@ -64,13 +67,13 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 			return reconcile.Result{}, nil
 		}
 
-		return reconcile.Result{RequeueAfter: keepUnused}, nil
+		return reconcile.Result{RequeueAfter: unusedTTL}, nil
 	} else if err != nil {
 		return reconcile.Result{}, errors.Wrapf(err, "cannot get %s %q", h.kind, req.Name)
 	}
 
 	if meta.WasDeleted(pc) {
-		// It says Terminating as long as it is in use.
+		// The condition Terminating shows why it still exists.
 		return reconcile.Result{}, nil
 	}
 
@@ -79,9 +82,9 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, err
 	}
 
-	after := checkAgain
+	after := checkUnusable
 	if c.Status == corev1.ConditionTrue {
-		after = checkInterval
+		after = checkUsable
 	}
 
 	result := reconcile.Result{RequeueAfter: wait.Jitter(after, checkJitter)}
@@ -97,15 +100,15 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return errors.SilentlyRequeueOnConflict(reconcile.Result{}, errors.Wrapf(err, "cannot update the status of %s %q", h.kind, req.Name))
 	}
 
-	h.tell(pc, c)
+	h.recordChange(pc, c)
 
 	return result, nil
 }
 
-// check returns the condition that tells whether a configuration's server can be
-// used, or an error if that could not be found out.
+// check returns the condition Ready of a configuration. It returns an error if the health
+// of the server could not be determined.
 func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, error) {
-	srv, err := h.servers.get(ctx, key, 0)
+	srv, err := h.servers.lookup(ctx, key, 0)
 	if isTransient(err) {
 		return xpv1.Condition{}, err
 	}
@@ -121,15 +124,16 @@ func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, erro
 		}, nil
 	}
 
-	known := new(minio.Error)
-	if !errors.As(err, &known) {
+	unhealthy := new(minio.Error)
+	if !errors.As(err, &unhealthy) {
 		return xpv1.Condition{}, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
 	}
 
-	return notReady(reasons[known.Health], err), nil
+	return notReady(reasons[unhealthy.Health], err), nil
 }
 
-// isTransient says that the API server, not the configuration, is to blame.
+// isTransient reports whether an error is a temporary failure of the API server or of this
+// process, and says nothing about the configuration.
 func isTransient(err error) bool {
 	if status := kerrors.APIStatus(nil); errors.As(err, &status) {
 		return status.Status().Code >= http.StatusInternalServerError || kerrors.IsTooManyRequests(err)
@@ -144,8 +148,8 @@ func notReady(reason xpv1.ConditionReason, err error) xpv1.Condition {
 	}
 }
 
-// tell tells the change in an event.
-func (h *health) tell(pc resource.ProviderConfig, c xpv1.Condition) {
+// recordChange records a changed condition as an event.
+func (h *health) recordChange(pc resource.ProviderConfig, c xpv1.Condition) {
 	if c.Status == corev1.ConditionTrue {
 		h.record.Event(pc, event.Normal(event.Reason(c.Reason), "The server can be used"))
 		return

@@ -36,44 +36,44 @@ func TestHealth(t *testing.T) {
 		newConfig: func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} },
 	}
 
-	// Each step changes something, and is looked at twice.
+	// Each step changes something, and is reconciled twice.
 	steps := []struct {
 		reason string
 		change func() error
 		want   xpv1.ConditionReason
 		text   string
-		again  time.Duration
+		after  time.Duration
 	}{
 		{
-			reason: "A server that can be used.",
+			reason: "The server can be used.",
 			change: func() error { return nil },
 			want:   miniov1alpha1.ReasonServerUsable,
-			again:  checkInterval,
+			after:  checkUsable,
 		},
 		{
-			reason: "Credentials that the server does not know.",
+			reason: "The server does not know the credentials.",
 			change: func() error {
 				s := providertest.NewCredentials("team-a")
-				s.Data["accessKey"] = []byte("somebody")
+				s.Data["accessKey"] = []byte("unknown")
 
 				return l.Update(ctx, s)
 			},
 			want:  miniov1alpha1.ReasonCredentialsRejected,
 			text:  "no such key",
-			again: checkAgain,
+			after: checkUnusable,
 		},
 		{
-			reason: "Credentials that are missing.",
+			reason: "The credentials are missing.",
 			change: func() error { return l.Delete(ctx, providertest.NewCredentials("team-a")) },
 			want:   miniov1alpha1.ReasonConfigurationInvalid,
 			text:   `cannot read "admin" in namespace "team-a"`,
-			again:  checkAgain,
+			after:  checkUnusable,
 		},
 		{
-			reason: "Credentials that are good again.",
+			reason: "The credentials are valid again.",
 			change: func() error { return l.Create(ctx, providertest.NewCredentials("team-a")) },
 			want:   miniov1alpha1.ReasonServerUsable,
-			again:  checkInterval,
+			after:  checkUsable,
 		},
 	}
 
@@ -88,8 +88,8 @@ func TestHealth(t *testing.T) {
 				t.Fatalf("%s\nReconcile(...): %v", s.reason, err)
 			}
 
-			if r.RequeueAfter < s.again || r.RequeueAfter > s.again*3/2 {
-				t.Errorf("%s\nReconcile(...): want the next look after %s, got %s", s.reason, s.again, r.RequeueAfter)
+			if r.RequeueAfter < s.after || r.RequeueAfter > s.after*3/2 {
+				t.Errorf("%s\nReconcile(...): want the next check after %s, got %s", s.reason, s.after, r.RequeueAfter)
 			}
 		}
 
@@ -113,25 +113,27 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// TestHealthAndUsesMeet lets somebody else write the status first.
-func TestHealthAndUsesMeet(t *testing.T) {
+// TestHealthConflict expects a conflict with the controller that counts usages to be retried.
+func TestHealthConflict(t *testing.T) {
 	l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"))
-	l.WriteErr = kerrors.NewConflict(schema.GroupResource{Resource: "providerconfigs"}, "default", errors.New("somebody was first"))
+	l.WriteErr = kerrors.NewConflict(schema.GroupResource{Resource: "providerconfigs"}, "default", errors.New("the object has been modified"))
 	events := &providertest.Events{}
 	h := &health{
 		kube: l, servers: NewServers(l), record: events, kind: miniov1alpha1.ProviderConfigKind.Kind,
 		newConfig: func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} },
 	}
 
-	r, err := h.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))})
+	key := client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))
+
+	r, err := h.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
 	if err != nil || r.IsZero() || len(events.Messages) != 0 {
-		t.Errorf("Reconcile(...): want to look again without an error or an event, got %v, %v, %q", r, err, events.Messages)
+		t.Errorf("Reconcile(...): want a retry without an error or an event, got %v, %v, %q", r, err, events.Messages)
 	}
 }
 
-// TestHealthOfWhatIsGone wants a server to be kept as long as somebody may need
-// it to be deleted, and no longer.
-func TestHealthOfWhatIsGone(t *testing.T) {
+// TestHealthOfDeletedConfiguration expects a server to be kept as long as resources that are
+// being deleted use it, and no longer.
+func TestHealthOfDeletedConfiguration(t *testing.T) {
 	ctx := context.Background()
 	req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))}
 
@@ -155,17 +157,17 @@ func TestHealthOfWhatIsGone(t *testing.T) {
 	}
 
 	if r, err := h.Reconcile(ctx, req); err != nil || r.RequeueAfter == 0 {
-		t.Errorf("Reconcile(...): want to look again later, got %v, %v", r, err)
+		t.Errorf("Reconcile(...): want another reconcile later, got %v, %v", r, err)
 	}
 
-	now = now.Add(keepUnused - time.Minute)
+	now = now.Add(unusedTTL - time.Minute)
 	b.DeletionTimestamp = new(metav1.Now())
 
 	if _, err := servers.For(ctx, b); err != nil {
-		t.Errorf("For(...): want the server of before, got %v", err)
+		t.Errorf("For(...): want the previous server, got %v", err)
 	}
 
-	now = now.Add(keepUnused - time.Minute)
+	now = now.Add(unusedTTL - time.Minute)
 
 	if r, err := h.Reconcile(ctx, req); err != nil || r.RequeueAfter == 0 {
 		t.Errorf("Reconcile(...): want the server to be kept after its last use, got %v, %v", r, err)
@@ -174,15 +176,15 @@ func TestHealthOfWhatIsGone(t *testing.T) {
 	now = now.Add(time.Minute)
 
 	if r, err := h.Reconcile(ctx, req); err != nil || r != (reconcile.Result{}) || len(servers.cache) != 0 {
-		t.Errorf("Reconcile(...): want nothing to be left, got %v, %v, %v", r, err, servers.cache)
+		t.Errorf("Reconcile(...): want nothing to be kept, got %v, %v, %v", r, err, servers.cache)
 	}
 }
 
-// TestReasonsOfVerdicts wants a reason for each verdict that something is wrong.
-func TestReasonsOfVerdicts(t *testing.T) {
-	for _, v := range []minio.Health{minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.NoAdminAPI, minio.TooOld} {
-		if c := notReady(reasons[v], &minio.Error{Health: v}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
-			t.Errorf("verdict %q: want a condition that says what is wrong, got %v", v, c)
+// TestReasons expects a condition with a reason for each health of a server that cannot be used.
+func TestReasons(t *testing.T) {
+	for _, h := range []minio.Health{minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.NoAdminAPI, minio.TooOld} {
+		if c := notReady(reasons[h], &minio.Error{Health: h}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
+			t.Errorf("health %q: want a condition with a reason and a message, got %v", h, c)
 		}
 	}
 }

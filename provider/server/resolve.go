@@ -14,8 +14,9 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// config reads a provider configuration, and says which version of it that is.
-func (s *Servers) config(ctx context.Context, key configKey) (spec miniov1alpha1.ProviderConfigSpec, version string, err error) {
+// readConfig returns the spec of a provider configuration and its version, which changes
+// with the spec and when the configuration is created anew.
+func (s *Servers) readConfig(ctx context.Context, key configKey) (spec miniov1alpha1.ProviderConfigSpec, version string, err error) {
 	var (
 		pc client.Object
 		in *miniov1alpha1.ProviderConfigSpec
@@ -39,8 +40,8 @@ func (s *Servers) config(ctx context.Context, key configKey) (spec miniov1alpha1
 	return *in, fmt.Sprintf("%s %d", pc.GetUID(), pc.GetGeneration()), nil
 }
 
-// resolve reads everything that a configuration references. A namespace that is
-// not empty is the only one that may be read from.
+// resolve reads everything that a configuration references. It reads from no namespace
+// other than the given one, unless that is empty.
 func (s *Servers) resolve(ctx context.Context, spec miniov1alpha1.ProviderConfigSpec, namespace string) (minio.Config, error) {
 	conf := minio.Config{
 		Endpoint:       spec.Endpoint,
@@ -51,7 +52,7 @@ func (s *Servers) resolve(ctx context.Context, spec miniov1alpha1.ProviderConfig
 		conf.PublicEndpoint = spec.Endpoint
 	}
 
-	bound(&conf, spec.Client)
+	setLimits(&conf, spec.Client)
 
 	creds := &corev1.Secret{}
 	if err := s.fetch(ctx, spec.Credentials.SecretRef, namespace, creds); err != nil {
@@ -105,9 +106,9 @@ func (s *Servers) caBundle(ctx context.Context, ca *miniov1alpha1.CABundle, name
 	return ca.Inline, nil
 }
 
-// bound bounds the calls to a server. The defaults also stand in the CRDs, which
-// apply them to configurations that have the section only.
-func bound(conf *minio.Config, o *miniov1alpha1.ClientOptions) {
+// setLimits sets the limits of calls to a server. The CRDs have the same defaults, but
+// apply them only to configurations that set spec.client.
+func setLimits(conf *minio.Config, o *miniov1alpha1.ClientOptions) {
 	conf.Timeout, conf.MaxCallsInFlight = minio.DefaultTimeout, minio.DefaultMaxCallsInFlight
 
 	if o != nil && o.Timeout != nil {
@@ -119,8 +120,8 @@ func bound(conf *minio.Config, o *miniov1alpha1.ClientOptions) {
 	}
 }
 
-// fetch reads a referenced object. The namespace rule also stands in the CRDs;
-// here it holds for configurations that were stored before the CRDs said so.
+// fetch reads a referenced object. The CRDs enforce the same rule for namespaces; here it
+// holds for configurations that were stored before they did.
 func (s *Servers) fetch(ctx context.Context, ref miniov1alpha1.ObjectReference, namespace string, into client.Object) error {
 	nn := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
 

@@ -1,3 +1,7 @@
+// Package server leads from a managed resource, by way of its ProviderConfig or
+// ClusterProviderConfig, to the client of a MinIO server. It keeps one client per
+// configuration, reports in each configuration's condition Ready whether the server can
+// be used, and keeps configurations in use from being deleted.
 package server
 
 import (
@@ -15,66 +19,69 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// keepUnused is how long the server of a configuration that is gone is kept
-// after its last use. Whoever is being deleted with it is tried every few
-// seconds and so keeps it.
-const keepUnused = time.Hour
+const (
+	// referencesTTL is how long the Secrets and ConfigMaps that a configuration references
+	// are taken as they were read. To read them in each reconcile would be most of the
+	// provider's requests to the API server. A change of the configuration itself takes
+	// effect at once.
+	referencesTTL = 5 * time.Second
 
-// Servers hands out the servers that provider configurations lead to, one for
-// each configuration, so that connections are used again. It is safe for
-// concurrent use.
+	// recheckUnusable is how long an unusable server is taken for one before a resource's
+	// reconcile checks it again. It matters for provider-minio-extras, which has no
+	// controller that checks servers.
+	recheckUnusable = time.Minute
+
+	// unusedTTL is how long the server of a deleted configuration is kept after its last
+	// use. Resources that are being deleted with the configuration are retried every few
+	// seconds, and each attempt counts as use.
+	unusedTTL = time.Hour
+)
+
+// Servers returns the servers that provider configurations lead to. It keeps one for each
+// configuration, so that connections are reused. It is safe for concurrent use.
 type Servers struct {
 	kube    client.Reader
 	options []minio.Option
 	now     func() time.Time
 
 	mu    sync.Mutex
-	cache map[configKey]*knownServer
+	cache map[configKey]*cachedServer
 }
-
-// readAgain is how long what a configuration references is taken for what was read:
-// reading it for each reconcile would be most of what the provider asks of the API
-// server. A configuration that is changed itself is read at once.
-const readAgain = 5 * time.Second
 
 // configKey names a provider configuration.
 type configKey struct{ kind, namespace, name string }
 
-// knownServer is the server that a configuration leads to.
-type knownServer struct {
+// cachedServer is the server that a configuration leads to. The mutex of Servers guards
+// its times and its version.
+type cachedServer struct {
 	*minio.Server
 
-	// version of the configuration, and when what it references was read last.
+	// version of the configuration that led here, and when its references were read.
 	version string
 	read    time.Time
 	// used is when a resource last asked for the server.
 	used time.Time
 
-	// first is held by whoever checks the server for the first time.
-	first sync.Mutex
-	// checked is when that was done last because a resource asked for the server.
+	// checking is held while the server is checked for a resource.
+	checking sync.Mutex
+	// checked is when that was last done.
 	checked time.Time
 }
 
-// refusedFor is how long a server that must not be driven is taken for one without
-// another look, where no controller checks servers.
-const refusedFor = time.Minute
-
-// NewServers returns Servers that read configurations, Secrets and ConfigMaps
-// through kube and make each server with the given options.
+// NewServers returns Servers that read configurations, Secrets and ConfigMaps through
+// kube, and create each server with the given options.
 func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
-	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*knownServer)}
+	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*cachedServer)}
 }
 
-// For returns the server that mg's provider configuration leads to. A change of
-// the configuration takes effect at the next call, one of what it references within
-// seconds.
-// It is an error if the server was found to be one that must not be driven; a
-// server that nobody checked yet is checked first.
+// For returns the server that mg's provider configuration leads to. A change of the
+// configuration takes effect at the next call, a change of what it references within
+// seconds. A server that was never checked is checked first; For returns an error if it
+// must not be driven.
 //
-// While mg is being deleted any server will do, and that of an earlier call if
-// the configuration cannot be read: a namespace that is being deleted takes its
-// ProviderConfig, or the Secret of that, before the resources that need it.
+// While mg is being deleted, For returns also a server that must not be driven, and the
+// server of an earlier call if the configuration cannot be read: when a namespace is
+// deleted, its ProviderConfig and credentials may go before the resources that need them.
 func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error) {
 	ref := mg.GetProviderConfigReference()
 	if ref == nil {
@@ -86,121 +93,66 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 		key.namespace = mg.GetNamespace()
 	}
 
-	srv, err := s.get(ctx, key, readAgain)
+	srv, err := s.lookup(ctx, key, referencesTTL)
 	if err != nil && meta.WasDeleted(mg) {
-		srv, err = s.known(key, err)
+		if last := s.last(key); last != nil {
+			srv, err = last, nil
+		}
 	}
 
 	if err != nil {
 		return nil, err
 	}
 
-	s.use(srv)
+	s.markUsed(srv)
 
 	if meta.WasDeleted(mg) {
 		return srv.Server, nil
 	}
 
-	return srv.Server, errors.Wrapf(srv.refusal(ctx, s.now()), "cannot use %s %q", ref.Kind, ref.Name)
+	return srv.Server, errors.Wrapf(srv.unusable(ctx, s.now()), "cannot use %s %q", ref.Kind, ref.Name)
 }
 
-// refusal returns an error if the server must not be driven.
-func (s *knownServer) refusal(ctx context.Context, now time.Time) error {
-	s.first.Lock()
-	defer s.first.Unlock()
-
-	if s.Health() == minio.Unknown || (s.Unusable() != nil && now.Sub(s.checked) > refusedFor) {
-		s.checked = now
-
-		// Whatever else is wrong, the call that the caller is about to make will
-		// tell it in its own words.
-		_ = s.Check(ctx)
-	}
-
-	return s.Unusable()
-}
-
-// get returns the server that a configuration leads to. What the configuration
-// references is taken for what it was if that was read within a time.
-func (s *Servers) get(ctx context.Context, key configKey, within time.Duration) (*knownServer, error) {
-	spec, version, err := s.config(ctx, key)
+// lookup returns the server that a configuration leads to: the cached one if the
+// configuration is unchanged and its references were read less than maxAge ago, otherwise
+// one that is built from what they hold now.
+func (s *Servers) lookup(ctx context.Context, key configKey, maxAge time.Duration) (*cachedServer, error) {
+	spec, version, err := s.readConfig(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 
-	if srv := s.recent(key, version, within); srv != nil {
+	if srv := s.cached(key, version, maxAge); srv != nil {
 		return srv, nil
 	}
 
-	conf, err := s.resolve(ctx, spec, key.namespace)
-	if err != nil {
-		return nil, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
-	}
-
-	srv, err := s.server(key, version, conf)
+	srv, err := s.build(ctx, key, spec, version)
 
 	return srv, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
 }
 
-// recent returns the server of a version of a configuration if all of that was read
-// within a time, or nil.
-func (s *Servers) recent(key configKey, version string, within time.Duration) *knownServer {
+// cached returns the server of a configuration's version if its references were read less
+// than maxAge ago, or nil.
+func (s *Servers) cached(key configKey, version string, maxAge time.Duration) *cachedServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	srv := s.cache[key]
-	if srv == nil || srv.version != version || s.now().Sub(srv.read) >= within {
+	if srv == nil || srv.version != version || s.now().Sub(srv.read) >= maxAge {
 		return nil
 	}
 
 	return srv
 }
 
-// use notes that a resource uses a server.
-func (s *Servers) use(srv *knownServer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	srv.used = s.now()
-}
-
-// evict lets go of the server of a configuration that is gone once no resource
-// has asked for it for a while. It reports whether there is nothing left to let
-// go of.
-func (s *Servers) evict(key configKey) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	srv, found := s.cache[key]
-	if !found {
-		return true
+// build reads what a configuration references and returns the server that it leads to.
+// It keeps the existing server, with its connections, unless something has changed.
+func (s *Servers) build(ctx context.Context, key configKey, spec miniov1alpha1.ProviderConfigSpec, version string) (*cachedServer, error) {
+	conf, err := s.resolve(ctx, spec, key.namespace)
+	if err != nil {
+		return nil, err
 	}
 
-	if s.now().Sub(srv.used) < keepUnused {
-		return false
-	}
-
-	srv.Close()
-	delete(s.cache, key)
-
-	return true
-}
-
-// known returns the server that the configuration led to, or err.
-func (s *Servers) known(key configKey, err error) (*knownServer, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	if srv, found := s.cache[key]; found {
-		return srv, nil
-	}
-
-	return nil, err
-}
-
-// server returns the server of what a version of a configuration says: the cached
-// one, or a new one if that says something else than before.
-func (s *Servers) server(key configKey, version string, conf minio.Config) (*knownServer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -211,7 +163,7 @@ func (s *Servers) server(key configKey, version string, conf minio.Config) (*kno
 			return nil, err
 		}
 
-		next := &knownServer{Server: made}
+		next := &cachedServer{Server: made}
 		if found {
 			next.used = srv.used
 			srv.Close()
@@ -224,4 +176,59 @@ func (s *Servers) server(key configKey, version string, conf minio.Config) (*kno
 	srv.version, srv.read = version, s.now()
 
 	return srv, nil
+}
+
+// last returns the server that a configuration led to at the last successful lookup, or
+// nil.
+func (s *Servers) last(key configKey) *cachedServer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.cache[key]
+}
+
+// markUsed records that a resource uses a server now.
+func (s *Servers) markUsed(srv *cachedServer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	srv.used = s.now()
+}
+
+// evict closes and drops the server of a deleted configuration, unless a resource used it
+// within unusedTTL. It reports whether nothing is kept of the configuration any more.
+func (s *Servers) evict(key configKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	srv, found := s.cache[key]
+	if !found {
+		return true
+	}
+
+	if s.now().Sub(srv.used) < unusedTTL {
+		return false
+	}
+
+	srv.Close()
+	delete(s.cache, key)
+
+	return true
+}
+
+// unusable returns an error if the server must not be driven. It checks the server if its
+// health is unknown, or if it was found to be unusable too long ago.
+func (s *cachedServer) unusable(ctx context.Context, now time.Time) error {
+	s.checking.Lock()
+	defer s.checking.Unlock()
+
+	if s.Health() == minio.Unknown || (s.Unusable() != nil && now.Sub(s.checked) > recheckUnusable) {
+		s.checked = now
+
+		// Any other failure, such as a server that does not answer, is reported by the
+		// call that the caller is about to make.
+		_ = s.Check(ctx)
+	}
+
+	return s.Unusable()
 }

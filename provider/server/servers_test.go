@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,9 +25,11 @@ func TestServersFor(t *testing.T) {
 	type want struct {
 		accessKey string
 		public    string
-		// err is what the error must tell the reader.
+		// err holds texts that the error must contain.
 		err []string
 	}
+
+	credentials := slices.Clip([]client.Object{providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")})
 
 	cases := map[string]struct {
 		reason  string
@@ -37,34 +40,34 @@ func TestServersFor(t *testing.T) {
 		"OwnNamespace": {
 			reason:  "A ProviderConfig reads its own namespace.",
 			kind:    "ProviderConfig",
-			objects: []client.Object{providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")},
+			objects: append(credentials, providertest.NewConfig(providertest.NewSpec(""))),
 			want:    want{accessKey: "root-team-a", public: "https://127.0.0.1:1"},
 		},
 		"ForeignNamespace": {
 			reason:  "A ProviderConfig reads no other namespace, even if it was stored with one.",
 			kind:    "ProviderConfig",
-			objects: []client.Object{providertest.NewConfig(providertest.NewSpec("minio")), providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")},
+			objects: append(credentials, providertest.NewConfig(providertest.NewSpec("minio"))),
 			want:    want{err: []string{`ProviderConfig "default"`, `its own namespace only, not "minio"`}},
 		},
 		"Cluster": {
 			reason:  "A ClusterProviderConfig reads the namespace that it names.",
 			kind:    "ClusterProviderConfig",
-			objects: []client.Object{providertest.NewClusterConfig(providertest.NewSpec("minio")), providertest.NewCredentials("team-a"), providertest.NewCredentials("minio")},
+			objects: append(credentials, providertest.NewClusterConfig(providertest.NewSpec("minio"))),
 			want:    want{accessKey: "root-minio", public: "https://127.0.0.1:1"},
 		},
 		"MissingConfig": {
-			reason: "What is missing is named.",
+			reason: "A missing configuration is named.",
 			kind:   "ClusterProviderConfig",
 			want:   want{err: []string{`cannot get ClusterProviderConfig "default"`}},
 		},
 		"MissingSecret": {
-			reason:  "What is missing is named.",
+			reason:  "A missing Secret is named.",
 			kind:    "ClusterProviderConfig",
 			objects: []client.Object{providertest.NewClusterConfig(providertest.NewSpec("minio"))},
 			want:    want{err: []string{`ClusterProviderConfig "default"`, `cannot read "admin" in namespace "minio"`}},
 		},
 		"EmptySecret": {
-			reason: "The keys that are missing are named.",
+			reason: "Missing keys are named.",
 			kind:   "ClusterProviderConfig",
 			objects: []client.Object{
 				providertest.NewClusterConfig(providertest.NewSpec("minio")),
@@ -87,7 +90,7 @@ func TestServersFor(t *testing.T) {
 			want: want{err: []string{"the CA bundle holds no PEM certificate"}},
 		},
 		"UnknownKind": {
-			reason: "A kind that is no configuration is refused.",
+			reason: "A kind that is no provider configuration is an error.",
 			kind:   "Secret",
 			want:   want{err: []string{`"Secret" is neither ProviderConfig nor ClusterProviderConfig`}},
 		},
@@ -104,7 +107,7 @@ func TestServersFor(t *testing.T) {
 
 			for _, text := range tc.want.err {
 				if !strings.Contains(err.Error(), text) {
-					t.Errorf("%s\nFor(...): error %q does not say %q", tc.reason, err, text)
+					t.Errorf("%s\nFor(...): error %q does not contain %q", tc.reason, err, text)
 				}
 			}
 
@@ -119,11 +122,12 @@ func TestServersFor(t *testing.T) {
 	}
 }
 
-// TestServersAreUsedAgain wants one server as long as nothing changes, and
-// another as soon as the Secret does.
-func TestServersAreUsedAgain(t *testing.T) {
+// TestServersAreReused expects one server as long as nothing changes, and another once a change
+// of the Secret was read.
+func TestServersAreReused(t *testing.T) {
 	ctx := context.Background()
-	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(providertest.NewClusterConfig(providertest.NewSpec("minio")), providertest.NewCredentials("minio")).Build()
+	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
+		WithObjects(providertest.NewClusterConfig(providertest.NewSpec("minio")), providertest.NewCredentials("minio")).Build()
 	s := NewServers(kube)
 	now := time.Now()
 	s.now = func() time.Time { return now }
@@ -150,21 +154,22 @@ func TestServersAreUsedAgain(t *testing.T) {
 	}
 
 	if first != get() {
-		t.Error("For(...): want the API server not to be asked for each resource")
+		t.Error("For(...): want the Secret not to be read for each call")
 	}
 
-	now = now.Add(readAgain)
+	now = now.Add(referencesTTL)
 
 	if first == get() {
 		t.Error("For(...): want another server once the credentials have changed")
 	}
 }
 
-// TestServersOutliveConfigurations takes credentials away: a resource that is
-// being deleted can still be, any other cannot be used.
+// TestServersOutliveConfigurations deletes the credentials: the server is returned only to
+// resources that are being deleted.
 func TestServersOutliveConfigurations(t *testing.T) {
 	ctx := context.Background()
-	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a")).Build()
+	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
+		WithObjects(providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a")).Build()
 	s := NewServers(kube)
 	b := providertest.NewBucket("ProviderConfig")
 
@@ -177,23 +182,23 @@ func TestServersOutliveConfigurations(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	now := time.Now().Add(readAgain)
+	now := time.Now().Add(referencesTTL)
 	s.now = func() time.Time { return now }
 
 	if _, err := s.For(ctx, b); err == nil {
-		t.Error("For(...): want an error for a resource that stays")
+		t.Error("For(...): want an error for a resource that is not being deleted")
 	}
 
 	b.DeletionTimestamp = new(metav1.Now())
 
 	if got, err := s.For(ctx, b); err != nil || got != want {
-		t.Errorf("For(...): want the server of before for a resource that goes, got %v", err)
+		t.Errorf("For(...): want the previous server for a resource that is being deleted, got %v", err)
 	}
 }
 
-// TestRefusedServersAreCheckedAgain asks for a server that is too old, and again
-// once it was updated.
-func TestRefusedServersAreCheckedAgain(t *testing.T) {
+// TestUnusableServersAreRechecked asks for a server that is too old, and again once it was
+// updated.
+func TestUnusableServersAreRechecked(t *testing.T) {
 	version := "2020-01-01T00:00:00Z"
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"servers":[{"version":"`+version+`"}]}`)
@@ -203,7 +208,8 @@ func TestRefusedServersAreCheckedAgain(t *testing.T) {
 	spec := providertest.NewSpec("")
 	spec.Endpoint = srv.URL
 
-	s := NewServers(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(providertest.NewConfig(spec), providertest.NewCredentials("team-a")).Build())
+	s := NewServers(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
+		WithObjects(providertest.NewConfig(spec), providertest.NewCredentials("team-a")).Build())
 	now := time.Now()
 	s.now = func() time.Time { return now }
 
@@ -213,9 +219,9 @@ func TestRefusedServersAreCheckedAgain(t *testing.T) {
 		after   time.Duration
 		want    bool
 	}{
-		{reason: "An old server is refused.", version: version},
-		{reason: "It is not asked by each resource.", version: providertest.Version, after: refusedFor / 2},
-		{reason: "It is asked again.", version: providertest.Version, after: refusedFor, want: true},
+		{reason: "A server that is too old is an error.", version: version},
+		{reason: "It is not checked for each resource.", version: providertest.Version, after: recheckUnusable / 2},
+		{reason: "It is checked again after recheckUnusable.", version: providertest.Version, after: recheckUnusable, want: true},
 	} {
 		version, now = step.version, now.Add(step.after)
 

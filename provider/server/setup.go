@@ -19,24 +19,23 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
-
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// countEvery is how often the uses of one configuration are counted at most. Each
-// time all of them are listed and their number is written, and hundreds may come or
-// go in a second.
-const countEvery = time.Second
+// countInterval is the shortest time between two counts of one configuration's usages.
+// Each count lists all of them and may write their number, and hundreds of usages may
+// change in a second.
+const countInterval = time.Second
 
-// SetupProviderConfigs adds, for each kind of provider configuration, the
-// controller that counts its users and keeps those in use from being deleted,
-// and the one that tells whether the server can be used.
+// SetupProviderConfigs adds two controllers for each kind of provider configuration: one
+// counts its usages and keeps it from being deleted while there are any, the other
+// reports whether its server can be used.
 func SetupProviderConfigs(mgr ctrl.Manager, o xpcontroller.Options, servers *Servers) error {
 	namespaced, cluster := miniov1alpha1.ProviderConfigKind, miniov1alpha1.ClusterProviderConfigKind
 
 	for _, err := range []error{
-		setupUses(mgr, o, namespaced, &miniov1alpha1.ProviderConfig{}),
-		setupUses(mgr, o, cluster, &miniov1alpha1.ClusterProviderConfig{}),
+		setupUsages(mgr, o, namespaced, &miniov1alpha1.ProviderConfig{}),
+		setupUsages(mgr, o, cluster, &miniov1alpha1.ClusterProviderConfig{}),
 		setupHealth(mgr, o, namespaced, servers, func() resource.ProviderConfig { return &miniov1alpha1.ProviderConfig{} }),
 		setupHealth(mgr, o, cluster, servers, func() resource.ProviderConfig { return &miniov1alpha1.ClusterProviderConfig{} }),
 	} {
@@ -60,7 +59,7 @@ func setupHealth(mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersi
 		newConfig: newConfig,
 	}
 
-	// What this controller writes itself does not change the generation.
+	// The controller's own writes change the status only, not the generation.
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(o.ForControllerRuntime()).
@@ -71,8 +70,8 @@ func setupHealth(mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersi
 	return errors.Wrapf(err, "cannot set up the controller that checks the servers of %s", gvk.Kind)
 }
 
-// setupUses adds the controller that counts uses.
-func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersionKind, config T) error {
+// setupUsages adds the controller that counts usages.
+func setupUsages[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk schema.GroupVersionKind, config T) error {
 	name := providerconfig.ControllerName(gvk.GroupKind().String())
 	kinds := resource.ProviderConfigKinds{
 		Config:    gvk,
@@ -82,46 +81,45 @@ func setupUses[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk sc
 
 	record := reconciler.NewChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
 
-	// The runtime writes the configuration and its status whenever it counts.
-	kube := reconciler.NewChangeOnlyClient[T](ownUses{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.Forget)
-	kube.Updates = true
+	// The runtime updates the configuration and its status after every count.
+	kube := reconciler.NewChangeOnlyClient[T](usageLister{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.Forget)
 
 	r := providerconfig.NewReconciler(reconciler.WithClient(mgr, kube), kinds,
 		providerconfig.WithLogger(o.Logger.WithValues("controller", name)),
 		providerconfig.WithRecorder(record))
+	limited := ratelimiter.NewReconciler(name, withNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter)
 
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(o.ForControllerRuntime()).
 		For(config).
 		Watches(&miniov1alpha1.ProviderConfigUsage{}, &resource.EnqueueRequestForProviderConfig{Kind: gvk.Kind}).
-		Complete(reconciler.Throttle(ratelimiter.NewReconciler(name, inNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter), countEvery))
+		Complete(reconciler.Throttle(limited, countInterval))
 
 	return errors.Wrapf(err, "cannot set up the controller of %s", gvk.Kind)
 }
 
-// inNamespace tells ownUses the namespace of the configuration that is reconciled.
-type inNamespace struct {
+// withNamespace passes the namespace of the configuration that is reconciled to
+// usageLister, by way of the context.
+type withNamespace struct {
 	reconcile.Reconciler
 }
 
-// Reconcile reconciles one configuration.
-func (r inNamespace) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+func (r withNamespace) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	return r.Reconciler.Reconcile(context.WithValue(ctx, namespaceKey{}, req.Namespace), req)
 }
 
 type namespaceKey struct{}
 
-// ownUses lists what is in the namespace of the configuration that is
-// reconciled, and everything for one of the whole cluster. The runtime counts
-// uses by the configuration's name only: one of the same name in another
-// namespace would keep this one from being deleted, for ever.
-type ownUses struct {
+// usageLister lists usages of the namespace of the configuration that is reconciled, and
+// of all namespaces for a ClusterProviderConfig. The runtime matches usages by the
+// configuration's name only: those of a configuration of the same name in another
+// namespace would keep this one from ever being deleted.
+type usageLister struct {
 	client.Client
 }
 
-// List lists objects.
-func (c ownUses) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+func (c usageLister) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	namespace, _ := ctx.Value(namespaceKey{}).(string)
 
 	return c.Client.List(ctx, list, append(opts, client.InNamespace(namespace))...)

@@ -14,43 +14,44 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// TestOwnUses wants the uses in a configuration's own namespace to be counted.
-func TestOwnUses(t *testing.T) {
+// TestUsageLister expects only usages of a configuration's own namespace to be listed.
+func TestUsageLister(t *testing.T) {
 	s := runtime.NewScheme()
 	if err := miniov1alpha1.AddToScheme(s); err != nil {
 		t.Fatal(err)
 	}
 
-	use := func(namespace string) *miniov1alpha1.ProviderConfigUsage {
-		return &miniov1alpha1.ProviderConfigUsage{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "use"}}
+	usage := func(namespace string) *miniov1alpha1.ProviderConfigUsage {
+		return &miniov1alpha1.ProviderConfigUsage{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "usage"}}
 	}
-	c := ownUses{Client: fake.NewClientBuilder().WithScheme(s).WithObjects(use("team-a"), use("team-b")).Build()}
+	c := usageLister{Client: fake.NewClientBuilder().WithScheme(s).WithObjects(usage("team-a"), usage("team-b")).Build()}
 
 	cases := map[string]struct {
 		reason    string
 		namespace string
 		want      []string
 	}{
-		"Namespaced": {reason: "What is used elsewhere is another configuration.", namespace: "team-b", want: []string{"team-b"}},
-		"Cluster":    {reason: "One of the whole cluster is used from everywhere.", want: []string{"team-a", "team-b"}},
+		"Namespaced": {reason: "Usages of other namespaces are of other configurations.", namespace: "team-b", want: []string{"team-b"}},
+		"Cluster":    {reason: "A ClusterProviderConfig is used from every namespace.", want: []string{"team-a", "team-b"}},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 
-			r := inNamespace{reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-				uses := &miniov1alpha1.ProviderConfigUsageList{}
-				err := c.List(ctx, uses)
+			r := withNamespace{reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
+				usages := &miniov1alpha1.ProviderConfigUsageList{}
+				err := c.List(ctx, usages)
 
-				for _, u := range uses.Items {
+				for _, u := range usages.Items {
 					got = append(got, u.Namespace)
 				}
 
 				return reconcile.Result{}, err
 			})}
 
-			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: tc.namespace, Name: "own"}}); err != nil {
+			req := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: tc.namespace, Name: "own"}}
+			if _, err := r.Reconcile(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}
 

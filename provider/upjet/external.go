@@ -27,26 +27,27 @@ type Resource interface {
 	resource.Terraformed
 }
 
-// external drives the resources of a kind on a server, by upjet's own client. A
-// client lives for one reconcile, and remembers nothing beyond it: the state that
-// Terraform wants is made anew of what the resource says.
+// external drives the resources of one kind on a server, through upjet's own client.
+// It lives for one reconcile and keeps nothing beyond it: Terraform's state is rebuilt
+// from the resource each time.
 type external struct {
-	kind   *Kind
+	config *Config
 	kube   client.Client
 	server *minio.Server
 
-	// client is upjet's, for one resource.
+	// client is upjet's client for one resource.
 	client managed.ExternalClient
 }
 
-// Observe looks at the resource, at the cost of one call.
+// Observe observes the resource with a single call to the server.
 func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalObservation, error) {
-	name, err := e.kind.naming.of(mg)
+	name, err := e.config.naming.of(mg)
 	if err != nil {
 		return managed.ExternalObservation{}, ignoreIfDeleted(mg, err)
 	}
 
-	// What is not ours leaves no trace in the resource.
+	// An external resource that another one owns must leave no trace in mg, so it is
+	// read into a copy.
 	owned, named := reconciler.Owns(mg), meta.GetExternalName(mg) != ""
 
 	seen := mg
@@ -62,7 +63,7 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 
 		return managed.ExternalObservation{}, err
 	case !owned:
-		return managed.ExternalObservation{}, reconciler.NotOwned(mg, e.kind.Kind, name)
+		return managed.ExternalObservation{}, reconciler.NotOwned(mg, e.config.Kind, name)
 	}
 
 	return managed.ExternalObservation{
@@ -72,13 +73,13 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 	}, nil
 }
 
-// observe connects upjet's client to a resource and looks at it.
+// observe connects upjet's client to a resource and observes it.
 func (e *external) observe(ctx context.Context, mg Resource, name string) (managed.ExternalObservation, error) {
 	meta.SetExternalName(mg, name)
 
-	// upjet tells its logger of differences, credentials among them.
+	// upjet logs differences, which may contain credentials.
 	log := logging.NewNopLogger()
-	connector := tjcontroller.NewTerraformPluginSDKConnector(e.kube, e.setup, e.kind.Resource, tjcontroller.NewOperationStore(log),
+	connector := tjcontroller.NewTerraformPluginSDKConnector(e.kube, e.setup, e.config.Resource, tjcontroller.NewOperationStore(log),
 		tjcontroller.WithTerraformPluginSDKLogger(log),
 		tjcontroller.WithTerraformPluginSDKMetricRecorder(&metrics.MetricRecorder{}),
 		tjcontroller.WithTerraformPluginSDKManagementPolicies(true))
@@ -88,13 +89,13 @@ func (e *external) observe(ctx context.Context, mg Resource, name string) (manag
 		return managed.ExternalObservation{}, err
 	}
 
-	ctx, trouble := minio.CaptureErrors(ctx)
+	ctx, captured := minio.CaptureErrors(ctx)
 	o, err := e.client.Observe(ctx, mg)
 
-	return o, e.explain(err, trouble, "look at", name)
+	return o, e.explain(err, captured, "read", name)
 }
 
-// setup hands the server's clients to the Terraform provider.
+// setup passes the server's clients to the Terraform provider.
 func (e *external) setup(context.Context, client.Client, xpresource.Managed) (terraform.Setup, error) {
 	return terraform.Setup{Meta: &clients{
 		S3Client:     e.server.S3,
@@ -104,9 +105,10 @@ func (e *external) setup(context.Context, client.Client, xpresource.Managed) (te
 	}}, nil
 }
 
-// Create makes the resource.
+// Create creates the external resource under the name that naming gives it. It returns
+// no connection details: none of the kinds publishes credentials.
 func (e *external) Create(ctx context.Context, mg Resource) (managed.ExternalCreation, error) {
-	name, err := e.kind.naming.of(mg)
+	name, err := e.config.naming.of(mg)
 	if err != nil {
 		return managed.ExternalCreation{}, err
 	}
@@ -114,64 +116,65 @@ func (e *external) Create(ctx context.Context, mg Resource) (managed.ExternalCre
 	named := meta.GetExternalName(mg) != ""
 	meta.SetExternalName(mg, name)
 
-	ctx, trouble := minio.CaptureErrors(ctx)
+	ctx, captured := minio.CaptureErrors(ctx)
 	_, err = e.client.Create(ctx, mg)
 
-	// Credentials are no connection details. And what the server refused is not
-	// ours, see reconciler.Owns.
-	if err != nil && !attempted(trouble.Err()) {
+	// The annotation claims ownership, see reconciler.Owns; it must not remain if the
+	// server has certainly created nothing.
+	if err != nil && !attempted(captured.Err()) {
 		unname(mg, named)
 	}
 
-	return managed.ExternalCreation{}, e.explain(err, trouble, "create", name)
+	return managed.ExternalCreation{}, e.explain(err, captured, "create", name)
 }
 
-// attempted says of the error of a creation that the server may have carried it
-// out all the same.
+// attempted reports whether the server may have created the resource although the
+// creation failed with this error.
 func attempted(err error) bool {
-	own, ok := stderrors.AsType[*ownError](err)
+	own, ok := stderrors.AsType[*guardError](err)
 
 	return err != nil && (!ok || !own.unsent) && !minio.IsClientError(err)
 }
 
-// Update changes the resource.
+// Update changes the external resource to what the spec says.
 func (e *external) Update(ctx context.Context, mg Resource) (managed.ExternalUpdate, error) {
-	ctx, trouble := minio.CaptureErrors(ctx)
+	ctx, captured := minio.CaptureErrors(ctx)
 	_, err := e.client.Update(ctx, mg)
 
-	return managed.ExternalUpdate{}, e.explain(err, trouble, "change", meta.GetExternalName(mg))
+	return managed.ExternalUpdate{}, e.explain(err, captured, "change", meta.GetExternalName(mg))
 }
 
-// Delete removes the resource.
+// Delete deletes the external resource, or returns an error if the server keeps it, as
+// it does a group with members.
 func (e *external) Delete(ctx context.Context, mg Resource) (managed.ExternalDelete, error) {
-	ctx, trouble := minio.CaptureErrors(ctx)
+	ctx, captured := minio.CaptureErrors(ctx)
 	_, err := e.client.Delete(ctx, mg)
 
-	return managed.ExternalDelete{}, e.explain(err, trouble, "delete", meta.GetExternalName(mg))
+	return managed.ExternalDelete{}, e.explain(err, captured, "delete", meta.GetExternalName(mg))
 }
 
 // Disconnect does nothing: the server's clients are shared.
 func (e *external) Disconnect(context.Context) error { return nil }
 
-// explain returns what went wrong. If a call to the server or a guard did, that is
-// said in its own words, of which the Terraform provider's are but a text.
-func (e *external) explain(err error, trouble *minio.ErrorCapture, act, name string) error {
-	if err != nil && trouble.Err() != nil {
-		err = trouble.Err()
+// explain adds the resource's name to an error. The Terraform provider's errors are
+// texts only, so the captured error of the call or guard that caused one replaces it.
+func (e *external) explain(err error, captured *minio.ErrorCapture, verb, name string) error {
+	if err != nil && captured.Err() != nil {
+		err = captured.Err()
 	}
 
-	return errors.Wrapf(err, "cannot %s %s %q", act, e.kind.Kind, name)
+	return errors.Wrapf(err, "cannot %s %s %q", verb, e.config.Kind, name)
 }
 
-// unname takes back a name that was not there before.
+// unname removes the external name unless the resource was already named.
 func unname(mg Resource, named bool) {
 	if !named {
 		meta.RemoveAnnotations(mg, meta.AnnotationKeyExternalName)
 	}
 }
 
-// ignoreIfDeleted returns no error of a resource that is being deleted: one whose
-// name was never known was never made.
+// ignoreIfDeleted returns nil for a resource that is being deleted, and err otherwise: an
+// external resource whose name could never be determined was never created.
 func ignoreIfDeleted(mg Resource, err error) error {
 	if meta.WasDeleted(mg) {
 		return nil

@@ -4,15 +4,10 @@ import (
 	"cmp"
 	"context"
 	stderrors "errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	tfminio "github.com/aminueza/terraform-provider-minio/v2/minio"
 	"github.com/hashicorp/terraform-plugin-sdk/v2/diag"
 	"github.com/hashicorp/terraform-plugin-sdk/v2/helper/schema"
-	"github.com/minio/madmin-go/v3"
-	"github.com/minio/minio-go/v7/pkg/notification"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
@@ -21,23 +16,25 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// clients are a server's, as the Terraform provider takes them.
+// clients are a server's clients in the type that the Terraform provider takes.
 type clients = tfminio.S3MinioClient
 
-// guard puts right what a resource of the Terraform provider does wrong. All of
-// them get a guard that turns a panic into an error.
+// guard corrects the defects of one resource of the Terraform provider; guards.go
+// holds the corrections. Every guard, the empty one included, turns a panic into
+// an error.
 type guard struct {
-	// present reads the resource in place of its own Read, where that can say no
-	// more than whether it is there, and says so wrongly.
+	// present reports whether the resource exists. It replaces the resource's own
+	// Read, which reads nothing else and reports existence wrongly.
 	present func(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error)
-	// absent tells after its own Read, which failed with err if that is not nil,
-	// whether it is gone, or reads as if it were there without being so.
+	// absent reports whether the resource is gone, given the state and error of the
+	// provider's own Read.
 	absent func(d *schema.ResourceData, err error) bool
-	// check looks at the arguments before they are sent.
+	// check returns an error if the arguments must not be sent to the server.
 	check func(d *schema.ResourceData) error
-	// same tells, of a field by its Terraform path, which values mean the same.
-	same map[string]schema.SchemaDiffSuppressFunc
-	// remove takes the place of its own Delete.
+	// equivalent reports, for a field by its Terraform path, whether two values mean
+	// the same.
+	equivalent map[string]schema.SchemaDiffSuppressFunc
+	// remove replaces the resource's own Delete.
 	remove func(ctx context.Context, c *clients, d *schema.ResourceData) error
 }
 
@@ -46,8 +43,8 @@ type operation = func(context.Context, *schema.ResourceData, any) diag.Diagnosti
 
 // wrap puts the guard around a resource.
 func (g guard) wrap(r *schema.Resource) *schema.Resource {
-	for path, same := range g.same {
-		config.GetSchema(r, path).DiffSuppressFunc = same
+	for path, equivalent := range g.equivalent {
+		config.GetSchema(r, path).DiffSuppressFunc = equivalent
 	}
 
 	read := r.ReadContext
@@ -76,24 +73,27 @@ func (g guard) wrap(r *schema.Resource) *schema.Resource {
 	return r
 }
 
+// readPresence is a Read that keeps the ID of a resource that is present, and
+// clears it otherwise, which means absence to Terraform.
 func (g guard) readPresence(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
-	there, err := g.present(ctx, meta.(*clients), d) //nolint:forcetypeassert // See setup.
-	if err == nil && !there {
+	present, err := g.present(ctx, meta.(*clients), d) //nolint:forcetypeassert // See setup.
+	if err == nil && !present {
 		d.SetId("")
 	}
 
 	return failed(ctx, err)
 }
 
+// readUnlessAbsent returns a Read that has absent judge the result of another.
 func (g guard) readUnlessAbsent(read operation) operation {
 	return func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
-		ctx, trouble := minio.CaptureErrors(ctx)
+		ctx, captured := minio.CaptureErrors(ctx)
 
 		diags := read(ctx, d, meta)
 
 		var err error
 		if diags.HasError() {
-			err = cmp.Or(trouble.Err(), errUnknown)
+			err = cmp.Or(captured.Err(), errUnknown)
 		}
 
 		if !g.absent(d, err) {
@@ -106,9 +106,10 @@ func (g guard) readUnlessAbsent(read operation) operation {
 	}
 }
 
-// errUnknown is an error of which there is a text only.
+// errUnknown stands for an error of which only a text is known.
 var errUnknown = errors.New("unknown")
 
+// checked returns an operation that fails before op if the arguments are invalid.
 func (g guard) checked(op operation) operation {
 	if g.check == nil {
 		return op
@@ -116,7 +117,7 @@ func (g guard) checked(op operation) operation {
 
 	return func(ctx context.Context, d *schema.ResourceData, meta any) diag.Diagnostics {
 		if err := g.check(d); err != nil {
-			return failed(ctx, &ownError{error: err, unsent: true})
+			return failed(ctx, &guardError{error: err, unsent: true})
 		}
 
 		return op(ctx, d, meta)
@@ -127,9 +128,9 @@ func (g guard) checked(op operation) operation {
 func recovered(op operation) operation {
 	return func(ctx context.Context, d *schema.ResourceData, meta any) (diags diag.Diagnostics) {
 		defer func() {
-			// What was recovered may quote arguments, and one of them may be secret.
+			// The recovered value is dropped: it may quote a secret argument.
 			if recover() != nil {
-				diags = failed(ctx, ownErrorf("the Terraform provider cannot cope with spec.forProvider: compare it with the kind's documentation"))
+				diags = failed(ctx, guardErrorf("the Terraform provider cannot handle spec.forProvider: compare it with the kind's documentation"))
 			}
 		}()
 
@@ -137,186 +138,25 @@ func recovered(op operation) operation {
 	}
 }
 
-// ownError is an error in a guard's own words, not a server's.
-type ownError struct {
+// guardError is an error that a guard found, not a server.
+type guardError struct {
 	error
 
-	// unsent says that it is of arguments that were sent to nobody.
+	// unsent reports whether nothing was sent to the server.
 	unsent bool
 }
 
-// failed returns a guard's error in Terraform's terms, which hold the text only.
-// Those of calls are reported as they are by the calls, see minio.ErrorCapture.
+func guardErrorf(format string, args ...any) error {
+	return &guardError{error: errors.Errorf(format, args...)}
+}
+
+// failed returns an error as Terraform's diagnostics. Those keep its text only, so a
+// guard's error is reported to the context as well; errors of calls to the server
+// are reported by the calls themselves, see minio.ErrorCapture.
 func failed(ctx context.Context, err error) diag.Diagnostics {
-	if own, ok := stderrors.AsType[*ownError](err); ok {
-		minio.Report(ctx, own)
+	if own, ok := stderrors.AsType[*guardError](err); ok {
+		minio.Capture(ctx, own)
 	}
 
 	return diag.FromErr(err)
 }
-
-func ownErrorf(format string, args ...any) error {
-	return &ownError{error: errors.Errorf(format, args...)}
-}
-
-// inGroup tells whether a user is a member of a group.
-func inGroup(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
-	g, err := c.S3Admin.GetGroupDescription(ctx, text(d, "group_name"))
-	if minio.IsNotFound(err) {
-		return false, nil
-	}
-
-	return err == nil && slices.Contains(g.Members, text(d, "user_name")), err
-}
-
-// groupHolds tells whether a group holds a policy.
-func groupHolds(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
-	g, err := c.S3Admin.GetGroupDescription(ctx, text(d, "group_name"))
-	if minio.IsNotFound(err) {
-		return false, nil
-	}
-
-	return err == nil && slices.Contains(strings.Split(g.Policy, ","), text(d, "policy_name")), err
-}
-
-// ldapGroupHolds tells whether a group of the directory holds a policy. The
-// provider's own Read asks who holds the policy, and takes anybody for the group.
-func ldapGroupHolds(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
-	e, err := c.S3Admin.GetLDAPPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Groups: []string{text(d, "group_dn")}})
-
-	return err == nil && slices.ContainsFunc(e.GroupMappings, func(m madmin.GroupPolicyEntities) bool {
-		return slices.Contains(m.Policies, text(d, "policy_name"))
-	}), err
-}
-
-// ldapUserHolds tells whether a user of the directory holds a policy.
-func ldapUserHolds(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
-	e, err := c.S3Admin.GetLDAPPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Users: []string{text(d, "user_dn")}})
-
-	return err == nil && slices.ContainsFunc(e.UserMappings, func(m madmin.UserPolicyEntities) bool {
-		return slices.Contains(m.Policies, text(d, "policy_name"))
-	}), err
-}
-
-// noSuchKey is how MinIO says, in an answer that is none of an error, that the KMS
-// does not have a key.
-// Source: github.com/minio/minio, internal/kms, ErrKeyNotFound.
-const noSuchKey = "key with given key ID does not exist"
-
-// keyWorks tells whether the KMS has a key. The provider's own Read takes any
-// error for a key that is not there.
-func keyWorks(ctx context.Context, c *clients, d *schema.ResourceData) (bool, error) {
-	s, err := c.S3Admin.GetKeyStatus(ctx, d.Id())
-
-	switch {
-	case err != nil:
-		return false, err
-	case s.EncryptionErr == noSuchKey:
-		return false, nil
-	case s.EncryptionErr != "" || s.DecryptionErr != "":
-		return false, ownErrorf("the KMS cannot use key %q: %s%s", d.Id(), s.EncryptionErr, s.DecryptionErr)
-	}
-
-	return true, nil
-}
-
-// withoutBucket tells that a bucket's setting is gone with the bucket, or is not
-// set: MinIO answers for both, and the provider's own Read takes neither for absence.
-func withoutBucket(setting string) func(*schema.ResourceData, error) bool {
-	return func(d *schema.ResourceData, err error) bool {
-		if err != nil {
-			return minio.IsNotFound(err)
-		}
-
-		_, set := d.GetOk(setting)
-
-		return !set
-	}
-}
-
-// removeGroup removes an empty group. The provider's own Delete gives a group
-// without policies the policy readonly, members and all, and leaves one that has
-// members where it is without a word.
-func removeGroup(ctx context.Context, c *clients, d *schema.ResourceData) error {
-	err := c.S3Admin.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: d.Id(), IsRemove: true})
-
-	switch {
-	case minio.IsNotFound(err):
-		return nil
-	case minio.IsGroupNotEmpty(err):
-		return ownErrorf("group %q has members: take them out, and it goes too", d.Id())
-	}
-
-	return err
-}
-
-// checkTier wants both halves of a key. A Secret that is not there reads as empty.
-func checkTier(d *schema.ResourceData) error {
-	for _, field := range []string{"access_key", "secret_key"} {
-		if text(d, "minio_config.0."+field) == "" {
-			return errors.New("spec.forProvider.minioConfig needs an accessKey, and a secretKeySecretRef to a key of a Secret that exists")
-		}
-	}
-
-	return nil
-}
-
-// onePolicy wants the name of one policy. The server takes names with commas between
-// them, and gives all of these; an attachment is about one, and would take none away.
-func onePolicy(d *schema.ResourceData) error {
-	if name := text(d, "policy_name"); strings.Contains(name, ",") {
-		return errors.Errorf("spec.forProvider.policyName %q names more than one policy: make a resource for each", name)
-	}
-
-	return nil
-}
-
-// checkNotification wants rules that the provider sends: it leaves out those whose
-// ARN it cannot parse, and a bucket without rules reads as one without notification.
-func checkNotification(d *schema.ResourceData) error {
-	n := d.Get("queue.#").(int) //nolint:forcetypeassert // A number of elements is one.
-	if n == 0 {
-		return errors.New("spec.forProvider.queue needs a rule: to tell nobody, delete the BucketNotification")
-	}
-
-	for i := range n {
-		field := fmt.Sprintf("queue.%d.", i)
-
-		if arn := text(d, field+"queue_arn"); !isARN(arn) {
-			return errors.Errorf("spec.forProvider.queue[%d].queueArn is %q: write it as arn:minio:sqs::primary:webhook, with an ID and a type that mc admin info tells", i, arn)
-		}
-
-		if d.Get(field+"events.#") == 0 {
-			return errors.Errorf("spec.forProvider.queue[%d].events needs an event, such as s3:ObjectCreated:*", i)
-		}
-	}
-
-	return nil
-}
-
-func isARN(s string) bool {
-	_, err := notification.NewArnFromString(s)
-
-	return err == nil
-}
-
-// sameTarget tells that an ARN of no region is one of the server's, which says its
-// own when it is asked.
-func sameTarget(_, server, wanted string, _ *schema.ResourceData) bool {
-	is, err := notification.NewArnFromString(server)
-	if err != nil {
-		return false
-	}
-
-	want, err := notification.NewArnFromString(wanted)
-	if err != nil || want.Region != "" {
-		return false
-	}
-
-	is.Region = ""
-
-	return is == want
-}
-
-// text returns an argument that is a string.
-func text(d *schema.ResourceData, path string) string { return fmt.Sprint(d.Get(path)) }

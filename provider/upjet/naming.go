@@ -11,24 +11,24 @@ import (
 	"github.com/crossplane/upjet/v2/pkg/types/name"
 )
 
-// naming says what a resource's external resource is called. The name is always
-// known before it is made, so that a creation that was cut short is found again.
+// naming determines the external name of a resource. The name is always known before
+// the external resource is created, so that an interrupted creation is found again.
 type naming struct {
-	// argument of the Terraform resource that the name is. It is not in the spec:
-	// the name is the annotation, or else that of the resource.
+	// argument is the argument of the Terraform resource that takes the name. It is not
+	// in the spec: the name is the external-name annotation, or else metadata.name.
 	argument string
-	// upper says that the server wants names in upper case.
+	// upper reports whether the server requires names in upper case.
 	upper bool
-	// fields of the spec whose values, joined by slashes, are the name, where there
-	// is no argument for it.
+	// fields of the spec form the name, their values joined by slashes, if there is no
+	// argument for it.
 	fields []string
-	// fixed arguments, which are not in the spec either.
+	// fixed are arguments with a constant value. They are not in the spec.
 	fixed map[string]any
-	// omitted arguments.
+	// omitted are arguments that are never sent and not in the spec.
 	omitted []string
 }
 
-// config returns the naming in upjet's terms.
+// config returns the naming as upjet's configuration.
 func (n naming) config() config.ExternalName {
 	omitted := append([]string{n.argument}, n.omitted...)
 	for argument := range n.fixed {
@@ -56,7 +56,7 @@ func (n naming) config() config.ExternalName {
 	}
 }
 
-// of returns the name of mg's external resource.
+// of returns the external name of mg, and an error if the spec lacks a part of it.
 func (n naming) of(mg Resource) (string, error) {
 	if external := meta.GetExternalName(mg); external != "" {
 		return external, nil
@@ -77,13 +77,14 @@ func (n naming) of(mg Resource) (string, error) {
 
 	for _, f := range n.fields {
 		if value, _ := parameters[f].(string); value == "" {
-			return "", errors.Errorf("spec.forProvider says neither %s nor where to take it from", name.NewFromSnake(f).LowerCamelComputed)
+			return "", errors.Errorf("spec.forProvider.%s is empty: set it, or a reference that fills it", name.NewFromSnake(f).LowerCamelComputed)
 		}
 	}
 
 	return n.join(parameters), nil
 }
 
+// join returns the values of the fields, joined by slashes.
 func (n naming) join(values map[string]any) string {
 	parts := make([]string, 0, len(n.fields))
 

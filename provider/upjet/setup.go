@@ -14,30 +14,31 @@ import (
 	"github.com/cistern-dev/cistern/provider/server"
 )
 
-// GVK returns what Kubernetes calls the kind.
-func (k *Kind) GVK() schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: k.ShortGroup + "." + rootGroup, Version: k.Version, Kind: k.Kind}
+// GVK returns the kind's group, version and kind in Kubernetes.
+func (c *Config) GVK() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: c.ShortGroup + "." + rootGroup, Version: c.Version, Kind: c.Kind}
 }
 
-// Setup adds a controller for each kind to a manager, whose scheme knows them.
+// Setup adds a controller for each kind to a manager. The manager's scheme must know
+// the kinds.
 func Setup(mgr ctrl.Manager, o xpcontroller.Options, servers *server.Servers) error {
-	for _, k := range Kinds() {
-		object, err := mgr.GetScheme().New(k.GVK())
+	for _, c := range Configs() {
+		object, err := mgr.GetScheme().New(c.GVK())
 		if err != nil {
 			return errors.Wrap(err, "cannot set up a controller")
 		}
 
-		list, err := mgr.GetScheme().New(k.GVK().GroupVersion().WithKind(k.Kind + "List"))
+		list, err := mgr.GetScheme().New(c.GVK().GroupVersion().WithKind(c.Kind + "List"))
 		if err != nil {
 			return errors.Wrap(err, "cannot set up a controller")
 		}
 
 		controller.Setup(mgr, o, servers, controller.Kind[Resource]{
-			GVK:    k.GVK(),
-			Object: object.(Resource),             //nolint:forcetypeassert // All that is generated is.
+			GVK:    c.GVK(),
+			Object: object.(Resource),             //nolint:forcetypeassert // All generated kinds are.
 			List:   list.(xpresource.ManagedList), //nolint:forcetypeassert // The same.
 			Client: func(_ controller.Kube, srv *minio.Server) managed.TypedExternalClient[Resource] {
-				return &external{kind: k, kube: mgr.GetClient(), server: srv}
+				return &external{config: c, kube: mgr.GetClient(), server: srv}
 			},
 		})
 	}

@@ -1,6 +1,6 @@
-// Package upjet makes managed resources of the long tail of MinIO's features. The
-// Terraform provider for MinIO knows how to drive them, upjet makes kinds and
-// clients of it, and what is wrong with the former is put right here.
+// Package upjet provides managed resources for the long tail of MinIO's features. The
+// Terraform provider for MinIO drives them, upjet turns its resources into kinds and
+// clients, and guards correct the Terraform provider's defects.
 package upjet
 
 import (
@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// rootGroup is what the API groups of all kinds end in.
+	// rootGroup is the suffix of the API groups of all kinds.
 	rootGroup = "minio.cistern.dev"
-	// modulePath is the path of the Go module.
+	// modulePath is the path of this Go module.
 	modulePath = "github.com/cistern-dev/cistern"
-	// version of the API of all kinds.
+	// version is the API version of all kinds.
 	version = "v1alpha1"
 )
 
@@ -25,26 +25,28 @@ func init() { //nolint:gochecknoinits // Names of fields, as Kubernetes spells t
 	name.AddAcronym("dn", "DN")
 }
 
-// Kind is what is particular to one kind of managed resource.
-type Kind struct {
+// Config configures one kind of managed resource: upjet's configuration, and how its
+// external resources are named.
+type Config struct {
 	*config.Resource
 
 	naming naming
 }
 
-// Kinds returns all kinds, ready to be generated or driven.
-func Kinds() []*Kind {
+// Configs returns the configuration of each kind, for upjet's generators as for the
+// controllers.
+func Configs() []*Config {
 	resources := minio.Provider().ResourcesMap
 
-	kinds := make([]*Kind, 0, len(specs))
+	configs := make([]*Config, 0, len(specs))
 	for _, s := range specs {
-		kinds = append(kinds, s.configure(resources[s.terraform]))
+		configs = append(configs, s.configure(resources[s.terraform]))
 	}
 
-	return kinds
+	return configs
 }
 
-// Provider returns what upjet's generators work on.
+// Provider returns the provider configuration that upjet's generators take.
 func Provider() *config.Provider {
 	p := &config.Provider{
 		ModulePath:              modulePath,
@@ -54,36 +56,37 @@ func Provider() *config.Provider {
 		Resources:               make(map[string]*config.Resource),
 	}
 
-	for _, k := range Kinds() {
-		p.Resources[k.Name] = k.Resource
+	for _, c := range Configs() {
+		p.Resources[c.Name] = c.Resource
 	}
 
 	return p
 }
 
-// spec says what becomes of a resource of the Terraform provider.
+// spec describes how a resource of the Terraform provider becomes a kind. Fields are
+// named by their Terraform paths.
 type spec struct {
-	// terraform is the resource's name there.
+	// terraform is the name of the Terraform resource.
 	terraform string
-	// group is the first part of the API group; the kind is in it.
+	// group is the first label of the kind's API group.
 	group, kind string
-	// description of the kind, and docs of its fields by their Terraform paths.
+	// description documents the kind, docs its fields.
 	description string
 	docs        map[string]string
 	naming      naming
 	references  config.References
-	// required fields that the schema does not require.
+	// required fields are required by the kind, though not by the Terraform schema.
 	required []string
-	// observed fields are moved to the status: what they ask for is not wanted.
+	// observed fields are moved to the status, because setting them does harm.
 	observed []string
-	// objects are lists of one that become objects.
+	// objects are lists of one element that become objects.
 	objects []string
 	guard   guard
 }
 
-// configure returns the kind that a resource becomes.
-func (s spec) configure(r *schema.Resource) *Kind {
-	// The words are ours: its own are about Terraform.
+// configure returns the configuration of the kind that a Terraform resource becomes.
+func (s spec) configure(r *schema.Resource) *Config {
+	// The Terraform provider's descriptions speak of Terraform: docs replaces them.
 	config.ManipulateEveryField(r, func(f *schema.Schema) { f.Description = "" })
 	config.MoveToStatus(r, s.observed...)
 
@@ -94,8 +97,8 @@ func (s spec) configure(r *schema.Resource) *Kind {
 	c.References = s.references
 	c.MarkAsRequired(s.required...)
 
-	// What is on the server is not what is wanted: a group that somebody disabled
-	// by hand is to be enabled again.
+	// Values on the server are never copied into the spec: a group that was disabled
+	// by hand must be enabled again.
 	for field := range r.Schema {
 		c.LateInitializer.IgnoredFields = append(c.LateInitializer.IgnoredFields, field)
 	}
@@ -108,5 +111,5 @@ func (s spec) configure(r *schema.Resource) *Kind {
 		c.TerraformConversions = append(c.TerraformConversions, config.NewTFSingletonConversion())
 	}
 
-	return &Kind{Resource: c, naming: s.naming}
+	return &Config{Resource: c, naming: s.naming}
 }

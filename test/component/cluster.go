@@ -26,38 +26,70 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 )
 
-// cluster is etcd, an API server, and of the controllers those that delete what
-// belongs to something that is gone. Nothing in it runs pods.
+// cluster is etcd, an API server, and the controllers that delete the contents of
+// deleted namespaces and the dependents of deleted objects. It runs no pods.
 type cluster struct {
 	host string
-	// provider is who the provider is to the API server.
+	// provider is the provider's client certificate for the API server.
 	provider pki.Pair
 }
 
-// startCluster starts the cluster and gives it the provider's CRDs.
-func (b *Bed) startCluster(ctx context.Context, kube, repo string) error {
-	b.cluster = &cluster{}
+// startCluster starts the cluster and installs the CRDs.
+func (e *Env) startCluster(ctx context.Context, kube, repo string) error {
+	e.cluster = &cluster{}
 
-	files, err := b.writePKI()
+	files, err := e.writePKI()
 	if err != nil {
 		return err
 	}
 
-	etcd, err := b.startEtcd(kube)
+	etcd, err := e.startEtcd(kube)
 	if err != nil {
 		return err
 	}
 
-	if b.cluster.host, err = freeAddress(); err != nil {
+	if e.cluster.host, err = freeAddress(); err != nil {
 		return err
 	}
 
-	_, port, err := net.SplitHostPort(b.cluster.host)
+	_, port, err := net.SplitHostPort(e.cluster.host)
 	if err != nil {
-		return fmt.Errorf("cannot use address %q: %w", b.cluster.host, err)
+		return fmt.Errorf("cannot use address %q: %w", e.cluster.host, err)
 	}
 
-	server, err := b.run("kube-apiserver", nil, kube, "kube-apiserver",
+	server, err := e.startAPIServer(kube, files, etcd, port)
+	if err != nil {
+		return err
+	}
+
+	admin, err := e.ca.Client("admin", "system:masters")
+	if err != nil {
+		return err
+	}
+
+	config := e.restConfig(admin)
+
+	if e.Kube, err = newClient(config, e.Kinds); err != nil {
+		return err
+	}
+
+	if err := await.Until(ctx, "the API server to be ready", func() error {
+		return errors.Join(server.ended(), e.Kube.List(ctx, &corev1.NamespaceList{}))
+	}); err != nil {
+		return err
+	}
+
+	for _, dir := range e.CRDs {
+		if err := e.install(ctx, filepath.Join(repo, dir)); err != nil {
+			return err
+		}
+	}
+
+	return e.startControllers(kube, admin)
+}
+
+func (e *Env) startAPIServer(kube, files, etcd, port string) (*process, error) {
+	return e.run("kube-apiserver", nil, kube, "kube-apiserver",
 		"--etcd-servers="+etcd,
 		"--bind-address=127.0.0.1", "--secure-port="+port,
 		"--endpoint-reconciler-type=none",
@@ -69,37 +101,9 @@ func (b *Bed) startCluster(ctx context.Context, kube, repo string) error {
 		"--service-cluster-ip-range=10.0.0.0/24",
 		"--profiling=false",
 	)
-	if err != nil {
-		return err
-	}
-
-	admin, err := b.ca.Client("admin", "system:masters")
-	if err != nil {
-		return err
-	}
-
-	config := b.restConfig(admin)
-
-	if b.Kube, err = newClient(config, b.Kinds); err != nil {
-		return err
-	}
-
-	if err := await.Until(ctx, "the API server to be ready", func() error {
-		return errors.Join(server.ended(), b.Kube.List(ctx, &corev1.NamespaceList{}))
-	}); err != nil {
-		return err
-	}
-
-	for _, dir := range b.CRDs {
-		if err := b.install(ctx, filepath.Join(repo, dir)); err != nil {
-			return err
-		}
-	}
-
-	return b.startControllers(kube, admin)
 }
 
-func (b *Bed) startEtcd(kube string) (string, error) {
+func (e *Env) startEtcd(kube string) (string, error) {
 	clients, err := freeAddress()
 	if err != nil {
 		return "", err
@@ -110,25 +114,25 @@ func (b *Bed) startEtcd(kube string) (string, error) {
 		return "", err
 	}
 
-	_, err = b.run("etcd", nil, kube, "etcd",
-		"--name=direct", "--data-dir="+b.dir+"/etcd",
+	_, err = e.run("etcd", nil, kube, "etcd",
+		"--name=component", "--data-dir="+e.dir+"/etcd",
 		"--listen-client-urls=http://"+clients, "--advertise-client-urls=http://"+clients,
-		"--listen-peer-urls=http://"+peers, "--initial-advertise-peer-urls=http://"+peers, "--initial-cluster=direct=http://"+peers,
+		"--listen-peer-urls=http://"+peers, "--initial-advertise-peer-urls=http://"+peers, "--initial-cluster=component=http://"+peers,
 		"--log-level=warn", "--unsafe-no-fsync")
 
 	return "http://" + clients, err
 }
 
-// startControllers starts the garbage collector and the controller of
-// namespaces. It knows the kinds that there are when it starts, and learns of
-// others half a minute later; so it must start after the CRDs are there.
-func (b *Bed) startControllers(kube string, admin pki.Pair) error {
-	file := filepath.Join(b.dir, "controllers.kubeconfig")
-	if err := os.WriteFile(file, kubeconfig("https://"+b.cluster.host, b.ca.Cert, admin), 0o600); err != nil {
+// startControllers starts the garbage collector and the namespace controller. They
+// discover kinds when they start, and again only after half a minute, so the CRDs must
+// be installed before.
+func (e *Env) startControllers(kube string, admin pki.Pair) error {
+	file := filepath.Join(e.dir, "controllers.kubeconfig")
+	if err := os.WriteFile(file, kubeconfig("https://"+e.cluster.host, e.ca.Cert, admin), 0o600); err != nil {
 		return fmt.Errorf("cannot write a kubeconfig: %w", err)
 	}
 
-	_, err := b.run("kube-controller-manager", nil, kube, "kube-controller-manager",
+	_, err := e.run("kube-controller-manager", nil, kube, "kube-controller-manager",
 		"--kubeconfig="+file, "--leader-elect=false", "--secure-port=0", "--profiling=false",
 		"--controllers=garbage-collector-controller,namespace-controller",
 		"--kube-api-qps=1000", "--kube-api-burst=2000")
@@ -136,52 +140,54 @@ func (b *Bed) startControllers(kube string, admin pki.Pair) error {
 	return err
 }
 
-// writePKI writes the API server's certificate and returns the prefix of its
-// files.
-func (b *Bed) writePKI() (string, error) {
-	server, err := b.ca.Server("kube-apiserver", "127.0.0.1", "localhost")
+// writePKI writes the API server's certificate and returns the prefix of the files'
+// paths.
+func (e *Env) writePKI() (string, error) {
+	server, err := e.ca.Server("kube-apiserver", "127.0.0.1", "localhost")
 	if err != nil {
 		return "", err
 	}
 
-	// Its rights are an administrator's: what the packages grant it, e2e tests.
-	if b.cluster.provider, err = b.ca.Client("provider", "system:masters"); err != nil {
+	// The provider has an administrator's rights here; package e2e tests the rights that
+	// its package grants.
+	if e.cluster.provider, err = e.ca.Client("provider", "system:masters"); err != nil {
 		return "", err
 	}
 
-	for name, content := range map[string][]byte{"ca.crt": b.ca.Cert, "server.crt": server.Cert, "server.key": server.Key} {
-		if err := os.WriteFile(filepath.Join(b.dir, name), content, 0o600); err != nil {
+	for name, content := range map[string][]byte{"ca.crt": e.ca.Cert, "server.crt": server.Cert, "server.key": server.Key} {
+		if err := os.WriteFile(filepath.Join(e.dir, name), content, 0o600); err != nil {
 			return "", fmt.Errorf("cannot write a certificate: %w", err)
 		}
 	}
 
-	return b.dir + "/", nil
+	return e.dir + "/", nil
 }
 
-func (b *Bed) restConfig(user pki.Pair) *rest.Config {
+func (e *Env) restConfig(user pki.Pair) *rest.Config {
 	return &rest.Config{
-		Host: "https://" + b.cluster.host,
-		// Tests look often, and wait for nobody.
+		Host: "https://" + e.cluster.host,
+		// Tests read often and must not be throttled.
 		QPS: -1, Burst: -1,
-		TLSClientConfig: rest.TLSClientConfig{CAData: b.ca.Cert, CertData: user.Cert, KeyData: user.Key},
+		TLSClientConfig: rest.TLSClientConfig{CAData: e.ca.Cert, CertData: user.Cert, KeyData: user.Key},
 	}
 }
 
 func newClient(config *rest.Config, kinds func(*runtime.Scheme) error) (client.Client, error) {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, miniov1alpha1.AddToScheme, kinds} {
+	for _, add := range []func(*runtime.Scheme) error{
+		clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, miniov1alpha1.AddToScheme, kinds,
+	} {
 		if err := add(s); err != nil {
 			return nil, fmt.Errorf("cannot build the scheme: %w", err)
 		}
 	}
 
-	// The first client finds no server yet; it maps kinds when it needs them.
+	// The server is not up yet; the client discovers kinds when it needs them.
 	return client.New(config, client.Options{Scheme: s})
 }
 
-// install gives the API server all CRDs of a directory and waits until it
-// serves them.
-func (b *Bed) install(ctx context.Context, dir string) error {
+// install creates all CRDs of a directory and waits until they are established.
+func (e *Env) install(ctx context.Context, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("cannot find CRDs in %q: %w", dir, err)
@@ -198,20 +204,20 @@ func (b *Bed) install(ctx context.Context, dir string) error {
 			return fmt.Errorf("cannot decode CRD %q: %w", f, err)
 		}
 
-		if err := b.Kube.Create(ctx, crd); err != nil {
+		if err := e.Kube.Create(ctx, crd); err != nil {
 			return fmt.Errorf("cannot create CRD %q: %w", crd.Name, err)
 		}
 	}
 
 	return await.Until(ctx, "the CRDs to be established", func() error {
 		list := &apiextensionsv1.CustomResourceDefinitionList{}
-		if err := b.Kube.List(ctx, list); err != nil {
+		if err := e.Kube.List(ctx, list); err != nil {
 			return err
 		}
 
 		for _, crd := range list.Items {
 			if !established(crd) {
-				return fmt.Errorf("%q is not", crd.Name)
+				return fmt.Errorf("CRD %q is not", crd.Name)
 			}
 		}
 
@@ -219,6 +225,7 @@ func (b *Bed) install(ctx context.Context, dir string) error {
 	})
 }
 
+// established reports whether the API server serves a CRD.
 func established(crd apiextensionsv1.CustomResourceDefinition) bool {
 	for _, c := range crd.Status.Conditions {
 		if c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue {
@@ -229,7 +236,7 @@ func established(crd apiextensionsv1.CustomResourceDefinition) bool {
 	return false
 }
 
-// transport returns a transport that is the provider to the API server.
+// transport returns a transport that authenticates to the API server as the provider.
 func (c *cluster) transport(ca *pki.CA) (http.RoundTripper, error) {
 	pair, err := tls.X509KeyPair(c.provider.Cert, c.provider.Key)
 	if err != nil {
@@ -246,7 +253,8 @@ func (c *cluster) transport(ca *pki.CA) (http.RoundTripper, error) {
 	}, nil
 }
 
-// writeKubeconfig writes a kubeconfig for a URL that asks for no credentials.
+// writeKubeconfig writes the provider's kubeconfig, without credentials: the proxy adds
+// them.
 func writeKubeconfig(dir, url string) (string, error) {
 	file := filepath.Join(dir, "provider.kubeconfig")
 	if err := os.WriteFile(file, kubeconfig(url, nil, pki.Pair{}), 0o600); err != nil {
@@ -258,55 +266,15 @@ func writeKubeconfig(dir, url string) (string, error) {
 
 func kubeconfig(server string, ca []byte, user pki.Pair) []byte {
 	c := api.NewConfig()
-	c.Clusters["direct"] = &api.Cluster{Server: server, CertificateAuthorityData: ca}
-	c.AuthInfos["direct"] = &api.AuthInfo{ClientCertificateData: user.Cert, ClientKeyData: user.Key}
-	c.Contexts["direct"] = &api.Context{Cluster: "direct", AuthInfo: "direct"}
-	c.CurrentContext = "direct"
+	c.Clusters["component"] = &api.Cluster{Server: server, CertificateAuthorityData: ca}
+	c.AuthInfos["component"] = &api.AuthInfo{ClientCertificateData: user.Cert, ClientKeyData: user.Key}
+	c.Contexts["component"] = &api.Context{Cluster: "component", AuthInfo: "component"}
+	c.CurrentContext = "component"
 
 	b, err := clientcmd.Write(*c)
 	if err != nil {
-		panic(err) // It is made of strings and bytes.
+		panic(err) // Strings and bytes always encode.
 	}
 
 	return b
-}
-
-// serve serves a handler on a port of its own, with TLS if there is a
-// certificate, and returns its host and port.
-func (b *Bed) serve(h http.Handler, cert *tls.Certificate) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("cannot listen: %w", err)
-	}
-
-	s := &http.Server{Handler: h} //nolint:gosec // Its one client is the provider.
-	if cert != nil {
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
-	}
-
-	b.servers = append(b.servers, s)
-
-	go func() {
-		if cert != nil {
-			_ = s.ServeTLS(l, "", "")
-		} else {
-			_ = s.Serve(l)
-		}
-	}()
-
-	return l.Addr().String(), nil
-}
-
-func serverCertificate(ca *pki.CA) (*tls.Certificate, error) {
-	pair, err := ca.Server("minio", "127.0.0.1")
-	if err != nil {
-		return nil, err
-	}
-
-	cert, err := tls.X509KeyPair(pair.Cert, pair.Key)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use a certificate: %w", err)
-	}
-
-	return &cert, nil
 }

@@ -22,10 +22,10 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// kinds are the controllers whose reconciles the provider's metrics count.
+// kinds are the kinds whose reconciles are counted.
 var kinds = []string{"bucket", "user", "policy"}
 
-// reconcilesNow returns how many reconciles of each kind the provider has ended.
+// reconcilesNow returns how many reconciles of each kind have succeeded so far.
 func reconcilesNow(t *testing.T, p *Provider) map[string]int {
 	t.Helper()
 
@@ -41,7 +41,7 @@ func reconcilesNow(t *testing.T, p *Provider) map[string]int {
 	return now
 }
 
-// awaitPolls waits until all resources were polled a number of times more.
+// awaitPolls waits until each kind had so many further polls per resource.
 func awaitPolls(t *testing.T, p *Provider, all []resource.Managed, polls int) {
 	t.Helper()
 
@@ -59,15 +59,15 @@ func awaitPolls(t *testing.T, p *Provider, all []resource.Managed, polls int) {
 	})
 }
 
-// TestCostOfSteadyState leaves many resources alone, with all that they can
-// have, and counts what the provider asks for meanwhile.
+// TestCostOfSteadyState polls many unchanged resources, with every setting that they can
+// have, and counts the calls of the polls.
 func TestCostOfSteadyState(t *testing.T) {
 	const (
 		polls    = 5
 		interval = 2 * time.Second
 	)
 
-	// With one worker a kind, one poll of it at most is under way at any moment.
+	// With one worker per kind, at most one poll of a kind is in progress at any time.
 	p := startProvider(t, "--poll-interval="+interval.String(), "--max-concurrency=1")
 	ns, home := newHome(t)
 	all := population(ns, home)
@@ -79,24 +79,24 @@ func TestCostOfSteadyState(t *testing.T) {
 	awaitSettled(t, all)
 	rotateSome(t, all)
 
-	// One that has no bucket any more publishes less than it did.
+	// A User without grants publishes fewer keys than before.
 	if last, ok := all[len(all)-1].(*miniov1alpha1.User); ok {
-		await.Change(t, bed.Kube, last, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
+		await.Change(t, env.Kube, last, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Grants = nil })
 		await.For(t, "a Secret without a bucket", func() error { return publishesNoBucket(t, last) })
 	}
 
 	awaitSettled(t, all)
 
-	// The first poll after a change may look closer.
+	// The first poll after a change may need more calls.
 	awaitPolls(t, p, all, 2)
 
-	// The polls that are counted begin before the calls and end after them: their
-	// calls are all there are, but for those of polls that are under way at the end.
-	before, from := reconcilesNow(t, p), bed.Wire.Now()
+	// Reconciles are counted over a longer time than calls. So all counted calls belong
+	// to counted polls, except those of polls in progress at the end.
+	before, from := reconcilesNow(t, p), env.Proxy.Now()
 
 	awaitPolls(t, p, all, polls)
 
-	calls, _ := bed.Wire.Calls(from)
+	calls, _ := env.Proxy.Calls(from)
 
 	counted := reconcilesNow(t, p)
 	for kind := range counted {
@@ -108,13 +108,13 @@ func TestCostOfSteadyState(t *testing.T) {
 	t.Run("Kubernetes", func(t *testing.T) { checkKubernetesCalls(t, ns, calls) })
 
 	for _, mg := range all {
-		if err := bed.Kube.Delete(t.Context(), mg); err != nil {
+		if err := env.Kube.Delete(t.Context(), mg); err != nil {
 			t.Error(err)
 		}
 	}
 
 	for _, mg := range all {
-		await.Gone(t, bed.Kube, mg)
+		await.Gone(t, env.Kube, mg)
 	}
 }
 
@@ -123,7 +123,8 @@ func publishesNoBucket(t *testing.T, u *miniov1alpha1.User) error {
 	t.Helper()
 
 	s := &corev1.Secret{}
-	if err := bed.Kube.Get(t.Context(), client.ObjectKey{Namespace: u.Namespace, Name: u.GetWriteConnectionSecretToReference().Name}, s); err != nil {
+	key := client.ObjectKey{Namespace: u.Namespace, Name: u.GetWriteConnectionSecretToReference().Name}
+	if err := env.Kube.Get(t.Context(), key, s); err != nil {
 		return err
 	}
 
@@ -134,8 +135,8 @@ func publishesNoBucket(t *testing.T, u *miniov1alpha1.User) error {
 	return nil
 }
 
-// checkKubernetesCalls wants polls to write nothing, and to read nothing that is in a
-// namespace: what they need of their resources is told by watches.
+// checkKubernetesCalls expects polls to write nothing, and to read no object of the
+// resources' namespace: watches supply those.
 func checkKubernetesCalls(t *testing.T, namespace string, calls []Call) {
 	t.Helper()
 
@@ -147,17 +148,17 @@ func checkKubernetesCalls(t *testing.T, namespace string, calls []Call) {
 		}
 
 		if c.Write {
-			t.Errorf("%s of %s, though nothing changed", c.Operation, c.Object)
+			t.Errorf("%s of %s without a change", c.Operation, c.Object)
 		} else {
 			reads[c.Operation+" "+c.Object]++
 		}
 
 		if strings.HasPrefix(c.Object, namespace+"/") {
-			t.Errorf("%s of %s, though it is known", c.Operation, c.Object)
+			t.Errorf("%s of %s, which a watch supplies", c.Operation, c.Object)
 		}
 	}
 
-	t.Logf("reads of the API server, of the configuration: %v", reads)
+	t.Logf("reads of the API server: %v", reads)
 }
 
 // mostCalls is how many calls of MinIO one poll makes at most: a Bucket's settings and,
@@ -191,7 +192,7 @@ func checkStorageCalls(t *testing.T, all []resource.Managed, calls []Call, polls
 
 		most := mostCalls[kind]
 
-		// Buckets may be polled together, see TestLooks. The last polls may have ended
+		// Buckets may be polled together, see TestBucketSnapshots. The last polls may have ended
 		// after the calls were counted.
 		least := most * n / 2
 		if kind == "bucket" {
@@ -226,8 +227,8 @@ func kindOf(all []resource.Managed, c Call) string {
 		return "provider configuration"
 	}
 
-	// Users and their policies have names of their own, and keys are proven on
-	// buckets of nobody here.
+	// The remaining calls have names that belong to Users: their own, their policies', and
+	// those of the buckets on which keys are verified.
 	return "user"
 }
 
@@ -248,22 +249,22 @@ func countKinds(all []resource.Managed) map[string]int {
 	return n
 }
 
-// newHome makes a namespace, and a bucket that no resource is about.
+// newHome creates a namespace, and on MinIO a bucket without a Bucket resource.
 func newHome(t *testing.T) (namespace, bucket string) {
 	t.Helper()
 
 	namespace = newNamespace(t)
 	bucket = namespace + "-home"
 
-	if err := bed.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
+	if err := env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
 	return namespace, bucket
 }
 
-// population returns resources of every kind: ten Buckets and Users and five
-// Policies. Every other User holds a Policy.
+// population returns ten Buckets, ten Users and five Policies. Every other User has a
+// Policy.
 func population(ns, home string) []resource.Managed {
 	all := make([]resource.Managed, 0, 25)
 
@@ -293,8 +294,8 @@ func population(ns, home string) []resource.Managed {
 
 func policyName(ns string, i int) string { return fmt.Sprintf("%s-policy-%d", ns, i) }
 
-// rotateSome gives every third User a new key, and waits until the old one is
-// gone.
+// rotateSome rotates the key of every third User, and waits until the old key is
+// removed.
 func rotateSome(t *testing.T, all []resource.Managed) {
 	t.Helper()
 
@@ -302,7 +303,7 @@ func rotateSome(t *testing.T, all []resource.Managed) {
 
 	for i, mg := range all {
 		if u, ok := mg.(*miniov1alpha1.User); ok && i%3 == 0 {
-			await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) {
+			await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) {
 				u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 			})
 
@@ -333,46 +334,45 @@ func awaitSettled(t *testing.T, all []resource.Managed) {
 	}
 }
 
-// aboutTheServer are calls that are for no resource: the check of the server, and that
-// of how much its buckets hold.
-var aboutTheServer = []string{"info", "accountinfo"}
+// serverCalls are made for the server, not for a resource: the health check, and the
+// sizes of all buckets.
+var serverCalls = []string{"info", "accountinfo"}
 
-// TestCostOfCreation counts the calls of MinIO that it takes to make a resource,
-// until it is ready and known to be.
+// TestCostOfCreation counts the calls of MinIO from the creation of a resource until it is
+// Ready.
 func TestCostOfCreation(t *testing.T) {
 	ns, home := newHome(t)
 	p := startProvider(t)
 
-	// What it asks for when it begins is not for a resource.
-	await.For(t, "the provider to begin", func() error { _, err := p.Reconciles(t.Context(), "bucket"); return err })
+	// The calls of the provider's start do not count.
+	await.For(t, "the provider to start", func() error { _, err := p.Reconciles(t.Context(), "bucket"); return err })
 
 	cases := map[string]struct {
 		reason string
 		mg     resource.Managed
-		// most calls; look is how many of them are for the last look.
-		most, look int
-		encrypted  []string
+		// most is the highest number of calls, lastObserve how many of them the last
+		// observation makes.
+		most, lastObserve int
+		encrypted         []string
 	}{
 		"Bucket": {
-			reason: "A bucket without settings is looked for, made, and looked at.",
+			reason: "A bucket without settings is searched for, created, and observed.",
 			mg:     newBucket(ns, "cheap"),
-			most:   3,
-			look:   1,
+			most:   3, lastObserve: 1,
 		},
 		"User": {
-			reason:    "Of a user's calls only one is encrypted; the key is proven by two.",
-			mg:        newUser(ns, "cheap", miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite}),
-			most:      8,
-			look:      4,
+			reason: "Only one call of a user is encrypted, and two verify the key.",
+			mg:     newUser(ns, "cheap", miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite}),
+			most:   8, lastObserve: 4,
 			encrypted: []string{"add-user"},
 		},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			awaitQuiet(t)
+			awaitIdle(t)
 
-			from := bed.Wire.Now()
+			from := env.Proxy.Now()
 
 			create(t, tc.mg)
 			awaitSettled(t, []resource.Managed{tc.mg})
@@ -382,14 +382,14 @@ func TestCostOfCreation(t *testing.T) {
 				conflicts             int
 			)
 
-			awaitQuiet(t)
+			awaitIdle(t)
 
-			calls, _ := bed.Wire.Calls(from)
+			calls, _ := env.Proxy.Calls(from)
 
 			for _, c := range calls {
 				switch {
-				case c.Server == MinIO && slices.Contains(aboutTheServer, c.Operation):
-					// Once a minute, whatever is made.
+				case c.Server == MinIO && slices.Contains(serverCalls, c.Operation):
+					// They are made once a minute.
 				case c.Server == MinIO:
 					operations = append(operations, c.Operation)
 				case c.Status == http.StatusConflict:
@@ -403,17 +403,17 @@ func TestCostOfCreation(t *testing.T) {
 
 			t.Logf("%d calls of MinIO, %d conflicts: %s", len(operations), conflicts, strings.Join(operations, ", "))
 
-			// A look that cannot be recorded is repeated.
-			if len(operations) > tc.most+conflicts*tc.look || !slices.Equal(encrypted, tc.encrypted) {
+			// An observation whose status update conflicts is repeated.
+			if len(operations) > tc.most+conflicts*tc.lastObserve || !slices.Equal(encrypted, tc.encrypted) {
 				t.Errorf("%s\nwant at most %d calls, and %d for each conflict; of them encrypted: want %v, got %v",
-					tc.reason, tc.most, tc.look, tc.encrypted, encrypted)
+					tc.reason, tc.most, tc.lastObserve, tc.encrypted, encrypted)
 			}
 
-			if err := bed.Kube.Delete(t.Context(), tc.mg); err != nil {
+			if err := env.Kube.Delete(t.Context(), tc.mg); err != nil {
 				t.Fatal(err)
 			}
 
-			await.Gone(t, bed.Kube, tc.mg)
+			await.Gone(t, env.Kube, tc.mg)
 		})
 	}
 }

@@ -15,46 +15,46 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// A life is what becomes of one resource, phase by phase.
-type life struct {
+// lifecycle is the lifecycle of one resource, in phases.
+type lifecycle struct {
 	mg     resource.Managed
 	phases []phase
 }
 
-// A phase of a resource's life. In each, the provider dies once.
+// phase is one phase of a lifecycle. The provider is killed once in each.
 type phase struct {
 	name string
-	// begin lets the phase begin.
-	begin func(t *testing.T)
-	// over returns an error until all is as it should be, here and on the server,
-	// and there is nothing more than that.
-	over func() error
-	// through are calls that the phase must make. At each write the provider dies
-	// anyhow; these tell that it is these writes that the phase is about.
-	through []string
+	// start starts the phase.
+	start func(t *testing.T)
+	// done returns an error until the resource and the server are as the phase requires,
+	// with nothing left over.
+	done func() error
+	// writes are calls that the phase must make. The provider is killed at every write
+	// in any case; these prove that the phase covers the intended ones.
+	writes []string
 }
 
-// TestCrash lets the provider die at every single write of every phase of a
-// resource's life: after MinIO or the API server carried it out, and before the
-// answer got back. However far it got, the next one brings the phase to its end,
-// without waiting for a poll, and leaves nothing behind.
-func TestCrash(t *testing.T) {
-	for name, lead := range lives {
+// TestCrashAtEveryWrite kills the provider at every single write of every phase of a
+// lifecycle: after MinIO or the API server has carried it out, and before the response
+// arrives. Each time, the next provider must complete the phase without waiting for a
+// poll, and leave nothing behind.
+func TestCrashAtEveryWrite(t *testing.T) {
+	for name, newLifecycle := range lifecycles {
 		t.Run(name, func(t *testing.T) {
-			deaths := make(map[string][]string)
+			killedAfter := make(map[string][]string)
 
 			for n, crashed := 0, true; crashed && !t.Failed(); n++ {
 				t.Run(fmt.Sprintf("Write%02d", n), func(t *testing.T) {
-					crashed = liveThrough(t, lead(t), n, deaths)
+					crashed = runPhases(t, newLifecycle(t), n, killedAfter)
 				})
 			}
 
-			for _, p := range lead(t).phases {
-				t.Logf("%s: died after %s", p.name, strings.Join(deaths[p.name], ", "))
+			for _, p := range newLifecycle(t).phases {
+				t.Logf("%s: killed after %s", p.name, strings.Join(killedAfter[p.name], ", "))
 
-				for _, want := range p.through {
-					if !slices.Contains(deaths[p.name], want) {
-						t.Errorf("%s: never died after %s", p.name, want)
+				for _, want := range p.writes {
+					if !slices.Contains(killedAfter[p.name], want) {
+						t.Errorf("%s: never killed after %s", p.name, want)
 					}
 				}
 			}
@@ -62,67 +62,67 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// liveThrough lets the provider die at the n-th write of each phase, or before
-// the first for 0, and says whether it did in any.
-func liveThrough(t *testing.T, l life, n int, deaths map[string][]string) (crashed bool) {
+// runPhases kills the provider at the n-th write of each phase, or before the first
+// for n = 0. It reports whether any phase has that many writes.
+func runPhases(t *testing.T, l lifecycle, n int, killedAfter map[string][]string) (crashed bool) {
 	t.Helper()
 
 	startProvider(t)
 
 	for _, p := range l.phases {
-		if len(deaths[p.name]) < n-1 {
-			// The phase makes fewer writes than that.
-			p.begin(t)
-			await.For(t, p.name+" to be over", p.over)
+		if len(killedAfter[p.name]) < n-1 {
+			// The phase makes fewer writes.
+			p.start(t)
+			await.For(t, p.name+" to be done", p.done)
 
 			continue
 		}
 
-		// What the phase before still has to write is not of this one.
-		awaitQuiet(t)
+		// Late writes of the previous phase must not count.
+		awaitIdle(t)
 
-		died := bed.Wire.Arm(Fault{At: changesSomething, After: max(n, 1), Before: n == 0})
+		killed := env.Proxy.Arm(Fault{At: isChange, After: max(n, 1), Before: n == 0})
 
-		p.begin(t)
+		p.start(t)
 
-		call, ok := awaitDeath(t, p, died)
+		call, ok := awaitKill(t, p, killed)
 		if ok {
 			crashed = true
 
 			if n > 0 {
-				deaths[p.name] = append(deaths[p.name], call.Operation)
+				killedAfter[p.name] = append(killedAfter[p.name], call.Operation)
 			}
 
 			startProvider(t)
 		}
 
-		begin := time.Now()
+		restart := time.Now()
 
-		await.For(t, p.name+" to be over", p.over)
+		await.For(t, p.name+" to be done", p.done)
 
 		if ok {
-			t.Logf("%s: died at %s, over %s after the next provider began", p.name, call.Operation, time.Since(begin).Round(time.Millisecond))
+			t.Logf("%s: killed at %s, done %s after the restart", p.name, call.Operation, time.Since(restart).Round(time.Millisecond))
 		}
 	}
 
 	return crashed
 }
 
-// awaitDeath waits until the provider has died, or until the phase is over and
-// nothing more happens.
-func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
+// awaitKill waits until the provider is killed, or until the phase is done and no call
+// follows. It reports whether the provider was killed, and at which call.
+func awaitKill(t *testing.T, p phase, killed <-chan Call) (call Call, ok bool) {
 	t.Helper()
 
-	// What is still to come after a phase is over comes at once.
-	const quiet = 200 * time.Millisecond
+	// The last writes of a phase follow within this time.
+	const idle = 200 * time.Millisecond
 
-	await.For(t, p.name+" to be over, or the provider to die", func() error {
+	await.For(t, p.name+" to be done, or the provider to be killed", func() error {
 		select {
-		case call = <-died:
+		case call = <-killed:
 			ok = true
 			return nil
 		default:
-			return p.over()
+			return p.done()
 		}
 	})
 
@@ -131,29 +131,29 @@ func awaitDeath(t *testing.T, p phase, died <-chan Call) (call Call, ok bool) {
 	}
 
 	select {
-	case call = <-died:
+	case call = <-killed:
 		return call, true
-	case <-time.After(quiet):
-		bed.Wire.Disarm()
+	case <-time.After(idle):
+		env.Proxy.Disarm()
 	}
 
 	select {
-	case call = <-died:
+	case call = <-killed:
 		return call, true
 	default:
 		return call, false
 	}
 }
 
-// awaitQuiet waits until the provider makes no calls.
-func awaitQuiet(t *testing.T) {
+// awaitIdle waits until the provider makes no calls for a while.
+func awaitIdle(t *testing.T) {
 	t.Helper()
 
-	await.For(t, "the provider to be quiet", func() error {
-		from := bed.Wire.Now()
+	await.For(t, "the provider to be idle", func() error {
+		from := env.Proxy.Now()
 		time.Sleep(100 * time.Millisecond)
 
-		if bed.Wire.Now() != from {
+		if env.Proxy.Now() != from {
 			return errors.New("it makes calls")
 		}
 
@@ -161,9 +161,9 @@ func awaitQuiet(t *testing.T) {
 	})
 }
 
-// changesSomething says that a call changes what a resource, or the server, is
-// like. Events and the provider configuration's count of its users are neither.
-func changesSomething(c Call) bool {
+// isChange reports whether a call changed a resource or the server. Events, leases and
+// the ClusterProviderConfig's count of its users do not matter here.
+func isChange(c Call) bool {
 	if !c.Write || c.Status >= 400 {
 		return false
 	}

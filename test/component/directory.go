@@ -13,9 +13,9 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// StartDirectory starts an LDAP server, GLAuth, and returns its address. config
-// returns its configuration, in GLAuth's format, for the address to listen on.
-func (b *Bed) StartDirectory(ctx context.Context, config func(listen string) string) (string, error) {
+// StartDirectory starts an LDAP server, GLAuth, and returns its address. config returns
+// GLAuth's configuration for the address to listen on.
+func (e *Env) StartDirectory(ctx context.Context, config func(listen string) string) (string, error) {
 	programs, err := tools.Build(ctx, io.Discard, "glauth")
 	if err != nil {
 		return "", err
@@ -26,12 +26,12 @@ func (b *Bed) StartDirectory(ctx context.Context, config func(listen string) str
 		return "", err
 	}
 
-	file := filepath.Join(b.dir, "directory.cfg")
+	file := filepath.Join(e.dir, "directory.cfg")
 	if err := os.WriteFile(file, []byte(config(address)), 0o600); err != nil {
 		return "", fmt.Errorf("cannot write the directory's configuration: %w", err)
 	}
 
-	p, err := b.run("directory", nil, programs["glauth"], "-c", file)
+	p, err := e.run("directory", nil, programs["glauth"], "-c", file)
 	if err != nil {
 		return "", err
 	}

@@ -3,10 +3,10 @@
 package component
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,11 +24,11 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// startProvider starts the provider, which ends with the test at the latest.
+// startProvider starts the provider and kills it at the end of the test.
 func startProvider(t *testing.T, args ...string) *Provider {
 	t.Helper()
 
-	p, err := bed.StartProvider(args...)
+	p, err := env.StartProvider(args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,10 +37,10 @@ func startProvider(t *testing.T, args ...string) *Provider {
 		p.Kill()
 
 		if t.Failed() {
-			t.Logf("the end of the provider's log:\n%s", bed.Log())
+			t.Logf("the end of the provider's log:\n%s", env.Log())
 		}
 
-		if err := bed.Races(); err != nil {
+		if err := env.Races(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -48,13 +48,12 @@ func startProvider(t *testing.T, args ...string) *Provider {
 	return p
 }
 
-// newNamespace makes a namespace for a test and wants nothing to be left in it
-// that keeps it from going, while a provider runs.
+// newNamespace creates a namespace for a test.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 
-	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "direct-"}}
-	if err := bed.Kube.Create(t.Context(), ns); err != nil {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "component-"}}
+	if err := env.Kube.Create(t.Context(), ns); err != nil {
 		t.Fatal(err)
 	}
 
@@ -64,15 +63,15 @@ func newNamespace(t *testing.T) string {
 func create(t *testing.T, o client.Object) {
 	t.Helper()
 
-	if err := bed.Kube.Create(t.Context(), o); err != nil {
+	if err := env.Kube.Create(t.Context(), o); err != nil {
 		t.Fatalf("cannot create %s: %v", o.GetName(), err)
 	}
 }
 
-// settled reads a resource and returns an error unless the provider says of its
-// present spec that all is well.
+// settled reads a resource and returns an error unless it is Ready, Synced with its current
+// spec, and recorded as the owner of its external resource.
 func settled(ctx context.Context, mg resource.Managed) error {
-	if err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
+	if err := env.Kube.Get(ctx, client.ObjectKeyFromObject(mg), mg); err != nil {
 		return err
 	}
 
@@ -81,9 +80,13 @@ func settled(ctx context.Context, mg resource.Managed) error {
 		return fmt.Errorf("Ready is %s: %s %s; Synced is %s: %s", ready.Status, ready.Reason, ready.Message, synced.Status, synced.Message)
 	}
 
-	// Only of Synced the runtime says what it is about.
+	// The runtime sets the observed generation of Synced only.
 	if synced.ObservedGeneration != mg.GetGeneration() {
-		return fmt.Errorf("the status is of generation %d, which is now %d", synced.ObservedGeneration, mg.GetGeneration())
+		return fmt.Errorf("the status is of generation %d, the spec of %d", synced.ObservedGeneration, mg.GetGeneration())
+	}
+
+	if owner := mg.GetAnnotations()[ownerUID]; owner != string(mg.GetUID()) {
+		return fmt.Errorf("the recorded owner is %q, not %q", owner, mg.GetUID())
 	}
 
 	return nil
@@ -91,26 +94,26 @@ func settled(ctx context.Context, mg resource.Managed) error {
 
 // gone returns an error while an object exists.
 func gone(ctx context.Context, o client.Object) error {
-	err := bed.Kube.Get(ctx, client.ObjectKeyFromObject(o), o)
+	err := env.Kube.Get(ctx, client.ObjectKeyFromObject(o), o)
 	if err == nil {
-		return fmt.Errorf("%T %q is there", o, o.GetName())
+		return fmt.Errorf("%T %q still exists", o, o.GetName())
 	}
 
 	return client.IgnoreNotFound(err)
 }
 
-// empty returns an error while there is anything in a namespace that the
-// provider made.
-func empty(ctx context.Context, namespace string) error {
+// namespaceEmpty returns an error while a namespace holds an object that the provider
+// created.
+func namespaceEmpty(ctx context.Context, namespace string) error {
 	usages, secrets := &miniov1alpha1.ProviderConfigUsageList{}, &corev1.SecretList{}
 	if err := errors.Join(
-		bed.Kube.List(ctx, usages, client.InNamespace(namespace)),
-		bed.Kube.List(ctx, secrets, client.InNamespace(namespace))); err != nil {
+		env.Kube.List(ctx, usages, client.InNamespace(namespace)),
+		env.Kube.List(ctx, secrets, client.InNamespace(namespace))); err != nil {
 		return err
 	}
 
 	if n := len(usages.Items) + len(secrets.Items); n > 0 {
-		return fmt.Errorf("%d records of use and %d Secrets are left", len(usages.Items), len(secrets.Items))
+		return fmt.Errorf("%d ProviderConfigUsages and %d Secrets are left", len(usages.Items), len(secrets.Items))
 	}
 
 	return nil
@@ -119,7 +122,7 @@ func empty(ctx context.Context, namespace string) error {
 func inventory(t *testing.T) Inventory {
 	t.Helper()
 
-	i, err := bed.Server.Inventory(t.Context())
+	i, err := env.Server.Inventory(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +130,7 @@ func inventory(t *testing.T) Inventory {
 	return i
 }
 
-// newUser returns a User that publishes its key under its own name.
+// newUser returns a User whose connection Secret has the User's name.
 func newUser(ns, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User {
 	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: ns}}
 	u.Spec.ForProvider.Grants = grants
@@ -142,31 +145,31 @@ func rotateNow(t *testing.T, u *miniov1alpha1.User, r miniov1alpha1.Rotation) {
 	t.Helper()
 
 	await.For(t, "the age of a key", func() error {
-		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
+		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
 			return err
 		}
 
 		u.Status.AtProvider.RotatedAt = new(metav1.NewTime(time.Now().Add(-time.Minute)))
 
-		return bed.Kube.Status().Update(t.Context(), u)
+		return env.Kube.Status().Update(t.Context(), u)
 	})
-	await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation = &r })
+	await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation = &r })
 }
 
 func newBucket(ns, name string) *miniov1alpha1.Bucket {
 	return &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: ns + "-" + name, Namespace: ns}}
 }
 
-// connection returns what a User publishes, and an error unless the Secret is
-// complete: every shape of it holds the same.
+// connection returns the published connection of a User, and an error unless its Secret
+// is complete and consistent.
 func connection(ctx context.Context, u *miniov1alpha1.User) (miniov1alpha1.Connection, error) {
 	s := &corev1.Secret{}
-	if err := bed.Kube.Get(ctx, types.NamespacedName{Namespace: u.Namespace, Name: u.Name}, s); err != nil {
+	if err := env.Kube.Get(ctx, types.NamespacedName{Namespace: u.Namespace, Name: u.Name}, s); err != nil {
 		return miniov1alpha1.Connection{}, err
 	}
 
 	c := miniov1alpha1.Connection{
-		Endpoint:        bed.Endpoint,
+		Endpoint:        env.Endpoint,
 		Region:          region,
 		AccessKeyID:     u.Status.AtProvider.AccessKeyID,
 		SecretAccessKey: string(s.Data[miniov1alpha1.ConnectionKeySecretAccessKey]),
@@ -182,17 +185,17 @@ func connection(ctx context.Context, u *miniov1alpha1.User) (miniov1alpha1.Conne
 	return c, nil
 }
 
-// works returns an error unless a key can do what a User with a grant of
-// ReadWrite on a bucket can, and nothing else.
+// works returns an error unless a key can read and write in its bucket, and cannot access
+// another one.
 func works(ctx context.Context, c miniov1alpha1.Connection) error {
-	s3, err := bed.Server.Client(c.AccessKeyID, c.SecretAccessKey)
+	s3, err := env.Server.Client(c.AccessKeyID, c.SecretAccessKey)
 	if err != nil {
 		return err
 	}
 
 	const text = "some text"
 
-	_, err = s3.PutObject(ctx, c.BucketName, "object", bytes.NewReader([]byte(text)), int64(len(text)), miniogo.PutObjectOptions{})
+	_, err = s3.PutObject(ctx, c.BucketName, "object", strings.NewReader(text), int64(len(text)), miniogo.PutObjectOptions{})
 	if err == nil {
 		err = s3.RemoveObject(ctx, c.BucketName, "object", miniogo.RemoveObjectOptions{})
 	}
@@ -201,17 +204,17 @@ func works(ctx context.Context, c miniov1alpha1.Connection) error {
 		return fmt.Errorf("the key does not work: %w", err)
 	}
 
-	_, err = s3.BucketExists(ctx, "somebody-else-s")
+	_, err = s3.BucketExists(ctx, "not-granted")
 	if code := miniogo.ToErrorResponse(err).Code; code != miniogo.AccessDenied {
-		return fmt.Errorf("the key may do what it should not: want AccessDenied, got %w", err)
+		return fmt.Errorf("the key may access a bucket without a grant: want AccessDenied, got %w", err)
 	}
 
 	return nil
 }
 
-// dead returns an error while the server knows a key.
-func dead(ctx context.Context, c miniov1alpha1.Connection) error {
-	s3, err := bed.Server.Client(c.AccessKeyID, c.SecretAccessKey)
+// revoked returns an error while the server accepts a key.
+func revoked(ctx context.Context, c miniov1alpha1.Connection) error {
+	s3, err := env.Server.Client(c.AccessKeyID, c.SecretAccessKey)
 	if err != nil {
 		return err
 	}
@@ -221,6 +224,6 @@ func dead(ctx context.Context, c miniov1alpha1.Connection) error {
 	case miniogo.InvalidAccessKeyID, "SignatureDoesNotMatch":
 		return nil
 	default:
-		return fmt.Errorf("want a key that the server does not know, got %w", err)
+		return fmt.Errorf("want the server to reject the key, got %w", err)
 	}
 }

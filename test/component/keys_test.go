@@ -68,7 +68,7 @@ func once(operation, object string, h http.Handler) (answer func(Call) http.Hand
 func madeKeys(from int) int {
 	n := 0
 
-	calls, _ := bed.Wire.Calls(from)
+	calls, _ := env.Proxy.Calls(from)
 	for _, c := range calls {
 		if c.Operation == "add-user" || c.Operation == "add-service-account" {
 			n++
@@ -83,7 +83,7 @@ func connectionSecret(t *testing.T, u *miniov1alpha1.User) *corev1.Secret {
 	t.Helper()
 
 	s := &corev1.Secret{}
-	if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), s); err != nil {
+	if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -110,7 +110,7 @@ func newRotatedUser(t *testing.T, ns, home, name string, generation int64) (*min
 // and wants the same access key and secret key to work afterwards.
 func TestAnswersChangeNoKey(t *testing.T) {
 	startProvider(t, "--poll-interval=1s")
-	t.Cleanup(func() { bed.Wire.Answer(nil) })
+	t.Cleanup(func() { env.Proxy.SetAnswer(nil) })
 
 	marked := http.Header{"X-Amz-Request-Id": {"17F"}}
 	badKey := func(code string) string {
@@ -122,27 +122,27 @@ func TestAnswersChangeNoKey(t *testing.T) {
 		"NoSuchUser": func(_ *testing.T, u *miniov1alpha1.User, _ miniov1alpha1.Connection) func() error {
 			answer, done := once("user-info", u.Annotations["crossplane.io/external-name"],
 				text(http.StatusNotFound, marked, `{"Code":"XMinioAdminNoSuchUser","Message":"no","RequestId":"17F"}`))
-			bed.Wire.Answer(answer)
+			env.Proxy.SetAnswer(answer)
 
 			return done
 		},
 		"InvalidAccessKey": func(_ *testing.T, _ *miniov1alpha1.User, c miniov1alpha1.Connection) func() error {
 			answer, done := once("GET bucket?location", c.BucketName, text(http.StatusForbidden, marked, badKey("InvalidAccessKeyId")))
-			bed.Wire.Answer(answer)
+			env.Proxy.SetAnswer(answer)
 
 			return done
 		},
 		"Proxy": func(_ *testing.T, _ *miniov1alpha1.User, c miniov1alpha1.Connection) func() error {
 			answer, done := once("GET bucket?location", c.BucketName,
 				text(http.StatusForbidden, http.Header{"Server": {"nginx"}}, badKey("SignatureDoesNotMatch")))
-			bed.Wire.Answer(answer)
+			env.Proxy.SetAnswer(answer)
 
 			return done
 		},
 		"RemoveUser": func(t *testing.T, u *miniov1alpha1.User, c miniov1alpha1.Connection) func() error {
 			t.Helper()
 
-			if err := bed.Server.RemoveUser(t.Context(), u.Annotations["crossplane.io/external-name"]); err != nil {
+			if err := env.Server.RemoveUser(t.Context(), u.Annotations["crossplane.io/external-name"]); err != nil {
 				t.Fatal(err)
 			}
 
@@ -155,12 +155,12 @@ func TestAnswersChangeNoKey(t *testing.T) {
 			t.Run(fmt.Sprintf("Generation%d%s", generation, name), func(t *testing.T) {
 				ns, home := newHome(t)
 				u, c := newRotatedUser(t, ns, home, strings.ToLower(name), generation)
-				before, from := connectionSecret(t, u).Data, bed.Wire.Now()
+				before, from := connectionSecret(t, u).Data, env.Proxy.Now()
 
 				done := lose(t, u, c)
 				await.For(t, "the loss", done)
 				time.Sleep(3 * time.Second)
-				await.For(t, "the key to work", func() error { return lets(t, u) })
+				await.For(t, "the key to work", func() error { return usable(t, u) })
 
 				if !maps.EqualFunc(before, connectionSecret(t, u).Data, slices.Equal) {
 					t.Error("want the same access key and secret key")
@@ -179,7 +179,7 @@ func TestAnswersChangeNoKey(t *testing.T) {
 // wants the earlier key to work until another one is published, and one to be made.
 func TestRejectedSecretWrites(t *testing.T) {
 	startProvider(t)
-	t.Cleanup(func() { bed.Wire.Answer(nil) })
+	t.Cleanup(func() { env.Proxy.SetAnswer(nil) })
 
 	ns, home := newHome(t)
 
@@ -189,7 +189,7 @@ func TestRejectedSecretWrites(t *testing.T) {
 		skip, reject, status = map[string]int{}, map[string]int{}, map[string]int{}
 	)
 
-	bed.Wire.Answer(func(c Call) http.Handler {
+	env.Proxy.SetAnswer(func(c Call) http.Handler {
 		mu.Lock()
 		defer mu.Unlock()
 
@@ -209,10 +209,10 @@ func TestRejectedSecretWrites(t *testing.T) {
 			fmt.Sprintf(`{"kind":"Status","apiVersion":"v1","status":"Failure","message":"rejected by the test","reason":"","code":%d}`, status[c.Object]))
 	})
 
-	from, users := bed.Wire.Now(), 0
+	from, users := env.Proxy.Now(), 0
 
 	t.Cleanup(func() {
-		calls, _ := bed.Wire.Calls(from)
+		calls, _ := env.Proxy.Calls(from)
 		calls = slices.DeleteFunc(calls, func(c Call) bool { return c.Operation != "add-service-account" })
 
 		if len(calls) > users {
@@ -263,7 +263,7 @@ func TestRejectedSecretWrites(t *testing.T) {
 func reports(t *testing.T, u *miniov1alpha1.User, text string) error {
 	t.Helper()
 
-	if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
+	if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
 		return err
 	}
 
@@ -286,7 +286,7 @@ func TestTerminatingNamespace(t *testing.T) {
 	b := newBucket(ns, "full")
 	create(t, b)
 	await.For(t, "the bucket", func() error { return settled(t.Context(), b) })
-	put(t, b.Name)
+	putObject(t, b.Name)
 
 	keys := map[*miniov1alpha1.User]miniov1alpha1.Connection{}
 
@@ -295,11 +295,11 @@ func TestTerminatingNamespace(t *testing.T) {
 		keys[u] = c
 	}
 
-	awaitQuiet(t)
+	awaitIdle(t)
 
-	from := bed.Wire.Now()
+	from := env.Proxy.Now()
 
-	if err := bed.Kube.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}); err != nil {
+	if err := env.Kube.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -323,11 +323,11 @@ func TestTerminatingNamespace(t *testing.T) {
 		t.Errorf("want no key to be set in a namespace that is being deleted, got %d", n)
 	}
 
-	if err := bed.Server.S3.RemoveObject(t.Context(), b.Name, "object", miniogo.RemoveObjectOptions{}); err != nil {
+	if err := env.Server.S3.RemoveObject(t.Context(), b.Name, "object", miniogo.RemoveObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
-	await.Gone(t, bed.Kube, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
+	await.Gone(t, env.Kube, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}})
 }
 
 // TestServedKeyWorks lets a controller serve an earlier key, and wants that to work until
@@ -340,7 +340,7 @@ func TestServedKeyWorks(t *testing.T) {
 
 	rotateNow(t, u, miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}, ServedAccessKeyID: first.AccessKeyID})
 	await.For(t, "the next key", func() error {
-		if err := lets(t, u); err != nil || u.Status.AtProvider.Generation != 1 {
+		if err := usable(t, u); err != nil || u.Status.AtProvider.Generation != 1 {
 			return errors.Join(err, fmt.Errorf("generation %d", u.Status.AtProvider.Generation))
 		}
 
@@ -352,10 +352,10 @@ func TestServedKeyWorks(t *testing.T) {
 		t.Errorf("want the served key to work: %v", err)
 	}
 
-	await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) {
+	await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) {
 		u.Spec.ForProvider.Rotation.ServedAccessKeyID = u.Status.AtProvider.AccessKeyID
 	})
-	await.For(t, "the first key to be revoked", func() error { return dead(t.Context(), first) })
+	await.For(t, "the first key to be revoked", func() error { return revoked(t.Context(), first) })
 }
 
 // TestImmutableSecret wants a User whose Secret cannot be written to say so and to keep
@@ -365,10 +365,10 @@ func TestImmutableSecret(t *testing.T) {
 
 	ns, home := newHome(t)
 	u, last := newRotatedUser(t, ns, home, "immutable", 0)
-	from := bed.Wire.Now()
+	from := env.Proxy.Now()
 
 	s := connectionSecret(t, u)
-	await.Change(t, bed.Kube, s, func(s *corev1.Secret) { s.Immutable = new(true) })
+	await.Change(t, env.Kube, s, func(s *corev1.Secret) { s.Immutable = new(true) })
 	rotateNow(t, u, miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}})
 	await.For(t, "what is to be done", func() error { return reports(t, u, `Secret "`+u.Name+`" is immutable: delete it`) })
 	time.Sleep(3 * time.Second)
@@ -377,7 +377,7 @@ func TestImmutableSecret(t *testing.T) {
 		t.Errorf("want the key to stay and no other to be made, got %v, %d", err, madeKeys(from))
 	}
 
-	if err := bed.Kube.Delete(t.Context(), s); err != nil {
+	if err := env.Kube.Delete(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 
@@ -393,7 +393,7 @@ func TestShorterOverlapCountsAtOnce(t *testing.T) {
 
 	rotateNow(t, u, miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{Duration: 24 * time.Hour}})
 	await.For(t, "the next key", func() error {
-		if err := lets(t, u); err != nil || len(u.Status.AtProvider.RetiringKeys) != 1 || u.Status.AtProvider.RetiringKeys[0].Until == nil {
+		if err := usable(t, u); err != nil || len(u.Status.AtProvider.RetiringKeys) != 1 || u.Status.AtProvider.RetiringKeys[0].Until == nil {
 			return errors.Join(err, fmt.Errorf("retiring %v", u.Status.AtProvider.RetiringKeys))
 		}
 
@@ -404,6 +404,6 @@ func TestShorterOverlapCountsAtOnce(t *testing.T) {
 		t.Errorf("want the first key to work in the overlap: %v", err)
 	}
 
-	await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation.Overlap = &metav1.Duration{} })
-	await.For(t, "the first key to be revoked", func() error { return dead(t.Context(), first) })
+	await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation.Overlap = &metav1.Duration{} })
+	await.For(t, "the first key to be revoked", func() error { return revoked(t.Context(), first) })
 }

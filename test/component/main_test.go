@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// bed is what all tests share.
-var bed *Bed
+// env is the environment that all tests share.
+var env *Env
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -24,20 +24,20 @@ func run(m *testing.M) int {
 
 	begin := time.Now()
 
-	b, err := Start(ctx, os.Stderr, Native())
+	e, err := Start(ctx, os.Stderr, Native())
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "direct:", err)
+		fmt.Fprintln(os.Stderr, "component:", err)
 		return 1
 	}
-	defer b.Close()
+	defer e.Close()
 
-	fmt.Fprintf(os.Stderr, "  The test bed is up after %s.\n", time.Since(begin).Round(100*time.Millisecond))
+	fmt.Fprintf(os.Stderr, "  The test environment is up after %s.\n", time.Since(begin).Round(100*time.Millisecond))
 
-	bed = b
+	env = e
 	code := m.Run()
 
-	if err := b.Races(); err != nil {
-		fmt.Fprintln(os.Stderr, "direct:", err)
+	if err := e.Races(); err != nil {
+		fmt.Fprintln(os.Stderr, "component:", err)
 		code = 1
 	}
 

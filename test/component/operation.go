@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Server is one of the two that the provider talks to.
+// Server is a server that the provider calls.
 type Server string
 
-// The servers that the provider talks to.
+// The servers that the provider calls.
 const (
 	MinIO      Server = "minio"
 	Kubernetes Server = "kubernetes"
@@ -21,29 +21,28 @@ const (
 type Call struct {
 	Server Server
 
-	// Operation names what was called, and nothing in particular. On MinIO it is
-	// a part of an administration call's path, such as add-user, or an S3 method
-	// with what it is about: PUT bucket, GET bucket?versioning, HEAD object. On
-	// Kubernetes it is the method with the resource: PUT users/status.
+	// Operation names the call without the object's name. On MinIO's administration
+	// API it is a part of the path, such as add-user; on S3 it is the method with the
+	// type of the object: PUT bucket, GET bucket?versioning, HEAD object. On Kubernetes
+	// it is the method with the resource: PUT users/status.
 	Operation string
 
-	// Object is what the call is about: a bucket, user or policy on MinIO;
-	// namespace and name on Kubernetes. It may be empty.
+	// Object is the object's name: a bucket, user or policy on MinIO; namespace/name
+	// on Kubernetes. It may be empty.
 	Object string
 
-	// Write says that the call's method is one that changes something.
+	// Write reports whether the HTTP method is one that changes something.
 	Write bool
 
-	// Encrypted says that the request or its answer is encrypted with a key that
-	// is derived by force, which makes the call a hundred times as dear.
+	// Encrypted reports whether the request or the response is encrypted with a key
+	// from a slow KDF, which makes the call a hundred times as expensive.
 	Encrypted bool
 
-	// Status of the answer.
+	// Status is the HTTP status of the response.
 	Status int
 }
 
-// encrypted are MinIO's administration calls that the client encrypts, or
-// decrypts the answer of.
+// encrypted are the administration calls whose request or response is encrypted.
 // Source: github.com/minio/madmin-go/v3, the callers of EncryptData and DecryptData.
 var encrypted = []string{
 	"add-user", "list-users",
@@ -54,7 +53,7 @@ var encrypted = []string{
 	"set-remote-target", "tier",
 }
 
-// subresources of S3 that make a call another one.
+// subresources are the query parameters of S3 that select another operation.
 var subresources = []string{
 	"acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "list-type", "location", "notification",
 	"object-lock", "policy", "policyStatus", "replication", "retention", "tagging", "uploadId", "uploads", "versioning",
@@ -95,8 +94,8 @@ func minioCall(method string, u *url.URL) Call {
 	return c
 }
 
-// adminOperation returns the name in a path such as admin/v3/add-user. Those of
-// identity providers come last, after which provider they are about.
+// adminOperation returns the operation in a path such as admin/v3/add-user. In paths
+// below idp it comes last, after the identity provider.
 func adminOperation(path string) string {
 	parts := strings.Split(path, "/")
 	if len(parts) < 3 {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestCall(t *testing.T) {
+func TestCallNames(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		name   func(method string, u *url.URL) Call
@@ -22,62 +22,62 @@ func TestCall(t *testing.T) {
 			want: Call{Server: MinIO, Operation: "user-info", Object: "A"},
 		},
 		"Encrypted": {
-			reason: "Those that are encrypted are known.",
+			reason: "Calls with an encrypted payload are recognized.",
 			name:   minioCall, method: http.MethodPut, url: "/minio/admin/v3/add-user?accessKey=A",
 			want: Call{Server: MinIO, Operation: "add-user", Object: "A", Write: true, Encrypted: true},
 		},
 		"EncryptedBelow": {
-			reason: "Some have longer paths.",
+			reason: "Below idp, the operation comes after the identity provider.",
 			name:   minioCall, method: http.MethodPost, url: "/minio/admin/v3/idp/builtin/policy/attach",
 			want: Call{Server: MinIO, Operation: "attach", Write: true, Encrypted: true},
 		},
 		"Provider": {
-			reason: "In some the identity provider comes last.",
+			reason: "Outside idp, the identity provider after the operation is not part of its name.",
 			name:   minioCall, method: http.MethodPost, url: "/minio/admin/v3/revoke-tokens/builtin?user=A",
 			want: Call{Server: MinIO, Operation: "revoke-tokens", Write: true},
 		},
 		"Bucket": {
-			reason: "A bucket's name is no part of the operation's.",
+			reason: "The operation does not contain the bucket's name.",
 			name:   minioCall, method: http.MethodPut, url: "/photos/",
 			want: Call{Server: MinIO, Operation: "PUT bucket", Object: "photos", Write: true},
 		},
 		"Setting": {
-			reason: "A subresource makes it another operation.",
+			reason: "A subresource is part of the operation.",
 			name:   minioCall, method: http.MethodGet, url: "/photos/?versioning=",
 			want: Call{Server: MinIO, Operation: "GET bucket?versioning", Object: "photos"},
 		},
 		"List": {
-			reason: "What narrows a list down does not.",
+			reason: "Parameters that only filter a list are not part of the operation.",
 			name:   minioCall, method: http.MethodGet, url: "/photos/?list-type=2&prefix=policy&delimiter=%2F",
 			want: Call{Server: MinIO, Operation: "GET bucket?list-type", Object: "photos"},
 		},
 		"Object": {
-			reason: "An object's name is no part of it either.",
+			reason: "The operation does not contain the object's name.",
 			name:   minioCall, method: http.MethodDelete, url: "/photos/a/b?versionId=1",
 			want: Call{Server: MinIO, Operation: "DELETE object", Object: "photos", Write: true},
 		},
 		"Status": {
-			reason: "A subresource of Kubernetes is one as well.",
+			reason: "A subresource of Kubernetes is part of the operation.",
 			name:   kubernetesCall, method: http.MethodPut, url: "/apis/minio.cistern.dev/v1alpha1/namespaces/a/users/b/status",
 			want: Call{Server: Kubernetes, Operation: "PUT users/status", Object: "a/b", Write: true},
 		},
 		"Core": {
-			reason: "The core group has a path of its own.",
+			reason: "The core group has its own path prefix.",
 			name:   kubernetesCall, method: http.MethodPost, url: "/api/v1/namespaces/a/secrets",
 			want: Call{Server: Kubernetes, Operation: "POST secrets", Write: true},
 		},
 		"Namespace": {
-			reason: "A namespace is a resource too.",
+			reason: "A namespace itself is a resource.",
 			name:   kubernetesCall, method: http.MethodGet, url: "/api/v1/namespaces/a",
 			want: Call{Server: Kubernetes, Operation: "GET namespaces", Object: "a"},
 		},
 		"Watch": {
-			reason: "A watch is not a list.",
+			reason: "A watch is distinguished from a list.",
 			name:   kubernetesCall, method: http.MethodGet, url: "/apis/minio.cistern.dev/v1alpha1/users?watch=true&resourceVersion=1",
 			want: Call{Server: Kubernetes, Operation: "WATCH users"},
 		},
 		"Discovery": {
-			reason: "What is no resource is named by its path.",
+			reason: "A call without a resource is named by its path.",
 			name:   kubernetesCall, method: http.MethodGet, url: "/apis/minio.cistern.dev/v1alpha1",
 			want: Call{Server: Kubernetes, Operation: "GET /apis/minio.cistern.dev/v1alpha1"},
 		},

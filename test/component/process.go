@@ -11,11 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// children starts processes that end when this one does, however it ends.
+// children starts processes that end when this process ends, however it ends.
 //
-// The kernel counts the end of the thread that started a process as the end of
-// its parent, and Go lets threads go as it likes: so all are started by one
-// thread, which is kept.
+// The kernel sends the parent-death signal when the thread ends that started a process,
+// and Go ends threads at will. So a single thread, which is kept, starts all of them.
 type children struct {
 	jobs chan func()
 	dir  string
@@ -25,7 +24,7 @@ func newChildren(dir string) *children {
 	c := &children{jobs: make(chan func()), dir: dir}
 
 	go func() {
-		// Never unlocked: the thread goes with the goroutine, after close.
+		// It is never unlocked: the thread ends with the goroutine, after close.
 		runtime.LockOSThread()
 
 		for job := range c.jobs {
@@ -49,8 +48,7 @@ type process struct {
 	err  error
 }
 
-// start starts a program. What it prints goes to the end of a log that is named
-// after it.
+// start starts a program. Its output is appended to a log named after it.
 func (c *children) start(name string, env []string, argv ...string) (*process, error) {
 	p := &process{name: name, log: c.dir + "/" + name + ".log", done: make(chan struct{})}
 
@@ -60,7 +58,7 @@ func (c *children) start(name string, env []string, argv ...string) (*process, e
 	}
 	defer log.Close()
 
-	p.cmd = exec.Command(argv[0], argv[1:]...)
+	p.cmd = exec.Command(argv[0], argv[1:]...) //nolint:noctx // It outlives the call, and is stopped or killed by name.
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Dir = c.dir
 	p.cmd.Stdout, p.cmd.Stderr = log, log
@@ -81,14 +79,14 @@ func (c *children) start(name string, env []string, argv ...string) (*process, e
 	return p, nil
 }
 
-// kill ends the process at once and returns when it has ended.
+// kill sends SIGKILL and returns once the process has ended.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // It may have ended already.
 	<-p.done
 }
 
-// terminate asks the process to end, and returns an error if it does not within
-// a time, or not with exit code 0.
+// terminate sends SIGTERM and returns an error unless the process ends within the given
+// time, with exit code 0.
 func (p *process) terminate(within time.Duration) error {
 	if err := p.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("cannot stop %s: %w", p.name, err)
@@ -97,16 +95,16 @@ func (p *process) terminate(within time.Duration) error {
 	select {
 	case <-p.done:
 		if p.err != nil {
-			return fmt.Errorf("%s did not end well: %w", p.name, p.err)
+			return fmt.Errorf("%s exited with an error: %w", p.name, p.err)
 		}
 
 		return nil
 	case <-time.After(within):
-		return fmt.Errorf("%s runs %s after it was told to stop", p.name, within)
+		return fmt.Errorf("%s still runs %s after SIGTERM", p.name, within)
 	}
 }
 
-// ended says why the process has ended, and nothing while it runs.
+// ended returns an error with the end of the log if the process has ended.
 func (p *process) ended() error {
 	select {
 	case <-p.done:
@@ -116,7 +114,7 @@ func (p *process) ended() error {
 	}
 }
 
-// tail returns the end of a file, for people.
+// tail returns the end of a file, for messages.
 func tail(file string) string {
 	const most = 4096
 

@@ -12,41 +12,42 @@ import (
 	"time"
 )
 
-// Provider is a running provider.
+// Provider is a running process of the provider.
 type Provider struct {
 	*process
 
 	metrics string
 }
 
-// StartProvider starts the provider with more arguments than those that it
-// always gets. One runs at a time: it has the wire for itself.
-func (b *Bed) StartProvider(args ...string) (*Provider, error) {
+// StartProvider starts the provider with additional arguments. Only one may run at a
+// time, because the proxy serves one.
+func (e *Env) StartProvider(args ...string) (*Provider, error) {
 	metrics, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 
 	argv := append([]string{
-		b.binary, "--no-leader-election", "--metrics-address=" + metrics, "--health-address=0",
+		e.binary, "--no-leader-election", "--metrics-address=" + metrics, "--health-address=0",
 	}, args...)
 
-	// A race is looked for in the log; the provider shall go on.
-	p, err := b.run(b.Name, []string{"KUBECONFIG=" + b.config, "GORACE=halt_on_error=0"}, argv...)
+	// The provider continues after a race: Races finds it in the log.
+	p, err := e.run(e.Name, []string{"KUBECONFIG=" + e.config, "GORACE=halt_on_error=0"}, argv...)
 	if err != nil {
 		return nil, err
 	}
 
-	b.Wire.attach(p.kill)
+	e.Proxy.attach(p.kill)
 
 	return &Provider{process: p, metrics: metrics}, nil
 }
 
-// Races returns what the race detector found in all providers so far.
-func (b *Bed) Races() error {
-	log, err := b.WholeLog()
+// Races returns an error if the race detector has reported a race in any provider so
+// far.
+func (e *Env) Races() error {
+	log, err := e.WholeLog()
 	if errors.Is(err, os.ErrNotExist) {
-		// None ran.
+		// No provider ran.
 		return nil
 	}
 
@@ -62,8 +63,8 @@ func (b *Bed) Races() error {
 }
 
 // WholeLog returns the logs of all providers so far.
-func (b *Bed) WholeLog() (string, error) {
-	log, err := os.ReadFile(b.dir + "/" + b.Name + ".log")
+func (e *Env) WholeLog() (string, error) {
+	log, err := os.ReadFile(e.dir + "/" + e.Name + ".log")
 	if err != nil {
 		return "", fmt.Errorf("cannot read the provider's log: %w", err)
 	}
@@ -71,18 +72,18 @@ func (b *Bed) WholeLog() (string, error) {
 	return string(log), nil
 }
 
-// Log returns the end of the logs of all providers so far, for people.
-func (b *Bed) Log() string { return tail(b.dir + "/" + b.Name + ".log") }
+// Log returns the end of WholeLog, for messages.
+func (e *Env) Log() string { return tail(e.dir + "/" + e.Name + ".log") }
 
-// Kill ends the provider without a warning, if it runs.
+// Kill ends the provider with SIGKILL, if it runs.
 func (p *Provider) Kill() { p.kill() }
 
-// Stop has the provider end as Kubernetes does, and returns an error if it does
-// not within a time, or not with exit code 0.
+// Stop ends the provider with SIGTERM, as Kubernetes does, and returns an error unless
+// it ends within the given time, with exit code 0.
 func (p *Provider) Stop(within time.Duration) error { return p.terminate(within) }
 
-// Reconciles returns how many reconciles of a kind, such as user, have succeeded so
-// far; kinds of the long tail are called group.iam and the like.
+// Reconciles returns how many reconciles of a kind have succeeded so far. Native kinds
+// are named like user, those of the long tail like group.iam.
 func (p *Provider) Reconciles(ctx context.Context, kind string) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", nil)
 	if err != nil {

@@ -16,52 +16,52 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestSecretHeals damages what Users publish, of the user's own key as of a
-// later one: the next poll publishes a key that works, and what worked before is
-// of no use to whoever kept it.
-func TestSecretHeals(t *testing.T) {
+// TestDamagedSecretIsReplaced damages the connection Secrets of Users, with the user's own
+// key and with a rotated one. The next poll must publish a working key and revoke the
+// previous one, which a third party may have copied.
+func TestDamagedSecretIsReplaced(t *testing.T) {
 	startProvider(t, "--poll-interval=1s")
 
 	ns, home := newHome(t)
 
-	// edit replaces the whole Secret by what another key would look like.
-	edit := func(f func(c *miniov1alpha1.Connection)) func(u *miniov1alpha1.User, last miniov1alpha1.Connection) error {
-		return func(u *miniov1alpha1.User, last miniov1alpha1.Connection) error {
-			f(&last)
+	// edit replaces the Secret by a consistent one for another key.
+	edit := func(f func(c *miniov1alpha1.Connection)) func(u *miniov1alpha1.User, published miniov1alpha1.Connection) error {
+		return func(u *miniov1alpha1.User, published miniov1alpha1.Connection) error {
+			f(&published)
 
 			s := &corev1.Secret{}
-			if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), s); err != nil {
+			if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), s); err != nil {
 				return err
 			}
 
-			s.Data = last.Details()
+			s.Data = published.Details()
 
-			return bed.Kube.Update(t.Context(), s)
+			return env.Kube.Update(t.Context(), s)
 		}
 	}
 
 	damages := map[string]struct {
 		reason string
-		damage func(u *miniov1alpha1.User, last miniov1alpha1.Connection) error
+		damage func(u *miniov1alpha1.User, published miniov1alpha1.Connection) error
 	}{
 		"Deleted": {
-			reason: "A key that nobody knows any more is replaced.",
+			reason: "The secret key of a deleted Secret cannot be recovered, so it is replaced.",
 			damage: func(u *miniov1alpha1.User, _ miniov1alpha1.Connection) error {
-				return bed.Kube.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
+				return env.Kube.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}})
 			},
 		},
 		"SecretKeyEdited": {
-			reason: "A secret key that does not work is replaced.",
-			damage: edit(func(c *miniov1alpha1.Connection) { c.SecretAccessKey = "not-what-the-server-knows" }),
+			reason: "A secret key that the server rejects is replaced.",
+			damage: edit(func(c *miniov1alpha1.Connection) { c.SecretAccessKey = "not-the-key-on-the-server" }),
 		},
 		"AccessKeyEdited": {
-			reason: "So is one under the ID of somebody else.",
-			damage: edit(func(c *miniov1alpha1.Connection) { c.AccessKeyID = "SOMEBODYELSE" }),
+			reason: "A key under the ID of another user is replaced.",
+			damage: edit(func(c *miniov1alpha1.Connection) { c.AccessKeyID = "ANOTHERUSER" }),
 		},
 		"Emptied": {
-			reason: "A Secret that holds nothing is as good as none.",
+			reason: "An empty Secret is handled like a missing one.",
 			damage: func(u *miniov1alpha1.User, _ miniov1alpha1.Connection) error {
-				return bed.Kube.Patch(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}},
+				return env.Kube.Patch(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: u.Name}},
 					client.RawPatch("application/merge-patch+json", []byte(`{"data":null}`)))
 			},
 		},
@@ -72,20 +72,21 @@ func TestSecretHeals(t *testing.T) {
 			t.Run(fmt.Sprintf("Generation%d%s", generation, name), func(t *testing.T) {
 				t.Parallel()
 
-				u := newUser(ns, fmt.Sprintf("heals-%d-%s", generation, strings.ToLower(name)), miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite})
+				u := newUser(ns, fmt.Sprintf("damaged-%d-%s", generation, strings.ToLower(name)),
+					miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite})
 				create(t, u)
 
-				last := awaitKey(t, u, 0)
+				published := awaitKey(t, u, 0)
 
 				if generation > 0 {
-					await.Change(t, bed.Kube, u, func(u *miniov1alpha1.User) {
+					await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) {
 						u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now", Overlap: &metav1.Duration{}}
 					})
 
-					last = awaitKey(t, u, 1)
+					published = awaitKey(t, u, 1)
 				}
 
-				if err := tc.damage(u, last); err != nil {
+				if err := tc.damage(u, published); err != nil {
 					t.Fatal(err)
 				}
 
@@ -99,20 +100,21 @@ func TestSecretHeals(t *testing.T) {
 						return err
 					}
 
-					// A reconcile that had read the Secret before the damage was done
-					// writes back what it read.
-					if c == last {
+					// A reconcile that read the Secret before the damage writes it back
+					// unchanged.
+					if c == published {
 						return works(t.Context(), c)
 					}
 
-					return errors.Join(works(t.Context(), c), dead(t.Context(), last))
+					return errors.Join(works(t.Context(), c), revoked(t.Context(), published))
 				})
 			})
 		}
 	}
 }
 
-// awaitKey waits until a User's key of a generation works and returns it.
+// awaitKey waits until a User's key of the given generation works, and returns its
+// connection.
 func awaitKey(t *testing.T, u *miniov1alpha1.User, generation int64) miniov1alpha1.Connection {
 	t.Helper()
 

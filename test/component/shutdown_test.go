@@ -14,13 +14,13 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestShutdown tells the provider to stop in the middle of a burst, as
-// Kubernetes does when it moves or updates it. It ends by itself, soon and well,
-// and the next one finishes the work.
-func TestShutdown(t *testing.T) {
+// TestShutdownDuringBurst stops the provider with SIGTERM in the middle of a burst, as
+// Kubernetes does in a rollout. The provider must end in time with exit code 0, and the
+// next one must complete the work.
+func TestShutdownDuringBurst(t *testing.T) {
 	const (
 		each = 15
-		// within is less than the time after which Kubernetes kills, 30 s.
+		// within is well below the 30 s after which Kubernetes sends SIGKILL.
 		within = 10 * time.Second
 	)
 
@@ -28,7 +28,8 @@ func TestShutdown(t *testing.T) {
 	before := inventory(t)
 	p := startProvider(t)
 
-	all, users := make([]resource.Managed, 0, 2*each), make([]*miniov1alpha1.User, 0, each)
+	all := make([]resource.Managed, 0, 2*each)
+	users := make([]*miniov1alpha1.User, 0, each)
 
 	for i := range each {
 		u := newUser(ns, fmt.Sprintf("burst-%d", i), miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite})
@@ -36,15 +37,15 @@ func TestShutdown(t *testing.T) {
 		all = append(all, newBucket(ns, fmt.Sprintf("burst-%d", i)), u)
 	}
 
-	from := bed.Wire.Now()
+	from := env.Proxy.Now()
 
 	for _, mg := range all {
 		create(t, mg)
 	}
 
-	await.For(t, "the burst to be on its way", func() error {
-		if calls, _ := bed.Wire.Calls(from); len(calls) < 20*each {
-			return errors.New("it has just begun")
+	await.For(t, "the burst to be under way", func() error {
+		if calls, _ := env.Proxy.Calls(from); len(calls) < 20*each {
+			return fmt.Errorf("only %d calls so far", len(calls))
 		}
 
 		return nil
@@ -64,10 +65,10 @@ func TestShutdown(t *testing.T) {
 		}
 	}
 
-	t.Logf("ended %s after it was told to, with %d of %d resources ready", time.Since(begin).Round(time.Millisecond), ready, len(all))
+	t.Logf("ended %s after SIGTERM, with %d of %d resources ready", time.Since(begin).Round(time.Millisecond), ready, len(all))
 
 	if ready == len(all) {
-		t.Error("the provider was not told to stop in the middle of anything")
+		t.Error("the provider was stopped after the burst, not in the middle of it")
 	}
 
 	startProvider(t)
@@ -89,7 +90,7 @@ func TestShutdown(t *testing.T) {
 	}
 
 	for _, mg := range all {
-		if err := bed.Kube.Delete(t.Context(), mg); err != nil {
+		if err := env.Kube.Delete(t.Context(), mg); err != nil {
 			t.Error(err)
 		}
 	}
@@ -101,6 +102,6 @@ func TestShutdown(t *testing.T) {
 			}
 		}
 
-		return errors.Join(empty(t.Context(), ns), gained(t, before, 0, 0, 0, 0))
+		return errors.Join(namespaceEmpty(t.Context(), ns), gained(t, before, 0, 0, 0, 0))
 	})
 }

@@ -18,11 +18,11 @@ import (
 
 const (
 	region = "us-east-1"
-	// KMSKey is the name of the one key that MinIO's built-in KMS has.
-	KMSKey = "direct-key"
+	// KMSKey is the name of the only key of MinIO's built-in KMS.
+	KMSKey = "component-key"
 )
 
-// Storage is a MinIO server, and its administrator.
+// Storage is a MinIO server with its administrator's clients.
 type Storage struct {
 	*madmin.AdminClient
 	S3 *miniogo.Client
@@ -33,27 +33,27 @@ type Storage struct {
 	url *url.URL
 }
 
-// startStorage starts a MinIO of one drive, with a KMS.
-func (b *Bed) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
+// startStorage starts a MinIO with one drive and a KMS.
+func (e *Env) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 
-	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "direct-admin", SecretKey: "direct-admin-secret"}
+	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
 
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("cannot make a key: %w", err)
+		return nil, fmt.Errorf("cannot generate a key: %w", err)
 	}
 
-	p, err := b.run(name, append([]string{
+	p, err := e.run(name, append([]string{
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
-		// Neither a drive of its own nor one of a certain size is needed.
+		// MinIO otherwise requires a separate drive of a minimum size.
 		"MINIO_CI_CD=1",
 		"MINIO_KMS_SECRET_KEY=" + KMSKey + ":" + base64.StdEncoding.EncodeToString(key),
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
-	}, env...), program, "server", "--quiet", "--address", address, b.dir+"/data-"+name)
+	}, env...), program, "server", "--quiet", "--address", address, e.dir+"/data-"+name)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (b *Bed) startStorage(ctx context.Context, name, program string, env ...str
 
 	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
 	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
-		return nil, fmt.Errorf("cannot make an administration client: %w", err)
+		return nil, fmt.Errorf("cannot create an administration client: %w", err)
 	}
 
 	return s, await.Until(ctx, "MinIO to be ready", func() error {
@@ -78,10 +78,10 @@ func (b *Bed) startStorage(ctx context.Context, name, program string, env ...str
 	})
 }
 
-// URL returns the server's own URL, off the wire.
+// URL returns the server's own URL, which bypasses the proxy.
 func (s *Storage) URL() string { return s.url.String() }
 
-// Client returns an S3 client with some keys.
+// Client returns an S3 client with the given key.
 func (s *Storage) Client(accessKey, secretKey string) (*miniogo.Client, error) {
 	c, err := miniogo.New(s.url.Host, &miniogo.Options{
 		Creds:      credentials.NewStaticV4(accessKey, secretKey, ""),
@@ -89,19 +89,19 @@ func (s *Storage) Client(accessKey, secretKey string) (*miniogo.Client, error) {
 		MaxRetries: 1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make an S3 client: %w", err)
+		return nil, fmt.Errorf("cannot create an S3 client: %w", err)
 	}
 
 	return c, nil
 }
 
-// Inventory is all that a server has, each sorted. A service account is listed
-// with its user.
+// Inventory holds the sorted names of everything on a server. Access keys are written
+// as user/key.
 type Inventory struct {
 	Buckets, Users, Policies, AccessKeys []string
 }
 
-// Inventory takes stock.
+// Inventory lists everything on the server.
 func (s *Storage) Inventory(ctx context.Context) (Inventory, error) {
 	var i Inventory
 

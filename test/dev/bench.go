@@ -15,12 +15,12 @@ type benchCmd struct {
 	bench.Options
 }
 
-// Run measures Cistern, on a platform of its own unless one is up.
+// Run measures Cistern on the platform that is up, or on one of its own.
 func (c *benchCmd) Run(ctx context.Context) error {
-	fmt.Fprintln(os.Stderr, "Cistern, measured. First, the platform.")
+	fmt.Fprintln(os.Stderr, "Benchmark of Cistern. The platform is started first, unless it is up.")
 
 	return c.during(ctx, func(ctx context.Context, p *platform.Platform) error {
-		repo, packages, err := places()
+		repo, packages, err := directories()
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,6 @@
-// Command dev is Cistern's developer tool: it builds the tools, and starts and
-// ends the platform that Cistern is tested on.
+// Command dev is Cistern's developer tool. It builds the pinned programs and the
+// packages, starts and stops the platform that Cistern is tested on, and runs the
+// demo and the benchmark there.
 package main
 
 import (
@@ -11,13 +12,13 @@ import (
 )
 
 type cli struct {
-	Up       upCmd       `cmd:"" help:"Start a platform (Kubernetes, Crossplane, MinIO), or do nothing if it is up."`
-	Down     downCmd     `cmd:"" help:"End the platform and remove all it left."`
-	Run      runCmd      `cmd:"" help:"Run a command while a platform is up, and end the platform if it was not up before."`
-	Demo     demoCmd     `cmd:"" help:"Show the main job end to end: claim, use, delete."`
-	Bench    benchCmd    `cmd:"" help:"Measure how fast everything is, what it costs, and how that grows."`
-	Packages packagesCmd `cmd:"" help:"Build the packages, and push them."`
-	Tool     toolCmd     `cmd:"" help:"Build tools, and print where they are."`
+	Up       upCmd       `cmd:"" help:"Start a platform (Kubernetes, Crossplane, MinIO) unless one is up, and install the packages."`
+	Down     downCmd     `cmd:"" help:"Stop the platform, and remove everything except its logs."`
+	Run      runCmd      `cmd:"" help:"Run a command while a platform is up, and stop the platform if it was not up before."`
+	Demo     demoCmd     `cmd:"" help:"Show what Cistern does, end to end: claim a bucket, use it, delete it."`
+	Bench    benchCmd    `cmd:"" help:"Measure speed, resource usage, and how both grow with the number of resources."`
+	Packages packagesCmd `cmd:"" help:"Build the packages, and push them if a registry is given."`
+	Tool     toolCmd     `cmd:"" help:"Build pinned programs, and print their paths."`
 	Daemon   daemonCmd   `cmd:"" hidden:"" help:"The platform's background process."`
 }
 

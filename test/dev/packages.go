@@ -12,20 +12,21 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// what is to be built.
-type what struct {
-	Version string `default:"v0.1.0-dev" env:"VERSION" help:"Version of the packages. One that ends in -dev is followed by a hash of their content."`
+// packageFlags configure how packages are built.
+type packageFlags struct {
+	Version string `default:"v0.1.0-dev" env:"VERSION" help:"Version of the packages. A hash of the package's content is added to one that ends in -dev."`
 }
 
-// whatElse is installed.
-type whatElse struct {
-	what
+// installFlags configure which packages are installed.
+type installFlags struct {
+	packageFlags
 
 	Extras bool `env:"EXTRAS" help:"Install provider-minio-extras too."`
 }
 
-// places returns the root of the clone and the directory for packages.
-func places() (repo, output string, err error) {
+// directories returns the root of the clone and the directory for packages, which
+// it makes.
+func directories() (repo, output string, err error) {
 	repo, err = tools.RepoDir()
 	if err != nil {
 		return "", "", err
@@ -37,26 +38,27 @@ func places() (repo, output string, err error) {
 }
 
 // install builds the packages and installs them on a platform.
-func (w whatElse) install(ctx context.Context, p *platform.Platform) error {
-	repo, output, err := places()
+func (f installFlags) install(ctx context.Context, p *platform.Platform) error {
+	repo, output, err := directories()
 	if err != nil {
 		return err
 	}
 
-	return install.Packages(ctx, p, repo, output, w.Version, w.Extras, os.Stderr)
+	return install.Packages(ctx, p, repo, output, f.Version, f.Extras, os.Stderr)
 }
 
 type packagesCmd struct {
-	what
+	packageFlags
 
-	Registry     string `env:"REGISTRY" help:"Where clusters pull the packages from, such as ghcr.io. Without it they are built, but not pushed."`
-	PushRegistry string `env:"PUSH_REGISTRY" help:"The same registry as this machine reaches it, if that is another address."`
-	Composition  string `env:"COMPOSITION" type:"existingfile" help:"File of the Composition that configuration-bucket is to carry, such as one of examples/platform. Without it, its own."`
+	Registry     string `env:"REGISTRY" help:"Registry that clusters pull the packages from, such as ghcr.io. Without it the packages are built, but not pushed."`
+	PushRegistry string `env:"PUSH_REGISTRY" help:"Address at which this machine reaches the same registry, if it differs."`
+	Composition  string `env:"COMPOSITION" type:"existingfile" help:"File of the Composition in configuration-bucket, such as one of examples/platform. Without it, package/configuration/composition.yaml."`
 }
 
-// Run builds the packages and prints what to install.
+// Run builds the packages, and prints their references, or their files if they were
+// not pushed.
 func (c *packagesCmd) Run(ctx context.Context) error {
-	repo, output, err := places()
+	repo, output, err := directories()
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,14 @@ func (c *packagesCmd) Run(ctx context.Context) error {
 	}
 
 	pkgs, err := build.Packages(ctx, build.Options{
-		Repo: repo, Output: output, Registry: c.Registry, PushRegistry: push, Version: c.Version, Composition: c.Composition, Extras: true, Progress: os.Stderr,
+		Repo:         repo,
+		Output:       output,
+		Registry:     c.Registry,
+		PushRegistry: push,
+		Version:      c.Version,
+		Composition:  c.Composition,
+		Extras:       true,
+		Progress:     os.Stderr,
 	})
 	if err != nil {
 		return err

@@ -9,27 +9,28 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// where is what all commands on the platform must agree on.
-type where struct {
-	OutputDir string `help:"Where kubeconfig, logs and state go; default _output in the clone." env:"CISTERN_OUTPUT_DIR" type:"path"`
-	RunDir    string `help:"Where the node's data goes; default run in the output directory." env:"CISTERN_RUN_DIR" type:"path"`
+// dirFlags are the directories of the platform. All commands on one platform need
+// the same values.
+type dirFlags struct {
+	OutputDir string `help:"Directory for kubeconfig, logs and state; default _output in the clone." env:"CISTERN_OUTPUT_DIR" type:"path"`
+	RunDir    string `help:"Directory for the data of the local node; default run in the output directory." env:"CISTERN_RUN_DIR" type:"path"`
 }
 
-func (w where) options() platform.Options {
-	return platform.Options{OutputDir: w.OutputDir, RunDir: w.RunDir, Progress: os.Stderr}
+func (f dirFlags) options() platform.Options {
+	return platform.Options{OutputDir: f.OutputDir, RunDir: f.RunDir, Progress: os.Stderr}
 }
 
 type upCmd struct {
-	where
-	whatElse
+	dirFlags
+	installFlags
 
-	Platform     string `help:"What to use: local starts a node on this machine, existing takes a cluster with Crossplane." env:"PLATFORM" enum:"local,existing" default:"local"`
-	Kubeconfig   string `help:"Of the existing cluster." env:"KUBECONFIG"`
-	Registry     string `help:"Where the existing cluster pulls images from." env:"REGISTRY"`
-	PushRegistry string `help:"The same registry as this machine reaches it, if that is another address." env:"PUSH_REGISTRY"`
+	Platform     string `help:"Kind of platform: local starts a one-node cluster on this machine, existing uses a cluster that has Crossplane." env:"PLATFORM" enum:"local,existing" default:"local"`
+	Kubeconfig   string `help:"Kubeconfig file of the existing cluster." env:"KUBECONFIG"`
+	Registry     string `help:"Registry that the existing cluster pulls images from." env:"REGISTRY"`
+	PushRegistry string `help:"Address at which this machine reaches the same registry, if it differs." env:"PUSH_REGISTRY"`
 }
 
-// Run starts the platform, installs the packages and says how to use both.
+// Run starts the platform, installs the packages and prints how to use them.
 func (c *upCmd) Run(ctx context.Context) error {
 	p, err := c.up(ctx)
 	if err != nil {
@@ -50,8 +51,9 @@ Claim a bucket:
 	return nil
 }
 
-// up returns a platform that is up with this clone's packages installed. If they
-// cannot be, the platform stays up, to be looked at.
+// up returns a platform with this clone's packages installed, and starts one unless
+// it is up. If the packages cannot be installed, the platform stays up, so that the
+// cause can be found.
 func (c *upCmd) up(ctx context.Context) (*platform.Platform, error) {
 	o := c.options()
 	if c.Platform == "existing" {
@@ -65,24 +67,24 @@ func (c *upCmd) up(ctx context.Context) (*platform.Platform, error) {
 }
 
 type downCmd struct {
-	where
+	dirFlags
 }
 
-// Run ends the platform.
+// Run stops the platform.
 func (c *downCmd) Run(ctx context.Context) error {
 	return c.down(ctx)
 }
 
-// down ends the platform. A cluster that was there before keeps nothing of ours;
-// one of our own goes as a whole.
-func (w where) down(ctx context.Context) error {
-	if p, _ := platform.Open(ctx, w.options()); p != nil && !p.Local {
+// down stops the platform. It removes a local cluster as a whole, and from an
+// existing cluster everything that was installed.
+func (f dirFlags) down(ctx context.Context) error {
+	if p, _ := platform.Open(ctx, f.options()); p != nil && !p.Local {
 		if err := install.Remove(ctx, p); err != nil {
 			return err
 		}
 	}
 
-	return platform.Down(ctx, w.options())
+	return platform.Down(ctx, f.options())
 }
 
 type daemonCmd struct {
@@ -90,7 +92,7 @@ type daemonCmd struct {
 	Dir  string `arg:""`
 }
 
-// Run is the platform's background process.
+// Run runs the background process of a platform.
 func (c *daemonCmd) Run() error {
 	return platform.Daemon(c.Kind, c.Dir)
 }

@@ -17,7 +17,7 @@ type runCmd struct {
 	Command []string `arg:"" help:"The command and its arguments." passthrough:""`
 }
 
-// Run runs a command while the platform is up with this clone's packages.
+// Run runs a command while a platform is up with this clone's packages.
 func (c *runCmd) Run(ctx context.Context) error {
 	return c.during(ctx, func(ctx context.Context, p *platform.Platform) error {
 		args := c.Command
@@ -35,35 +35,36 @@ func (c *runCmd) Run(ctx context.Context) error {
 	})
 }
 
-// environment leads a command that uses the platform to the one that is up. A
-// variable that is empty would lead to the current directory.
-func (w where) environment() []string {
+// environment returns the variables with which a command finds this platform. A
+// directory that is not set must not become an empty variable, which would mean
+// the current directory.
+func (f dirFlags) environment() []string {
 	var env []string
-	if w.OutputDir != "" {
-		env = append(env, "CISTERN_OUTPUT_DIR="+w.OutputDir)
+	if f.OutputDir != "" {
+		env = append(env, "CISTERN_OUTPUT_DIR="+f.OutputDir)
 	}
 
-	if w.RunDir != "" {
-		env = append(env, "CISTERN_RUN_DIR="+w.RunDir)
+	if f.RunDir != "" {
+		env = append(env, "CISTERN_RUN_DIR="+f.RunDir)
 	}
 
 	return env
 }
 
-// during calls do while the platform is up. One that was up before stays up;
-// one that was not goes down again, however do ends.
+// during calls do while a platform is up. It starts a platform if none is up, and
+// stops it afterwards, however do ends.
 func (c *upCmd) during(ctx context.Context, do func(context.Context, *platform.Platform) error) (err error) {
 	if _, before := platform.Open(ctx, c.options()); errors.Is(before, platform.ErrNotUp) {
 		defer func() {
-			// The command may have been interrupted; cleaning up is due all the same.
+			// Cleaning up must not end with the context of an interrupted command.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 			defer cancel()
 
 			err = errors.Join(err, c.down(ctx))
-			fmt.Fprintln(os.Stderr, "The platform is down.")
+			fmt.Fprintln(os.Stderr, "The platform is stopped.")
 		}()
 	} else {
-		defer fmt.Fprintln(os.Stderr, "The platform stays up, as it was before: `make down` ends it.")
+		defer fmt.Fprintln(os.Stderr, "The platform was up before, and stays up. Stop it with `make down`.")
 	}
 
 	p, err := c.up(ctx)

@@ -9,10 +9,10 @@ import (
 )
 
 type toolCmd struct {
-	Name []string `arg:"" help:"Tools to build." placeholder:"NAME"`
+	Name []string `arg:"" help:"Programs to build, such as kubectl." placeholder:"NAME"`
 }
 
-// Run builds tools and prints their paths, one a line.
+// Run builds programs and prints their paths, one on each line.
 func (c *toolCmd) Run(ctx context.Context) error {
 	paths, err := tools.Build(ctx, os.Stderr, c.Name...)
 	if err != nil {

@@ -55,15 +55,10 @@ func TestBucketValidation(t *testing.T) {
 			forProvider: `{"versioning":"Disabled"}`,
 			texts:       []string{"spec.forProvider.versioning", `"Enabled", "Suspended"`},
 		},
-		"ZeroQuota": {
-			reason:      "The server takes 0 for no quota.",
-			forProvider: `{"quota":0}`,
-			texts:       []string{"spec.forProvider.quota", "quota must be more than 0"},
-		},
 		"NegativeQuota": {
-			reason:      "A quota is positive.",
+			reason:      "A quota is positive, or 0 for none.",
 			forProvider: `{"quota":"-1Gi"}`,
-			texts:       []string{"spec.forProvider.quota", "quota must be more than 0"},
+			texts:       []string{"spec.forProvider.quota", "quota cannot be negative"},
 		},
 		"FractionalQuota": {
 			reason:      "A quota is whole bytes.",

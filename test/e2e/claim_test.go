@@ -301,7 +301,7 @@ func TestClaimUnknownPool(t *testing.T) {
 
 	ns := newNamespace(t)
 	applyClaim(t, ns, "unknown", "{storagePool: gold}")
-	waitProvisioned(t, ns, "unknown", tenantv1alpha1.ReasonInvalidClaim, `storage pool "gold" does not exist; there is default`)
+	waitProvisioned(t, ns, "unknown", tenantv1alpha1.ReasonInvalidClaim, `storage pool "gold" does not exist; the pools are default`)
 	wantNotComposed(t, ns, "unknown")
 
 	// The tenant must be able to delete it.

@@ -140,7 +140,7 @@ func TestProviderConfig(t *testing.T) {
 				}}
 			},
 			want: miniov1alpha1.ReasonNoAdminAPI,
-			text: "what answers does not speak MinIO's administration API",
+			text: "the endpoint does not serve MinIO's administration API",
 		},
 	}
 

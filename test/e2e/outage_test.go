@@ -29,7 +29,7 @@ func TestMinIOOutage(t *testing.T) {
 	})
 
 	applyMinimalClaim(t, ns, "during")
-	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot look at bucket")
+	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot read bucket")
 
 	scaleMinIO(t, "1")
 

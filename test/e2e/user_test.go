@@ -223,7 +223,7 @@ func TestPolicyKeptWhileAttached(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	waitCondition(t, p, xpv1.TypeSynced, corev1.ConditionFalse, `is held by User "`+ns+`/holder"`)
+	waitCondition(t, p, xpv1.TypeSynced, corev1.ConditionFalse, `is attached to User "`+ns+`/holder"`)
 
 	if err := kube.Delete(ctx, u); err != nil {
 		t.Fatal(err)

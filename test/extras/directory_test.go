@@ -11,19 +11,22 @@ import (
 	"github.com/cistern-dev/cistern/test/component"
 )
 
-// Who is in the directory.
+// The entries of the directory.
 const (
 	baseDN   = "dc=example,dc=org"
 	lookupDN = "cn=lookup,ou=services,ou=users," + baseDN
 	aliceDN  = "cn=alice,ou=people,ou=users," + baseDN
 	bobDN    = "cn=bob,ou=people,ou=users," + baseDN
 	peopleDN = "ou=people,ou=groups," + baseDN
-	nobodyDN = "cn=nobody,ou=people,ou=users," + baseDN
 
-	lookupPassword = "look-me-up-if-you-can"
+	lookupPassword = "lookup-user-password"
+
+	// ldapConfig is the ClusterProviderConfig that the examples refer to.
+	ldapConfig = "staff"
 )
 
-// directory is the configuration of GLAuth.
+// directory is GLAuth's configuration: a format for the address, the base DN and the
+// passwords' hash.
 const directory = `
 [ldap]
   enabled = true
@@ -64,9 +67,9 @@ const directory = `
   gidnumber = 5502
 `
 
-// startStaff starts a directory, and a MinIO that asks it for its users.
-func startStaff(ctx context.Context) (*component.Storage, error) {
-	address, err := bed.StartDirectory(ctx, func(listen string) string {
+// startLDAPMinIO starts a directory, and a MinIO that takes its users from it.
+func startLDAPMinIO(ctx context.Context) (*component.Storage, error) {
+	address, err := env.StartDirectory(ctx, func(listen string) string {
 		hash := sha256.Sum256([]byte(lookupPassword))
 
 		return fmt.Sprintf(directory, listen, baseDN, hex.EncodeToString(hash[:]))
@@ -75,7 +78,7 @@ func startStaff(ctx context.Context) (*component.Storage, error) {
 		return nil, err
 	}
 
-	return bed.AddStorage(ctx, "staff",
+	return env.AddStorage(ctx, ldapConfig,
 		"MINIO_IDENTITY_LDAP_SERVER_ADDR="+address,
 		"MINIO_IDENTITY_LDAP_SERVER_INSECURE=on",
 		"MINIO_IDENTITY_LDAP_LOOKUP_BIND_DN="+lookupDN,

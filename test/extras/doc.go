@@ -1,4 +1,6 @@
-// Package extras tests provider-minio-extras alone, on the test bed of package
-// direct: a real API server, real MinIO servers, a real LDAP server, and a wire
-// that counts calls and stops them.
+// Package extras tests provider-minio-extras alone, in the environment of package
+// component and with an LDAP server. It proves that each kind of the long tail is
+// created, polled with one call, repaired, changed, adopted and deleted on a real MinIO,
+// whether the server is available or not, and that the guards correct what the
+// Terraform provider does wrong.
 package extras

@@ -23,8 +23,8 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// TestExamples applies all examples of the long tail, beside those of the native
-// kinds to which they refer.
+// TestExamples applies all examples of the long tail, and those of the native kinds that
+// they refer to.
 func TestExamples(t *testing.T) {
 	startProvider(t)
 
@@ -37,7 +37,7 @@ func TestExamples(t *testing.T) {
 
 	for _, mg := range all {
 		mg.SetNamespace(ns)
-		must(t, bed.Kube.Create(t.Context(), mg))
+		must(t, env.Kube.Create(t.Context(), mg))
 	}
 
 	for _, mg := range all {
@@ -45,16 +45,21 @@ func TestExamples(t *testing.T) {
 	}
 
 	for _, mg := range all {
-		must(t, bed.Kube.Delete(t.Context(), mg))
+		must(t, env.Kube.Delete(t.Context(), mg))
 	}
 
 	for _, mg := range all {
-		await.Gone(t, bed.Kube, mg)
+		await.Gone(t, env.Kube, mg)
 	}
 }
 
-// prepareExamples makes what the examples refer to. There is no provider-minio: it
-// is done here what it would do.
+// examplePolicy stands in for the documents of the examples' Policies.
+const examplePolicy = `{"Version":"2012-10-17","Statement":[
+	{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}
+]}`
+
+// prepareExamples creates what the examples refer to, on MinIO as well, since no
+// provider-minio runs here.
 func prepareExamples(t *testing.T, ns string) {
 	t.Helper()
 
@@ -65,27 +70,33 @@ func prepareExamples(t *testing.T, ns string) {
 		default:
 			continue
 		case "Bucket":
-			must(t, bed.Server.S3.MakeBucket(t.Context(), name, miniogo.MakeBucketOptions{}))
+			must(t, env.Server.S3.MakeBucket(t.Context(), name, miniogo.MakeBucketOptions{}))
 		case "User":
-			must(t, bed.Server.AddUser(t.Context(), name, "example-user-secret"))
+			must(t, env.Server.AddUser(t.Context(), name, "example-user-secret"))
 		case "Policy":
-			must(t, bed.Server.AddCannedPolicy(t.Context(), name, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::example-photos"]}]}`)))
+			must(t, env.Server.AddCannedPolicy(t.Context(), name, []byte(examplePolicy)))
 		}
 
 		o.SetNamespace(ns)
 		meta.SetExternalName(o, name)
-		must(t, bed.Kube.Create(t.Context(), o))
+		must(t, env.Kube.Create(t.Context(), o))
 	}
 
-	must(t, staff.S3.MakeBucket(t.Context(), "cold", miniogo.MakeBucketOptions{}))
+	must(t, ldapMinIO.S3.MakeBucket(t.Context(), "cold", miniogo.MakeBucketOptions{}))
 
-	_, err := staff.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: "cold-storage", SecretKey: "cold-storage-secret"})
+	const id, secret = "cold-storage", "cold-storage-secret"
+
+	_, err := ldapMinIO.AddServiceAccount(t.Context(), madmin.AddServiceAccountReq{AccessKey: id, SecretKey: secret})
 	must(t, err)
-	must(t, bed.Kube.Create(t.Context(), &corev1.Secret{ObjectMeta: named(ns, "cold-storage"), StringData: map[string]string{"secretKey": "cold-storage-secret"}}))
+	must(t, env.Kube.Create(t.Context(), &corev1.Secret{
+		ObjectMeta: named(ns, "cold-storage"),
+		StringData: map[string]string{"secretKey": secret},
+	}))
 }
 
-// readExamples reads the managed resources among the examples of a directory.
-// What is another's in every place is replaced.
+// readExamples returns the managed resources among the examples of a directory. It
+// replaces what differs between installations: the URL of another server and the name
+// of the KMS key.
 func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	t.Helper()
 
@@ -95,8 +106,8 @@ func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 	files, err := filepath.Glob(filepath.Join(repo, "examples", dir, "*.yaml"))
 	must(t, err)
 
-	decoder := serializer.NewCodecFactory(bed.Kube.Scheme()).UniversalDeserializer()
-	here := strings.NewReplacer("https://archive.example.org:9000", staff.URL(), "minio-default-key", component.KMSKey)
+	decoder := serializer.NewCodecFactory(env.Kube.Scheme()).UniversalDeserializer()
+	local := strings.NewReplacer("https://archive.example.org:9000", ldapMinIO.URL(), "minio-default-key", component.KMSKey)
 
 	var all []resource.ModernManaged
 
@@ -104,7 +115,7 @@ func readExamples(t *testing.T, dir string) []resource.ModernManaged {
 		text, err := os.ReadFile(file)
 		must(t, err)
 
-		for document := range strings.SplitSeq(here.Replace(string(text)), "\n---\n") {
+		for document := range strings.SplitSeq(local.Replace(string(text)), "\n---\n") {
 			o, gvk, err := decoder.Decode([]byte(document), nil, nil)
 			must(t, err)
 

@@ -22,92 +22,94 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// TestParentGone removes what a resource is a part of, on the server. The resource
-// cannot be made again, and goes all the same.
-func TestParentGone(t *testing.T) {
+// TestDeleteAfterParent removes the user, group or bucket that a resource depends on from
+// the server. The resource cannot be created again, but it can be deleted.
+func TestDeleteAfterParent(t *testing.T) {
 	startProvider(t)
 
 	cases := map[string]struct {
-		life   life
-		remove func(context.Context) error
-		// back says that the parent comes back with it.
-		back bool
+		lifecycle lifecycle
+		remove    func(context.Context) error
+		// recreated reports whether the server recreates the parent with the resource.
+		recreated bool
 	}{
-		"GroupUserAttachment": {life: memberLife(), remove: func(ctx context.Context) error {
-			return bed.Server.RemoveUser(ctx, "members-user")
+		"GroupUserAttachment": {lifecycle: memberLifecycle(), remove: func(ctx context.Context) error {
+			return env.Server.RemoveUser(ctx, "members-user")
 		}},
-		"GroupOfUserAttachment": {life: memberLife(), back: true, remove: func(ctx context.Context) error {
+		"GroupOfUserAttachment": {lifecycle: memberLifecycle(), recreated: true, remove: func(ctx context.Context) error {
 			members := madmin.GroupAddRemove{Group: "members-group", Members: []string{"members-user"}, IsRemove: true}
 
-			// The provider must not put the member back before the group is gone.
-			refuseWrites(t)
-			defer bed.Wire.Stop(nil)
+			// The provider must not add the member again before the group is gone.
+			denyWrites(t)
+			defer env.Proxy.SetOutage(nil)
 
-			return errors.Join(bed.Server.UpdateGroupMembers(ctx, members), bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: members.Group, IsRemove: true}))
+			return errors.Join(env.Server.UpdateGroupMembers(ctx, members),
+				env.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: members.Group, IsRemove: true}))
 		}},
-		"GroupPolicyAttachment": {life: groupPolicyLife(), remove: func(ctx context.Context) error {
-			return bed.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: "readers", IsRemove: true})
+		"GroupPolicyAttachment": {lifecycle: groupPolicyLifecycle(), remove: func(ctx context.Context) error {
+			return env.Server.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: "readers", IsRemove: true})
 		}},
-		"BucketPolicy": {life: bucketPolicyLife(), remove: func(ctx context.Context) error {
-			return bed.Server.S3.RemoveBucket(ctx, "showcase")
+		"BucketPolicy": {lifecycle: bucketPolicyLifecycle(), remove: func(ctx context.Context) error {
+			return env.Server.S3.RemoveBucket(ctx, "showcase")
 		}},
-		"BucketNotification": {life: notificationLife(), remove: func(ctx context.Context) error {
-			return bed.Server.S3.RemoveBucket(ctx, "inbox")
+		"BucketNotification": {lifecycle: notificationLifecycle(), remove: func(ctx context.Context) error {
+			return env.Server.S3.RemoveBucket(ctx, "inbox")
 		}},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			mg := tc.life.resource(t, newNamespace(t))
-			must(t, bed.Kube.Create(t.Context(), mg))
+			mg := tc.lifecycle.resource(t, newNamespace(t))
+			must(t, env.Kube.Create(t.Context(), mg))
 			awaitSettled(t, mg)
 
 			must(t, tc.remove(t.Context()))
 
-			if tc.back {
-				await.For(t, "it to be there again", func() error { return tc.life.there(t.Context(), false) })
+			if tc.recreated {
+				await.For(t, "it to be recreated", func() error { return tc.lifecycle.matches(t.Context(), false) })
 			} else {
-				awaitTrouble(t, mg, "cannot create "+name)
+				awaitSyncError(t, mg, "cannot create "+name)
 			}
 
-			must(t, bed.Kube.Delete(t.Context(), mg))
-			await.Gone(t, bed.Kube, mg)
+			must(t, env.Kube.Delete(t.Context(), mg))
+			await.Gone(t, env.Kube, mg)
 		})
 	}
 }
 
-// TestGroupKeepsMembers changes a group that has members, and deletes it.
-func TestGroupKeepsMembers(t *testing.T) {
+// TestGroupWithMembers changes a group that has members, and deletes it: its members must
+// be kept, and the deletion must wait until they are removed.
+func TestGroupWithMembers(t *testing.T) {
 	startProvider(t)
 
 	const group, user = "crew", "crew-user"
 
-	must(t, bed.Server.AddUser(t.Context(), user, "crew-user-secret"))
+	must(t, env.Server.AddUser(t.Context(), user, "crew-user-secret"))
 
 	g := &iam.Group{ObjectMeta: named(newNamespace(t), group)}
-	must(t, bed.Kube.Create(t.Context(), g))
+	must(t, env.Kube.Create(t.Context(), g))
 	awaitSettled(t, g)
 
 	members := madmin.GroupAddRemove{Group: group, Members: []string{user}}
-	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
+	must(t, env.Server.UpdateGroupMembers(t.Context(), members))
 
-	await.Change(t, bed.Kube, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
+	await.Change(t, env.Kube, g, func(g *iam.Group) { g.Spec.ForProvider.DisableGroup = new(true) })
 	awaitSettled(t, g)
 	must(t, groupIs(t.Context(), group, "disabled", user))
 
-	must(t, bed.Kube.Delete(t.Context(), g))
-	awaitTrouble(t, g, "has members")
+	must(t, env.Kube.Delete(t.Context(), g))
+	awaitSyncError(t, g, "has members")
 	must(t, groupIs(t.Context(), group, "disabled", user))
 
 	members.IsRemove = true
-	must(t, bed.Server.UpdateGroupMembers(t.Context(), members))
-	await.Gone(t, bed.Kube, g)
+	must(t, env.Server.UpdateGroupMembers(t.Context(), members))
+	await.Gone(t, env.Kube, g)
 	must(t, groupGone(t.Context(), group))
 }
 
-// groupIs returns an error unless a group is as it should be, and holds no policy.
+// groupIs returns an error unless a group has the given status and members, and no policy.
 func groupIs(ctx context.Context, group, status string, members ...string) error {
-	g, err := bed.Server.GetGroupDescription(ctx, group)
+	g, err := env.Server.GetGroupDescription(ctx, group)
 	if err == nil && (g.Status != status || g.Policy != "" || !slices.Equal(g.Members, members)) {
 		err = fmt.Errorf("want it %s with %v, got %+v", status, members, g)
 	}
@@ -115,71 +117,73 @@ func groupIs(ctx context.Context, group, status string, members ...string) error
 	return err
 }
 
-// TestTierWithoutKey leaves out what the Terraform provider takes for granted, a
-// part at a time, and takes the Secret away in the end.
+// TestTierWithoutKey omits each part of a tier's key, whose absence the Terraform provider
+// does not check, and deletes the Secret before the tier.
 func TestTierWithoutKey(t *testing.T) {
 	startProvider(t)
 
 	ns := newNamespace(t)
-	must(t, staff.S3.MakeBucket(t.Context(), "without-key", miniogo.MakeBucketOptions{}))
+	must(t, ldapMinIO.S3.MakeBucket(t.Context(), "without-key", miniogo.MakeBucketOptions{}))
 
 	tier := &ilm.Tier{ObjectMeta: named(ns, "without-key")}
 	tier.Spec.ForProvider = ilm.TierParameters{
-		Bucket: new("without-key"), Endpoint: new(staff.URL()), MinioConfig: &ilm.MinioConfigParameters{},
+		Bucket: new("without-key"), Endpoint: new(ldapMinIO.URL()), MinioConfig: &ilm.MinioConfigParameters{},
 	}
 
-	const advice = "spec.forProvider.minioConfig needs an accessKey"
+	const remedy = "spec.forProvider.minioConfig needs an accessKey"
 
-	must(t, bed.Kube.Create(t.Context(), tier))
-	awaitTrouble(t, tier, advice)
+	must(t, env.Kube.Create(t.Context(), tier))
+	awaitSyncError(t, tier, remedy)
 
-	await.Change(t, bed.Kube, tier, func(tier *ilm.Tier) {
-		tier.Spec.ForProvider.MinioConfig = &ilm.MinioConfigParameters{AccessKey: new(staff.AccessKey), SecretKeySecretRef: secretKey("key")}
+	await.Change(t, env.Kube, tier, func(tier *ilm.Tier) {
+		tier.Spec.ForProvider.MinioConfig = &ilm.MinioConfigParameters{
+			AccessKey: new(ldapMinIO.AccessKey), SecretKeySecretRef: secretKey("key"),
+		}
 	})
-	awaitTrouble(t, tier, advice)
+	awaitSyncError(t, tier, remedy)
 
 	secret := &corev1.Secret{ObjectMeta: named(ns, "archive"), StringData: map[string]string{"key": "another-secret"}}
-	must(t, bed.Kube.Create(t.Context(), secret))
-	awaitTrouble(t, tier, "cannot create Tier")
+	must(t, env.Kube.Create(t.Context(), secret))
+	awaitSyncError(t, tier, "cannot create Tier")
 
-	await.Change(t, bed.Kube, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": staff.SecretKey} })
+	await.Change(t, env.Kube, secret, func(s *corev1.Secret) { s.StringData = map[string]string{"key": ldapMinIO.SecretKey} })
 	awaitSettled(t, tier)
 
-	must(t, bed.Kube.Delete(t.Context(), secret))
-	must(t, bed.Kube.Delete(t.Context(), tier))
-	await.Gone(t, bed.Kube, tier)
+	must(t, env.Kube.Delete(t.Context(), secret))
+	must(t, env.Kube.Delete(t.Context(), tier))
+	await.Gone(t, env.Kube, tier)
 }
 
-// TestOnePolicy wants an attachment to be about one policy, of which the server would
-// take two.
-func TestOnePolicy(t *testing.T) {
+// TestAttachmentOfTwoPolicies expects an attachment to reject a list of policies, which
+// the server would accept.
+func TestAttachmentOfTwoPolicies(t *testing.T) {
 	startProvider(t)
 
 	const group = "singles"
 
-	must(t, bed.Server.AddUser(t.Context(), "singles-user", "singles-user-secret"))
-	must(t, bed.Server.UpdateGroupMembers(t.Context(), madmin.GroupAddRemove{Group: group, Members: []string{"singles-user"}}))
+	must(t, env.Server.AddUser(t.Context(), "singles-user", "singles-user-secret"))
+	must(t, env.Server.UpdateGroupMembers(t.Context(), madmin.GroupAddRemove{Group: group, Members: []string{"singles-user"}}))
 
 	a := &iam.GroupPolicyAttachment{ObjectMeta: named(newNamespace(t), "both")}
 	a.Spec.ForProvider.GroupName, a.Spec.ForProvider.PolicyName = new(group), new("readonly,writeonly")
 
-	must(t, bed.Kube.Create(t.Context(), a))
-	awaitTrouble(t, a, `policyName "readonly,writeonly" names more than one policy`)
+	must(t, env.Kube.Create(t.Context(), a))
+	awaitSyncError(t, a, `policyName "readonly,writeonly" names more than one policy`)
 
-	g, err := bed.Server.GetGroupDescription(t.Context(), group)
+	g, err := env.Server.GetGroupDescription(t.Context(), group)
 	must(t, err)
 
 	if g.Policy != "" {
-		t.Errorf("the group got %q", g.Policy)
+		t.Errorf("want no policy attached to the group, got %q", g.Policy)
 	}
 
-	must(t, bed.Kube.Delete(t.Context(), a))
-	await.Gone(t, bed.Kube, a)
+	must(t, env.Kube.Delete(t.Context(), a))
+	await.Gone(t, env.Kube, a)
 }
 
-// TestNotificationOfNobody has rules that the Terraform provider leaves out without
-// a word.
-func TestNotificationOfNobody(t *testing.T) {
+// TestNotificationWithInvalidRule expects an error for rules that the Terraform provider
+// would omit silently.
+func TestNotificationWithInvalidRule(t *testing.T) {
 	startProvider(t)
 
 	const arn, created = "arn:minio:sqs::PRIMARY:webhook", "s3:ObjectCreated:*"
@@ -190,12 +194,12 @@ func TestNotificationOfNobody(t *testing.T) {
 		want   string
 	}{
 		"InvalidARN": {
-			reason: "The only rule would be left out.",
+			reason: "The only rule would be omitted.",
 			queue:  []s3.QueueParameters{{QueueArn: new("PRIMARY:webhook"), Events: []*string{new(created)}}},
 			want:   "spec.forProvider.queue[0].queueArn",
 		},
 		"OneInvalidARN": {
-			reason: "One of two rules would be left out.",
+			reason: "One of two rules would be omitted.",
 			queue: []s3.QueueParameters{
 				{QueueArn: new(arn), Events: []*string{new(created)}},
 				{QueueArn: new("arn:PRIMARY:webhook"), Events: []*string{new(created)}},
@@ -203,52 +207,53 @@ func TestNotificationOfNobody(t *testing.T) {
 			want: "spec.forProvider.queue[1].queueArn",
 		},
 		"NoEvent": {
-			reason: "A rule of no event tells nobody anything.",
+			reason: "A rule without an event sends nothing.",
 			queue:  []s3.QueueParameters{{QueueArn: new(arn), Events: []*string{}}},
 			want:   "spec.forProvider.queue[0].events needs an event",
 		},
 	}
 
-	must(t, bed.Server.S3.MakeBucket(t.Context(), "silent", miniogo.MakeBucketOptions{}))
+	must(t, env.Server.S3.MakeBucket(t.Context(), "silent", miniogo.MakeBucketOptions{}))
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			n := &s3.BucketNotification{ObjectMeta: named(newNamespace(t), "silent")}
 			n.Spec.ForProvider = s3.BucketNotificationParameters{Bucket: new("silent"), Queue: tc.queue}
 
-			must(t, bed.Kube.Create(t.Context(), n))
-			awaitTrouble(t, n, tc.want)
+			must(t, env.Kube.Create(t.Context(), n))
+			awaitSyncError(t, n, tc.want)
 
-			must(t, bed.Kube.Delete(t.Context(), n))
-			await.Gone(t, bed.Kube, n)
+			must(t, env.Kube.Delete(t.Context(), n))
+			await.Gone(t, env.Kube, n)
 		})
 	}
 }
 
-// TestKeyNotMade asks for a key that the built-in KMS, which has one, cannot make.
-func TestKeyNotMade(t *testing.T) {
+// TestKeyNotCreatable expects an error for a second key, which MinIO's built-in KMS cannot
+// create.
+func TestKeyNotCreatable(t *testing.T) {
 	startProvider(t)
 
 	k := &kms.Key{ObjectMeta: named(newNamespace(t), "another")}
-	must(t, bed.Kube.Create(t.Context(), k))
-	awaitTrouble(t, k, `cannot create Key "another"`)
+	must(t, env.Kube.Create(t.Context(), k))
+	awaitSyncError(t, k, `cannot create Key "another"`)
 
-	must(t, bed.Kube.Delete(t.Context(), k))
-	await.Gone(t, bed.Kube, k)
+	must(t, env.Kube.Delete(t.Context(), k))
+	await.Gone(t, env.Kube, k)
 }
 
-// TestWithoutName leaves out what a resource is about.
-func TestWithoutName(t *testing.T) {
+// TestAttachmentWithoutUser expects an error if a part of the external name is missing.
+func TestAttachmentWithoutUser(t *testing.T) {
 	startProvider(t)
 
-	a := &iam.GroupUserAttachment{ObjectMeta: named(newNamespace(t), "nobody")}
+	a := &iam.GroupUserAttachment{ObjectMeta: named(newNamespace(t), "without-user")}
 	a.Spec.ForProvider.GroupName = new("crew")
 
 	var mg resource.ModernManaged = a
 
-	must(t, bed.Kube.Create(t.Context(), mg))
-	awaitTrouble(t, mg, "spec.forProvider says neither userName nor where to take it from")
+	must(t, env.Kube.Create(t.Context(), mg))
+	awaitSyncError(t, mg, "spec.forProvider.userName is empty")
 
-	must(t, bed.Kube.Delete(t.Context(), mg))
-	await.Gone(t, bed.Kube, mg)
+	must(t, env.Kube.Delete(t.Context(), mg))
+	await.Gone(t, env.Kube, mg)
 }

@@ -19,15 +19,17 @@ import (
 	"github.com/cistern-dev/cistern/test/component"
 )
 
-// interval is how often the provider looks at everything.
+// interval is the provider's poll interval.
 const interval = time.Second
 
-// startProvider starts the provider, which ends with the test at the latest. With
-// one worker a kind, one look of it at most is under way at any moment.
+// startProvider starts the provider and kills it at the end of the test. With one worker
+// per kind, at most one poll of a kind is in progress at any time.
 func startProvider(t *testing.T, args ...string) *component.Provider {
 	t.Helper()
 
-	p, err := bed.StartProvider(append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)...)
+	args = append([]string{"--poll-interval=" + interval.String(), "--max-concurrency=1", "--debug"}, args...)
+
+	p, err := env.StartProvider(args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,18 +38,19 @@ func startProvider(t *testing.T, args ...string) *component.Provider {
 		p.Kill()
 
 		if t.Failed() {
-			t.Logf("the end of the provider's log:\n%s", bed.Log())
+			t.Logf("the end of the provider's log:\n%s", env.Log())
 		}
 	})
 
 	return p
 }
 
+// newNamespace creates a namespace for a test.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "extras-"}}
-	must(t, bed.Kube.Create(t.Context(), ns))
+	must(t, env.Kube.Create(t.Context(), ns))
 
 	return ns.Name
 }
@@ -60,13 +63,12 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// awaitSettled waits until the provider says of a resource's present spec that all
-// is well.
+// awaitSettled waits until a resource is Ready, and Synced with its current spec.
 func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 	t.Helper()
 
 	await.For(t, mg.GetName()+" to be ready", func() error {
-		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
+		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
 
@@ -79,13 +81,13 @@ func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 	})
 }
 
-// awaitTrouble waits until Synced is False of a resource's present spec, with a
-// message that holds some text.
-func awaitTrouble(t *testing.T, mg resource.ModernManaged, text string) {
+// awaitSyncError waits until Synced is False for a resource's current spec, with a message
+// that contains the text.
+func awaitSyncError(t *testing.T, mg resource.ModernManaged, text string) {
 	t.Helper()
 
-	await.For(t, fmt.Sprintf("%s to say %q", mg.GetName(), text), func() error {
-		if err := bed.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
+	await.For(t, fmt.Sprintf("%s to report %q", mg.GetName(), text), func() error {
+		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(mg), mg); err != nil {
 			return err
 		}
 

@@ -19,13 +19,13 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// leaks returns an error if a secret that was used stands in the provider's log,
-// in an event or in a resource, or if the Terraform provider logs anything.
+// leaks returns an error if a secret of the tests occurs in the provider's log, in an
+// event or in a resource, or if the Terraform provider has logged anything.
 func leaks() error {
 	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
 
-	log, err := bed.WholeLog()
+	log, err := env.WholeLog()
 	if err != nil {
 		return err
 	}
@@ -33,9 +33,10 @@ func leaks() error {
 	texts := map[string]string{"log": log}
 
 	for name, list := range map[string]client.ObjectList{
-		"events": &corev1.EventList{}, "tiers": &ilm.TierList{}, "groups": &iam.GroupList{}, "namespaces": &corev1.NamespaceList{},
+		"events": &corev1.EventList{}, "tiers": &ilm.TierList{},
+		"groups": &iam.GroupList{}, "namespaces": &corev1.NamespaceList{},
 	} {
-		if err := bed.Kube.List(ctx, list); err != nil {
+		if err := env.Kube.List(ctx, list); err != nil {
 			return fmt.Errorf("cannot list %s: %w", name, err)
 		}
 
@@ -48,11 +49,14 @@ func leaks() error {
 	}
 
 	secrets := &corev1.SecretList{}
-	if err := bed.Kube.List(ctx, secrets, client.InNamespace("default")); err != nil {
-		return fmt.Errorf("cannot list the provider's own keys: %w", err)
+	if err := env.Kube.List(ctx, secrets, client.InNamespace("default")); err != nil {
+		return fmt.Errorf("cannot list the provider's keys: %w", err)
 	}
 
-	issued := []string{bed.Server.SecretKey, staff.SecretKey, "archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword}
+	issued := []string{
+		env.Server.SecretKey, ldapMinIO.SecretKey,
+		"archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword,
+	}
 	for _, s := range secrets.Items {
 		issued = append(issued, string(s.Data[miniov1alpha1.CredentialsKeySecretKey]))
 	}
@@ -62,15 +66,15 @@ func leaks() error {
 	for name, text := range texts {
 		for _, secret := range issued {
 			if strings.Contains(text, secret) {
-				errs = append(errs, fmt.Errorf("a secret stands in %s", name))
+				errs = append(errs, fmt.Errorf("a secret occurs in %s", name))
 			}
 		}
 	}
 
-	// The levels of the Terraform provider's log. Its errors quote the last one.
+	// Each line of the Terraform provider's log has its level.
 	for _, level := range []string{"[DEBUG]", "[WARN]", "[INFO]"} {
 		if strings.Contains(log, level) {
-			errs = append(errs, fmt.Errorf("the Terraform provider logs: %s", level))
+			errs = append(errs, fmt.Errorf("the Terraform provider has logged a line of level %s", level))
 		}
 	}
 

@@ -18,12 +18,12 @@ import (
 	"github.com/cistern-dev/cistern/test/component"
 )
 
-// What all tests share.
+// The environment that all tests share.
 var (
-	bed *component.Bed
-	// staff is a MinIO that asks the directory for its users. To the other one it
-	// is a server to move objects to, too.
-	staff *component.Storage
+	env *component.Env
+	// ldapMinIO is a second MinIO, which takes its users from the directory. It is also
+	// the destination of the first one's tiers.
+	ldapMinIO *component.Storage
 )
 
 func TestMain(m *testing.M) {
@@ -35,13 +35,13 @@ func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 
-	// A target of notifications, which MinIO wants to reach when it starts.
+	// The target of notifications must answer when MinIO starts.
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer target.Close()
 
 	var err error
 
-	bed, err = component.Start(ctx, os.Stderr, component.Options{
+	env, err = component.Start(ctx, os.Stderr, component.Options{
 		Name:    "provider-extras",
 		Program: "./provider/extras",
 		CRDs:    []string{"package/provider/crds", "package/extras/crds"},
@@ -53,22 +53,25 @@ func run(m *testing.M) int {
 
 			return extras.AddToScheme(s)
 		},
-		Storage: []string{"MINIO_SITE_REGION=us-east-1", "MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL},
+		Storage: []string{
+			"MINIO_SITE_REGION=us-east-1",
+			"MINIO_NOTIFY_WEBHOOK_ENABLE_PRIMARY=on", "MINIO_NOTIFY_WEBHOOK_ENDPOINT_PRIMARY=" + target.URL,
+		},
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
 		return 1
 	}
-	defer bed.Close()
+	defer env.Close()
 
-	if staff, err = startStaff(ctx); err != nil {
+	if ldapMinIO, err = startLDAPMinIO(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
 		return 1
 	}
 
 	code := m.Run()
 
-	for _, err := range []error{bed.Races(), leaks()} {
+	for _, err := range []error{env.Races(), leaks()} {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "extras:", err)
 

@@ -5,6 +5,7 @@ package render
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,13 +31,13 @@ import (
 )
 
 const (
-	// nameAnnotation is how Crossplane knows a composed resource.
+	// nameAnnotation holds the name of a composed resource within its composition.
 	nameAnnotation = "crossplane.io/composition-resource-name"
 
 	functionRef = "function-bucket"
 )
 
-// What all cases share.
+// State that all cases share.
 var (
 	repo, crossplane, address string
 
@@ -46,7 +47,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	// Crossplane takes many minutes to build where it is not in the cache yet.
+	// Building Crossplane takes many minutes if it is not in the cache.
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 
@@ -60,7 +61,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// start builds Crossplane and the function, and starts the latter.
+// start builds Crossplane and the function, and starts the function.
 func start(ctx context.Context) (stop func(), err error) {
 	if repo, err = tools.RepoDir(); err != nil {
 		return nil, err
@@ -96,8 +97,8 @@ func start(ctx context.Context) (stop func(), err error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 
-	// A port that is free; the function listens a moment later.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	// A free port, on which the function listens a moment later.
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -105,6 +106,7 @@ func start(ctx context.Context) (stop func(), err error) {
 	address = l.Addr().String()
 	_ = l.Close()
 
+	//nolint:noctx // It ends with the tests.
 	function := exec.Command(program, "--insecure", "--address", address, "--metrics-address", "")
 	function.Stderr = os.Stderr
 
@@ -119,21 +121,28 @@ func start(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-// TestCases has Crossplane compose each case of the function: what it applies,
-// deletes and says on the claim must be what the function's golden files say.
+// TestCases lets Crossplane compose each case of the function: what it applies and deletes, and the
+// claim's status, must match the function's golden files. A request without the field input has that of
+// testdata/input.yaml.
 func TestCases(t *testing.T) {
-	cases, err := filepath.Glob(filepath.Join(repo, "fn", "testdata", "*"))
-	if err != nil || len(cases) == 0 {
+	requests, err := filepath.Glob(filepath.Join(repo, "fn", "testdata", "*", "request.yaml"))
+	if err != nil || len(requests) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
 
-	for _, dir := range cases {
+	for _, path := range requests {
+		dir := filepath.Dir(path)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 
 			req, rsp := &fnv1.RunFunctionRequest{}, &fnv1.RunFunctionResponse{}
-			read(t, filepath.Join(dir, "request.yaml"), req)
-			read(t, filepath.Join(dir, "response.yaml"), rsp)
+			request := readYAML(t, path)
+			if _, set := request["input"]; !set {
+				request["input"] = readYAML(t, filepath.Join(dir, "..", "input.yaml"))
+			}
+
+			parse(t, request, req)
+			parse(t, readYAML(t, filepath.Join(dir, "response.yaml")), rsp)
 
 			if req.GetDesired() != nil {
 				t.Skip("needs an earlier step of the pipeline")
@@ -142,7 +151,7 @@ func TestCases(t *testing.T) {
 			out, err := Render(t.Context(), crossplane, input(req))
 			if message := fatal(rsp); message != "" {
 				if err == nil || !strings.Contains(err.Error(), message) {
-					t.Errorf("want nothing composed, as %s; got %v", message, err)
+					t.Errorf("want error %q, got %v", message, err)
 				}
 
 				return
@@ -153,8 +162,8 @@ func TestCases(t *testing.T) {
 			}
 
 			if !answered(req, rsp) {
-				// Crossplane answers what the function asks for and calls it
-				// again, so that this is more than the golden file has.
+				// Crossplane answers the requirements and calls the function again, so the
+				// result may hold more than the golden file.
 				wantNothingLost(t, rsp, out)
 				return
 			}
@@ -166,7 +175,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// fatal returns the message of a response that stops Crossplane, or nothing.
+// fatal returns the message of a fatal result, the empty string if there is none.
 func fatal(rsp *fnv1.RunFunctionResponse) string {
 	for _, r := range rsp.GetResults() {
 		if r.GetSeverity() == fnv1.Severity_SEVERITY_FATAL {
@@ -177,7 +186,7 @@ func fatal(rsp *fnv1.RunFunctionResponse) string {
 	return ""
 }
 
-func read(t *testing.T, path string, into proto.Message) {
+func readYAML(t *testing.T, path string) map[string]any {
 	t.Helper()
 
 	b, err := os.ReadFile(path)
@@ -185,16 +194,28 @@ func read(t *testing.T, path string, into proto.Message) {
 		t.Fatal(err)
 	}
 
-	if b, err = yaml.YAMLToJSON(b); err == nil {
+	doc := map[string]any{}
+	if err := yaml.UnmarshalStrict(b, &doc); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+
+	return doc
+}
+
+func parse(t *testing.T, doc map[string]any, into proto.Message) {
+	t.Helper()
+
+	b, err := json.Marshal(doc)
+	if err == nil {
 		err = protojson.Unmarshal(b, into)
 	}
 
 	if err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatal(err)
 	}
 }
 
-// input returns the cluster that a request of the function was made from.
+// input returns the state of the cluster that leads to a request.
 func input(req *fnv1.RunFunctionRequest) Input {
 	claim := req.GetObserved().GetComposite().GetResource().AsMap()
 	step := map[string]any{"step": "bucket", "functionRef": map[string]any{"name": functionRef}}
@@ -252,8 +273,7 @@ func input(req *fnv1.RunFunctionRequest) Input {
 	return in
 }
 
-// connectionSecret returns the Secret that Crossplane reads a resource's
-// connection details from.
+// connectionSecret returns the Secret from which Crossplane reads a resource's connection details.
 func connectionSecret(u *unstructured.Unstructured, details map[string][]byte) map[string]any {
 	name, _, _ := unstructured.NestedString(u.Object, "spec", "writeConnectionSecretToRef", "name")
 	data := map[string]any{}
@@ -269,7 +289,7 @@ func connectionSecret(u *unstructured.Unstructured, details map[string][]byte) m
 	}
 }
 
-// answered reports whether a request has all that its response asks for.
+// answered reports whether a request has all resources that its response requires.
 func answered(req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse) bool {
 	for name := range rsp.GetRequirements().GetResources() {
 		if _, ok := req.GetRequiredResources()[name]; !ok {
@@ -280,8 +300,8 @@ func answered(req *fnv1.RunFunctionRequest, rsp *fnv1.RunFunctionResponse) bool 
 	return true
 }
 
-// byName returns composed resources by the name that Crossplane knows them by,
-// without what Crossplane adds.
+// byName returns composed resources by their name within the composition, without the metadata that
+// Crossplane adds.
 func byName(objects []map[string]any) map[string]map[string]any {
 	all := map[string]map[string]any{}
 
@@ -314,7 +334,7 @@ func wantDeleted(t *testing.T, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFuncti
 	var want []string
 
 	for name, r := range req.GetObserved().GetResources() {
-		// Crossplane does not see what the claim does not control.
+		// Crossplane does not observe resources that the claim does not control.
 		u := &unstructured.Unstructured{Object: r.GetResource().AsMap()}
 		if _, kept := rsp.GetDesired().GetResources()[name]; !kept && len(u.GetOwnerReferences()) > 0 {
 			want = append(want, name)
@@ -328,15 +348,14 @@ func wantDeleted(t *testing.T, req *fnv1.RunFunctionRequest, rsp *fnv1.RunFuncti
 	}
 }
 
-// wantNothingLost wants what the golden file has to be applied, if not more, and
-// nothing to be deleted.
+// wantNothingLost wants at least the resources of the golden file to be applied, and none deleted.
 func wantNothingLost(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
 	t.Helper()
 
 	got := byName(out.Composed)
 	for name := range rsp.GetDesired().GetResources() {
 		if got[name] == nil {
-			t.Errorf("%s is not composed any more", name)
+			t.Errorf("%s is not composed", name)
 		}
 	}
 
@@ -345,8 +364,7 @@ func wantNothingLost(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
 	}
 }
 
-// wantStatus wants the claim to say what the function said, and to be ready if
-// the function said so.
+// wantStatus wants the claim to have the status, the conditions and the readiness of the response.
 func wantStatus(t *testing.T, rsp *fnv1.RunFunctionResponse, out *Output) {
 	t.Helper()
 
@@ -399,7 +417,7 @@ func conditionsOf(status map[string]any) []map[string]any {
 	return all
 }
 
-// includes reports whether got says all that want says.
+// includes reports whether got has every field of want with the same value.
 func includes(got, want map[string]any) bool {
 	for k, v := range want {
 		if got[k] != v {

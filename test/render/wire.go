@@ -1,6 +1,5 @@
-// Package render runs Crossplane's own composition code on one claim at a time,
-// without a cluster: the program of Crossplane's core has it as the command
-// "internal render".
+// Package render runs Crossplane's own composition code for one claim at a time, without a cluster. It
+// calls the command "internal render" of Crossplane's core.
 package render
 
 import (
@@ -16,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Numbers of the protocol's fields. Linking its package would bring all of
-// Crossplane's core into this module.
+// Numbers of the protocol's fields. They are repeated here, because importing their package would add all
+// of Crossplane's core to this module.
 // Source: https://github.com/crossplane/crossplane, proto/render/v1alpha1/render.proto of v2.4.
 const (
 	fieldComposite = 2 // of RenderRequest and RenderResponse
@@ -38,31 +37,31 @@ const (
 	outputDeleted  = 3
 )
 
-// Input is what there is of one claim before Crossplane looks at it.
+// Input is the state of the cluster before Crossplane reconciles a claim.
 type Input struct {
 	// Claim is the composite resource.
 	Claim map[string]any
-	// Composition, and the definition of the claim.
+	// Composition and definition of the claim.
 	Composition, Definition map[string]any
-	// Functions are the addresses of functions by name, without TLS.
+	// Functions are the addresses of functions, which serve without TLS, by name.
 	Functions map[string]string
-	// Observed are resources that were composed before.
+	// Observed are the composed resources that exist.
 	Observed []map[string]any
-	// Others are whatever else is in the cluster.
+	// Others are all other resources in the cluster.
 	Others []map[string]any
-	// Secrets in the cluster, such as connection Secrets.
+	// Secrets are the Secrets in the cluster, such as connection Secrets.
 	Secrets []map[string]any
 }
 
-// Output is what Crossplane makes of it.
+// Output is the result of reconciling a claim.
 type Output struct {
-	// Claim with the status that it gets.
+	// Claim is the claim with its new status.
 	Claim map[string]any
-	// Composed resources as they are applied, and those that are deleted.
+	// Composed are the resources that Crossplane applies, Deleted those that it deletes.
 	Composed, Deleted []map[string]any
 }
 
-// Render lets the program of Crossplane's core reconcile a claim once.
+// Render reconciles a claim once with Crossplane's program.
 func Render(ctx context.Context, program string, in Input) (*Output, error) {
 	request, err := in.encode()
 	if err != nil {
@@ -115,7 +114,7 @@ func (in Input) encode() ([]byte, error) {
 	return appendMessage(nil, fieldComposite, composite), errors.Join(errs...)
 }
 
-// appendMessage appends a field whose content has a length: a message or a text.
+// appendMessage appends a length-delimited field: a message or a string.
 func appendMessage(b []byte, number protowire.Number, content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), content)
 }
@@ -151,14 +150,13 @@ func decode(response []byte) (*Output, error) {
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot decode what was rendered: %w", err)
+		return nil, fmt.Errorf("cannot decode the response: %w", err)
 	}
 
 	return out, nil
 }
 
-// eachMessage calls do with the number and the content of each field of a
-// message that has a length.
+// eachMessage calls do with the number and the content of each length-delimited field of a message.
 func eachMessage(b []byte, do func(number protowire.Number, content []byte) error) error {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)

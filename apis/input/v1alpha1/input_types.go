@@ -1,5 +1,5 @@
-// Package v1alpha1 is the input of function-bucket: what a Composition tells it
-// about the platform.
+// Package v1alpha1 is the input of function-bucket: the platform's policy, which a
+// Composition holds.
 //
 // +kubebuilder:object:generate=true
 // +groupName=input.cistern.dev
@@ -18,7 +18,7 @@ import (
 // InputKind is the kind of the function's input.
 var InputKind = schema.GroupVersionKind{Group: "input.cistern.dev", Version: "v1alpha1", Kind: "Input"}
 
-// Field is a field of a claim's spec that a pool may offer or not.
+// Field is a field of a claim's spec that a pool may offer.
 // +kubebuilder:validation:Enum=locking;users;quota;versioning;lifecycle;deletionPolicy;rotation;publicRead
 type Field string
 
@@ -34,24 +34,24 @@ const (
 	FieldPublicRead     Field = "publicRead"
 )
 
-// Limits bound what a claim may ask for.
+// Limits are the largest values that a claim may ask for.
 type Limits struct {
-	// Quota is the largest quota, in whole bytes, such as 100Gi. A claim that
-	// asks for none, where the pool has no default either, gets this one.
+	// Quota is the largest quota, in whole bytes, such as 100Gi. It is also the
+	// default quota of a pool whose defaults have none.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && (quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki')))",message="a quota is whole bytes, more than 0 and less than 8Ei; write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
-	// Users is how many further users a claim may have. The default is 20, the
-	// most there can be.
+	// Users is the largest number of additional users. The default is 20, which
+	// is also the maximum.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=20
 	Users *int32 `json:"users,omitempty"`
 }
 
-// Defaults are what a claim gets that does not say otherwise. They follow the
-// Composition: a claim that leaves a field to the pool gets a new default too.
+// Defaults are the values of fields that a claim does not set. A changed default
+// applies to existing claims too.
 type Defaults struct {
 	// Quota of the bucket, in whole bytes, such as 10Gi.
 	// +optional
@@ -68,43 +68,43 @@ type Defaults struct {
 	// +kubebuilder:validation:MaxItems=50
 	Lifecycle []tenantv1alpha1.LifecycleRule `json:"lifecycle,omitempty"`
 
-	// Rotation of the access keys. A claim that has a rotation without an
-	// interval, such as one that replaces its key now, gets the interval.
+	// Rotation of the access keys. Its interval also applies to a claim whose
+	// rotation has no interval, such as one that sets only a trigger.
 	// +optional
 	Rotation *tenantv1alpha1.Rotation `json:"rotation,omitempty"`
 }
 
-// Pool is a place that buckets can be taken from.
+// Pool is a storage offer that claims can choose: a MinIO server, and the fields,
+// limits and defaults of claims for it.
 type Pool struct {
-	// Name by which a claim's spec.storagePool chooses the pool.
+	// Name of the pool, for a claim's spec.storagePool.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 
-	// ProviderConfigRef names the provider configuration of the server behind
-	// the pool: a ClusterProviderConfig, or a ProviderConfig of that name in
-	// each tenant's namespace.
+	// ProviderConfigRef names the provider configuration of the pool's server: a
+	// ClusterProviderConfig, or a ProviderConfig of that name in each tenant's
+	// namespace.
 	ProviderConfigRef ProviderConfigRef `json:"providerConfigRef"`
 
-	// Retention is how long objects are kept in buckets with locking. A pool
-	// without it has no locking.
+	// Retention is how long objects are locked in buckets with locking. A pool
+	// without it does not offer locking.
 	// +optional
 	Retention *miniov1alpha1.Retention `json:"retention,omitempty"`
 
-	// Fields of a claim's spec that tenants may use. A claim that says nothing
-	// else than the default of a field does not use it. The default is all but
-	// publicRead.
+	// Fields of a claim's spec that tenants may use. A claim that sets a field to
+	// its default does not use it. The default is all fields except publicRead.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=8
 	Fields []Field `json:"fields,omitempty"`
 
-	// Limits bound what a claim may ask for.
+	// Limits are the largest values that a claim may ask for.
 	// +optional
 	Limits *Limits `json:"limits,omitempty"`
 
-	// Defaults are what a claim gets that does not say otherwise. They are the
-	// platform's own: neither fields nor limits are about them.
+	// Defaults are the values of fields that a claim does not set. Fields and
+	// limits do not apply to them.
 	// +optional
 	Defaults *Defaults `json:"defaults,omitempty"`
 }
@@ -121,49 +121,50 @@ type ProviderConfigRef struct {
 	Name string `json:"name"`
 }
 
-// Rule is what a claim must meet before anything is made or changed for it.
+// Rule is a condition that a claim must meet before anything is created or changed
+// for it.
 // +kubebuilder:validation:XValidation:rule="has(self.message) || has(self.messageExpression)",message="a rule needs message or messageExpression"
 type Rule struct {
-	// Name of the rule, by which the platform team knows it.
+	// Name of the rule, for the platform team.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 
-	// Expression in the Common Expression Language (CEL), as Kubernetes has it
-	// in version 1.35, with all its libraries. It must be true for a claim that
-	// meets the rule. It can name
+	// Expression in the Common Expression Language (CEL) of Kubernetes 1.35, with
+	// all its libraries. It must be true for a claim that meets the rule. It can
+	// use these variables:
 	//
 	//   - claim: the claim's metadata (name, namespace, labels, annotations) and
-	//     spec, with the pool's defaults filled in;
+	//     spec, with the pool's defaults;
 	//   - namespaceObject: metadata (name, labels, annotations) of the claim's
-	//     namespace. Crossplane needs the right to read namespaces for it;
-	//   - pool: the pool of the claim, as it stands here;
-	//   - old: the claim's status before; empty for a claim that is new.
+	//     namespace. It needs the permission for Crossplane to read namespaces;
+	//   - pool: the claim's pool, as in this input;
+	//   - old: the claim's previous status; empty for a new claim.
 	//
-	// Labels and annotations are always there, if only empty; for other fields
-	// that are optional, ask has(claim.spec.quota) first. Quotas are text:
-	// quantity(claim.spec.quota). The list of lists.range cannot be longer than
-	// 1000, and its length must stand there as a number.
+	// Labels and annotations are always set, though possibly empty. For other
+	// optional fields, test has(claim.spec.quota) first. Quotas are strings:
+	// quantity(claim.spec.quota). The length of lists.range must be a literal
+	// number of at most 1000.
 	//
 	// Source: https://kubernetes.io/docs/reference/using-api/cel/.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Expression string `json:"expression"`
 
-	// Message that tells the tenant what to change.
+	// Message for the tenant: what to change in the claim.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// MessageExpression is a CEL expression of the message. It goes before
-	// message, which is the fallback if it fails.
+	// MessageExpression is a CEL expression that returns the message. Message is
+	// the fallback if it fails.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	MessageExpression string `json:"messageExpression,omitempty"`
 }
 
-// Input tells function-bucket what the platform offers. Fields that are not
-// defined here are refused.
+// Input is the platform's policy: its pools, their defaults and limits, and the
+// rules for claims. An Input with an undefined field is invalid.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Cluster,categories={crossplane}
@@ -172,18 +173,18 @@ type Input struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Pools that tenants may take buckets from.
+	// Pools of the platform.
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
 	Pools []Pool `json:"pools"`
 
-	// DefaultPool is the name of the pool of claims that name none.
+	// DefaultPool is the name of the pool for claims without spec.storagePool.
 	DefaultPool string `json:"defaultPool"`
 
-	// Rules that every claim must meet, whatever its pool. All of them are
-	// judged, and the claim says which it breaks.
+	// Rules that every claim must meet, whatever its pool. All rules are
+	// evaluated, and the claim's condition Provisioned lists those that it breaks.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -8,86 +8,87 @@ import (
 	xpv2 "github.com/crossplane/crossplane-runtime/v2/apis/common/v2"
 )
 
-// VersioningState says whether a bucket keeps the earlier versions of its
-// objects.
+// VersioningState is whether a bucket keeps the earlier versions of its objects.
 // +kubebuilder:validation:Enum=Enabled;Suspended
 type VersioningState string
 
-// States of versioning. A bucket that was versioned once can be suspended, but
-// never become unversioned again.
+// States of versioning. Versioning that was enabled once can be suspended, but the bucket
+// never becomes unversioned again.
 const (
 	VersioningEnabled   VersioningState = "Enabled"
 	VersioningSuspended VersioningState = "Suspended"
 )
 
-// RetentionMode says who may shorten the retention of an object.
+// RetentionMode is who may shorten the retention of an object.
 // +kubebuilder:validation:Enum=Governance;Compliance
 type RetentionMode string
 
 // Modes of retention.
 const (
-	// RetentionGovernance lets those shorten it whom a policy allows
+	// RetentionGovernance lets a user shorten it whose policy allows
 	// s3:BypassGovernanceRetention.
 	RetentionGovernance RetentionMode = "Governance"
-	// RetentionCompliance lets nobody shorten it, administrators included.
+	// RetentionCompliance lets no user shorten it, not even an administrator.
 	RetentionCompliance RetentionMode = "Compliance"
 )
 
-// Retention is how long new objects are locked unless their upload says
-// otherwise.
+// Retention is how long new objects are locked, unless their upload sets a
+// retention of its own.
 // +kubebuilder:validation:ExactlyOneOf=days;years
 type Retention struct {
 	// Mode of the locks.
 	Mode RetentionMode `json:"mode"`
 
-	// Days that a new object is locked.
+	// Days for which a new object is locked.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	Days *int32 `json:"days,omitempty"`
 
-	// Years that a new object is locked.
+	// Years for which a new object is locked.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Years *int32 `json:"years,omitempty"`
 }
 
-// LifecycleRule deletes what has become old.
+// LifecycleRule deletes objects, noncurrent versions or incomplete uploads of a
+// certain age.
 // +kubebuilder:validation:XValidation:rule="has(self.expireAfterDays) || has(self.expireNoncurrentAfterDays) || has(self.abortIncompleteUploadsAfterDays)",message="a lifecycle rule needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays"
 type LifecycleRule struct {
-	// Prefix of the names of the objects that the rule is for. The default is
-	// all objects.
+	// Prefix of the names of the objects that the rule applies to. By default it
+	// applies to all objects.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x08\x0B\x0C\x0E-\x1F\x{FFFE}\x{FFFF}]*$')`,message="prefix cannot hold control characters, which the server does not keep"
 	Prefix string `json:"prefix,omitempty"`
 
 	// ExpireAfterDays is how many days after its upload an object is deleted. In
-	// a versioned bucket it becomes a noncurrent version.
+	// a versioned bucket, the object becomes a noncurrent version.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	ExpireAfterDays *int32 `json:"expireAfterDays,omitempty"`
 
-	// ExpireNoncurrentAfterDays is how many days after it was replaced or
-	// deleted a version is deleted for good.
+	// ExpireNoncurrentAfterDays is how many days after an object was replaced or
+	// deleted its noncurrent version is deleted permanently.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	ExpireNoncurrentAfterDays *int32 `json:"expireNoncurrentAfterDays,omitempty"`
 
-	// AbortIncompleteUploadsAfterDays is how many days after it was begun a
-	// multipart upload is given up. MinIO has no such rule of its own: the
-	// provider does it when it looks at the bucket. Servers also give up by
-	// themselves, after 24 hours unless told otherwise (stale_uploads_expiry).
+	// AbortIncompleteUploadsAfterDays is how many days after its beginning an
+	// incomplete multipart upload is aborted. MinIO does not implement such
+	// rules; the provider aborts the uploads when it observes the bucket. The
+	// server itself aborts uploads too, by default after 24 hours
+	// (stale_uploads_expiry).
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	AbortIncompleteUploadsAfterDays *int32 `json:"abortIncompleteUploadsAfterDays,omitempty"`
 }
 
-// EncryptionType says who holds the key that encrypts objects at rest.
+// EncryptionType is which key encrypts objects at rest.
 // +kubebuilder:validation:Enum=SSE-S3;SSE-KMS
 type EncryptionType string
 
@@ -99,22 +100,23 @@ const (
 	EncryptionSSEKMS EncryptionType = "SSE-KMS"
 )
 
-// Encryption is how new objects are encrypted at rest unless their upload says
-// otherwise.
+// Encryption is how new objects are encrypted at rest, unless their upload asks for
+// another encryption.
 // +kubebuilder:validation:XValidation:rule="self.type == 'SSE-KMS' || !has(self.kmsKeyID)",message="kmsKeyID needs type SSE-KMS"
 // +kubebuilder:validation:XValidation:rule="self.type != 'SSE-KMS' || has(self.kmsKeyID)",message="type SSE-KMS needs kmsKeyID"
 type Encryption struct {
 	// Type of the encryption.
 	Type EncryptionType `json:"type"`
 
-	// KMSKeyID names the key of the server's KMS. Type SSE-KMS needs it.
+	// KMSKeyID is the name of a key of the server's KMS. Type SSE-KMS needs it;
+	// type SSE-S3 does not allow it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	KMSKeyID string `json:"kmsKeyID,omitempty"`
 }
 
-// AnonymousAccess is what those may do who show no key.
+// AnonymousAccess is what requests without credentials may do.
 // +kubebuilder:validation:Enum=None;Download
 type AnonymousAccess string
 
@@ -122,41 +124,44 @@ type AnonymousAccess string
 const (
 	// AnonymousAccessNone allows nothing.
 	AnonymousAccessNone AnonymousAccess = "None"
-	// AnonymousAccessDownload allows to read objects whose names are known, not
-	// to list them.
+	// AnonymousAccessDownload allows reading objects whose names are known, but
+	// not listing them.
 	AnonymousAccessDownload AnonymousAccess = "Download"
 )
 
-// WhenNotEmpty says what becomes of a bucket that is to be deleted while it
-// holds objects, versions of objects, or incomplete uploads.
+// WhenNotEmpty is what happens to a bucket whose resource is deleted while the
+// bucket holds objects, versions of objects, or incomplete uploads.
 // +kubebuilder:validation:Enum=Refuse;Purge
 type WhenNotEmpty string
 
-// What becomes of a bucket that is to be deleted and not empty.
+// What happens to a bucket whose resource is deleted and that is not empty.
 const (
-	// WhenNotEmptyRefuse keeps the bucket, and with it the resource.
+	// WhenNotEmptyRefuse keeps the bucket, and the resource, until the bucket is
+	// empty.
 	WhenNotEmptyRefuse WhenNotEmpty = "Refuse"
-	// WhenNotEmptyPurge deletes everything in it. Locked objects stay, and with
-	// them the bucket.
+	// WhenNotEmptyPurge deletes everything in the bucket. Locked objects stay
+	// until their locks end, and so do the bucket and the resource.
 	WhenNotEmptyPurge WhenNotEmpty = "Purge"
 )
 
-// BucketParameters are the settings of a bucket. A setting that is not set is
-// left as it is on the server; one that was set and no longer is, is undone.
+// BucketParameters are the settings of a bucket. A setting that was never set here
+// is left on the server as it is. A setting that was set here and is then removed
+// is undone on the server. A setting that is set to nothing, such as an empty list, a
+// quota of 0 or anonymousAccess None, is removed from the server whoever set it there.
 // +kubebuilder:validation:XValidation:rule="has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)",message="region is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.objectLocking) || !self.objectLocking || !has(self.versioning) || self.versioning == 'Enabled'",message="objectLocking needs versioning: it cannot be Suspended"
 // +kubebuilder:validation:XValidation:rule="!has(self.retention) || (has(self.objectLocking) && self.objectLocking)",message="retention needs objectLocking, which is fixed at creation"
 type BucketParameters struct {
 	// Region in which to create the bucket. It must be the server's own region.
-	// The default is the region of the provider configuration. Fixed at
+	// The default is the region of the provider configuration. It is fixed at
 	// creation.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	Region *string `json:"region,omitempty"`
 
-	// ObjectLocking lets objects of this bucket be locked against deletion and
-	// overwriting (S3 Object Lock). It switches versioning on. Fixed at
+	// ObjectLocking allows objects of the bucket to be locked against deletion and
+	// overwriting (S3 Object Lock). It enables versioning. It is fixed at
 	// creation.
 	// +optional
 	// +kubebuilder:default=false
@@ -167,78 +172,83 @@ type BucketParameters struct {
 	// +optional
 	Retention *Retention `json:"retention,omitempty"`
 
-	// Versioning of the bucket's objects. It can be suspended, but not undone:
-	// a bucket whose versioning is no longer set is suspended.
+	// Versioning of the bucket's objects. A bucket cannot become unversioned
+	// again: when this field is removed, versioning is suspended.
 	// +optional
 	Versioning *VersioningState `json:"versioning,omitempty"`
 
-	// Quota is the most that the bucket may hold, all versions of its objects
-	// together, such as 10Gi, rounded up to whole bytes. It must be no less than
-	// what the bucket holds when it is set. The server counts from time to time, so a
-	// bucket may outgrow its quota for some minutes.
+	// Quota is the maximum size of the bucket, including all versions of its
+	// objects, such as 10Gi. It is rounded up to whole bytes. When it is set, it
+	// must not be less than what the bucket holds. The server measures buckets
+	// from time to time, so a bucket may exceed its quota for some minutes. 0 is no
+	// limit: a quota that another client sets is removed.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
+	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="quota cannot be negative; 0 is no limit"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
-	// Lifecycle deletes what has become old. The rules are all there are: one
-	// that was made elsewhere is removed.
+	// Lifecycle is the list of all lifecycle rules of the bucket. If it is set,
+	// rules that other clients add are removed; if it is empty, all rules are.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
-	Lifecycle []LifecycleRule `json:"lifecycle,omitempty"`
+	Lifecycle []LifecycleRule `json:"lifecycle,omitzero"`
 
-	// Tags of the bucket. They are all there are: one that was set elsewhere is
-	// removed. Keys and values are made of letters A to Z and a to z, digits, spaces
-	// and + - . _ : / @ =; Synced names a tag that is not.
+	// Tags are all tags of the bucket. If the field is set, tags that other
+	// clients add are removed; if it is empty, all tags are. Keys and values consist of letters A to Z and a to
+	// z, digits, spaces and + - . _ : / @ =; the condition Synced names a tag that
+	// does not.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=50
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) >= 1 && size(k) <= 128 && size(self[k]) <= 256)",message="a tag has a key of 1 to 128 and a value of at most 256 characters"
-	Tags map[string]string `json:"tags,omitempty"`
+	Tags map[string]string `json:"tags,omitzero"`
 
 	// Encryption of new objects at rest.
 	// +optional
 	Encryption *Encryption `json:"encryption,omitempty"`
 
-	// AnonymousAccess is what those may do who show no key. It is kept as the
-	// bucket's policy and replaces any other.
+	// AnonymousAccess is what requests without credentials may do. The server
+	// keeps it as the bucket's policy; it replaces any other bucket policy.
 	// +optional
 	AnonymousAccess *AnonymousAccess `json:"anonymousAccess,omitempty"`
 
-	// WhenNotEmpty says what becomes of the bucket when the resource is deleted
-	// while the bucket holds anything.
+	// WhenNotEmpty is what happens to the bucket when the resource is deleted
+	// while the bucket is not empty. The default is Refuse.
 	// +optional
 	// +kubebuilder:default=Refuse
 	WhenNotEmpty WhenNotEmpty `json:"whenNotEmpty,omitempty"`
 }
 
-// BucketObservation is what the server says of a bucket.
+// BucketObservation is the observed state of a bucket.
 type BucketObservation struct {
-	// Versioning as the server has it; empty if the bucket never was versioned.
+	// Versioning is the state of versioning on the server; empty if the bucket was
+	// never versioned.
 	// +optional
 	Versioning VersioningState `json:"versioning,omitempty"`
 
 	// ManagedSettings are the fields of spec.forProvider that the resource has
-	// set on the server, sorted. One that is no longer in spec.forProvider is
-	// undone on the server if it is in here, and left alone if it is not.
+	// set on the server, sorted. A setting that is not in spec.forProvider is
+	// undone on the server if it is listed here, and left alone otherwise.
 	// +optional
 	// +listType=set
 	ManagedSettings []string `json:"managedSettings,omitempty"`
 
-	// Purged counts the objects and versions that were deleted from a bucket with
-	// object locking since it was to be purged.
+	// Purged is the number of objects and versions that the purge has deleted so
+	// far. It is counted only for a bucket with object locking.
 	// +optional
 	Purged int64 `json:"purged,omitempty"`
 
-	// PurgedUpTo is the name of the object up to which the bucket was gone
-	// through when time was over; the next step goes on behind it.
+	// PurgedUpTo is the name of the last object that the purge of a bucket with
+	// object locking has processed; the next step continues after it. It is empty
+	// when the next step begins with the first object.
 	// +optional
 	PurgedUpTo string `json:"purgedUpTo,omitempty"`
 }
 
 // BucketSpec is the desired state of a Bucket. Its providerConfigRef is fixed at
-// creation: on another server the external name may be somebody else's.
+// creation: on another server, a bucket of the same name may belong to another
+// owner.
 // +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketSpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
@@ -253,19 +263,19 @@ type BucketSpec struct {
 type BucketStatus struct {
 	xpv1.ResourceStatus `json:",inline"`
 
-	// AtProvider is what the server says of the bucket.
+	// AtProvider is the observed state of the bucket.
 	// +optional
 	AtProvider BucketObservation `json:"atProvider,omitempty"`
 }
 
 // Bucket is a bucket of a MinIO server. Its external name is the bucket's name
-// and defaults to the resource's name; MinIO takes 3 to 63 lower-case letters,
+// and defaults to the resource's name. MinIO accepts 3 to 63 lower-case letters,
 // digits, dots and hyphens.
 //
-// A bucket that exists already is left alone, and Synced says so, unless
-// somebody set the annotation crossplane.io/external-name to its name: then the
-// resource adopts it. Deleting the resource removes the bucket if it is empty;
-// while anything is left in it, whenNotEmpty decides.
+// A bucket that exists already is left alone, and the condition Synced reports
+// that, unless the annotation crossplane.io/external-name is set to the bucket's
+// name: then the resource adopts the bucket. Deleting the resource removes the
+// bucket if it is empty; otherwise whenNotEmpty decides.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -1,10 +1,9 @@
-// Package v1alpha1 holds the managed resources of provider-minio, which drive
-// a MinIO server, and the configurations that tell them which server.
+// Package v1alpha1 holds the managed resources of provider-minio, and the provider
+// configurations that name the MinIO server on which they are managed.
 //
-// All managed resources are namespaced. Each is named on the server by its
-// external name: the value of the annotation crossplane.io/external-name where
-// somebody set it, else a name that follows from the resource itself, so that
-// nothing is lost when a controller stops half-way.
+// All managed resources are namespaced. Each has a name on the server, its external name: the
+// annotation crossplane.io/external-name if it is set, otherwise a name that follows from the
+// resource itself. So an interrupted creation can always be found again.
 //
 // +kubebuilder:object:generate=true
 // +groupName=minio.cistern.dev

@@ -9,24 +9,25 @@ import (
 
 // PolicyParameters are the settings of a policy.
 type PolicyParameters struct {
-	// Document of the policy, JSON in the IAM policy language as MinIO reads it.
-	// It is compared with the server's by what it means, not by how it is
-	// written.
+	// Document of the policy: JSON in the IAM policy language, as MinIO implements
+	// it. A document on the server that means the same is not replaced, however it
+	// is written.
 	// Source: https://min.io/docs/minio/linux/administration/identity-access-management/policy-based-access-control.html.
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=20480
 	Document string `json:"document"`
 }
 
-// PolicyObservation is what the server says of a policy.
+// PolicyObservation is the observed state of a policy.
 type PolicyObservation struct {
-	// UpdatedAt is when the policy last changed on the server.
+	// UpdatedAt is when the policy was last changed on the server.
 	// +optional
 	UpdatedAt *metav1.Time `json:"updatedAt,omitempty"`
 }
 
 // PolicySpec is the desired state of a Policy. Its providerConfigRef is fixed at
-// creation: on another server the external name may be somebody else's.
+// creation: on another server, a policy of the same name may belong to another
+// owner.
 // +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type PolicySpec struct {
 	xpv2.ManagedResourceSpec `json:",inline"`
@@ -39,19 +40,21 @@ type PolicySpec struct {
 type PolicyStatus struct {
 	xpv1.ResourceStatus `json:",inline"`
 
-	// AtProvider is what the server says of the policy.
+	// AtProvider is the observed state of the policy.
 	// +optional
 	AtProvider PolicyObservation `json:"atProvider,omitempty"`
 }
 
-// Policy is a canned policy of a MinIO server, which users can hold. Its
-// external name is the policy's name and defaults to the resource's name. Names
-// are the server's: Policies of two namespaces cannot share one.
+// Policy is a canned policy of a MinIO server, which can be attached to users. Its
+// external name is the policy's name and defaults to the resource's name. The
+// name is unique on the server, so Policies in different namespaces cannot have
+// the same external name.
 //
-// A policy that exists already is left alone, and Synced says so, unless somebody
-// set the annotation crossplane.io/external-name to its name: then the resource
-// adopts it. Deleting the resource waits until nobody holds the policy, and
-// Synced says who does.
+// A policy that exists already is left alone, and the condition Synced reports
+// that, unless the annotation crossplane.io/external-name is set to the policy's
+// name: then the resource adopts the policy. Deleting the resource removes the
+// policy once it is no longer attached to users or groups; until then, Synced
+// names them.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -21,8 +21,8 @@ type ObjectReference struct {
 	// +kubebuilder:validation:MinLength=1
 	Name string `json:"name"`
 
-	// Namespace of the object. A ClusterProviderConfig must set it; a
-	// ProviderConfig reads its own namespace only and must not.
+	// Namespace of the object. A ClusterProviderConfig must set it. A
+	// ProviderConfig must not set it, because it reads its own namespace only.
 	// +optional
 	Namespace string `json:"namespace,omitempty"`
 }
@@ -31,24 +31,24 @@ type ObjectReference struct {
 type ObjectKeyReference struct {
 	ObjectReference `json:",inline"`
 
-	// Key to read.
+	// Key of the object's data to read.
 	// +optional
 	// +kubebuilder:default=ca.crt
 	Key string `json:"key,omitempty"`
 }
 
-// CABundle says which certificate authorities to trust.
+// CABundle holds or references the certificate authorities to trust.
 // +kubebuilder:validation:ExactlyOneOf=inline;secretRef;configMapRef
 type CABundle struct {
-	// Inline certificates, PEM.
+	// Inline holds the certificates, in PEM.
 	// +optional
 	Inline string `json:"inline,omitempty"`
 
-	// SecretRef names a Secret's key that holds the certificates, PEM.
+	// SecretRef names a Secret's key that holds the certificates, in PEM.
 	// +optional
 	SecretRef *ObjectKeyReference `json:"secretRef,omitempty"`
 
-	// ConfigMapRef names a ConfigMap's key that holds the certificates, PEM.
+	// ConfigMapRef names a ConfigMap's key that holds the certificates, in PEM.
 	// +optional
 	ConfigMapRef *ObjectKeyReference `json:"configMapRef,omitempty"`
 }
@@ -59,18 +59,17 @@ type Credentials struct {
 	SecretRef ObjectReference `json:"secretRef"`
 }
 
-// ClientOptions bound what the provider asks of a server at once, and how long
-// it waits for answers.
+// ClientOptions limit the provider's calls to a server.
 type ClientOptions struct {
-	// Timeout of one call to the server. All calls of one look at a resource
-	// together may take a minute.
+	// Timeout of one call to the server. All calls of one reconcile together may
+	// take one minute.
 	// +optional
 	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1m')",message="timeout must be from 1s to 1m"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
-	// MaxCallsInFlight is how many calls to the server may be under way at once.
-	// Further ones wait.
+	// MaxCallsInFlight is how many calls to the server may run at once. Further
+	// calls wait.
 	// +optional
 	// +kubebuilder:default=32
 	// +kubebuilder:validation:Minimum=1
@@ -78,24 +77,24 @@ type ClientOptions struct {
 	MaxCallsInFlight *int32 `json:"maxCallsInFlight,omitempty"`
 }
 
-// ProviderConfigSpec says which MinIO server to drive, and how.
+// ProviderConfigSpec describes how to reach a MinIO server.
 type ProviderConfigSpec struct {
-	// Endpoint is the server's URL, as the provider reaches it: scheme, host
-	// and, unless it is the scheme's own, port. Example:
+	// Endpoint is the URL at which the provider reaches the server: scheme, host
+	// and, unless it is the scheme's default, port. Example:
 	// https://minio.minio.svc:9000.
 	// +kubebuilder:validation:Pattern=`^https?://[^/?#@\s]+/?$`
 	// +kubebuilder:validation:MaxLength=512
 	Endpoint string `json:"endpoint"`
 
-	// PublicEndpoint is the server's URL as it is handed to the users of
+	// PublicEndpoint is the server's URL that is published to the users of
 	// buckets. The default is endpoint.
 	// +optional
 	// +kubebuilder:validation:Pattern=`^https?://[^/?#@\s]+/?$`
 	// +kubebuilder:validation:MaxLength=512
 	PublicEndpoint string `json:"publicEndpoint,omitempty"`
 
-	// Region of the server. It is handed to the users of buckets as it stands
-	// here; requests are signed with it, or with us-east-1 if it is empty.
+	// Region of the server. It is published to the users of buckets as it is.
+	// Requests are signed with it, or with us-east-1 if it is empty.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Region string `json:"region,omitempty"`
@@ -103,13 +102,13 @@ type ProviderConfigSpec struct {
 	// Credentials of an administrator of the server.
 	Credentials Credentials `json:"credentials"`
 
-	// CABundle says which certificate authorities to trust, of endpoint as of
-	// publicEndpoint. The default is none but those of the provider's image,
-	// which holds none: an https endpoint needs it.
+	// CABundle holds or references the certificate authorities to trust, for
+	// endpoint and publicEndpoint. An https endpoint needs it, because the
+	// provider's image contains no certificate authorities.
 	// +optional
 	CABundle *CABundle `json:"caBundle,omitempty"`
 
-	// Client bounds what the provider asks of the server.
+	// Client limits the provider's calls to the server.
 	// +optional
 	Client *ClientOptions `json:"client,omitempty"`
 }
@@ -119,8 +118,8 @@ type ProviderConfigStatus struct {
 	xpv1.ProviderConfigStatus `json:",inline"`
 }
 
-// ProviderConfig says which MinIO server the managed resources of its namespace
-// drive. It reads Secrets and ConfigMaps of its own namespace only.
+// ProviderConfig describes the MinIO server of managed resources in its own
+// namespace. It reads Secrets and ConfigMaps of that namespace only.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -149,8 +148,8 @@ type ProviderConfigList struct {
 	Items           []ProviderConfig `json:"items"`
 }
 
-// ClusterProviderConfig says which MinIO server managed resources of any
-// namespace drive. Managed resources that name no configuration use the
+// ClusterProviderConfig describes the MinIO server of managed resources in any
+// namespace. Managed resources that name no configuration use the
 // ClusterProviderConfig called default.
 //
 // +kubebuilder:object:root=true
@@ -181,7 +180,7 @@ type ClusterProviderConfigList struct {
 }
 
 // ProviderConfigUsage records that a managed resource uses a ProviderConfig or
-// ClusterProviderConfig, which cannot be deleted while it does.
+// ClusterProviderConfig. That configuration cannot be deleted while it is used.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Namespaced,categories={crossplane,provider,minio}

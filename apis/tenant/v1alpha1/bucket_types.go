@@ -11,152 +11,157 @@ import (
 // BucketKind is the kind that tenants claim.
 var BucketKind = schema.GroupVersionKind{Group: "apps.cozystack.io", Version: "v1alpha1", Kind: "Bucket"}
 
-// Condition of a claim, beside Crossplane's own Ready and Synced.
+// Condition of a claim, in addition to Crossplane's own Ready and Synced.
 const (
-	// ConditionProvisioned is True once bucket, credentials and Secrets are
-	// there as the claim asks for them. While it is False its reason and message
-	// say what the claim waits for.
+	// ConditionProvisioned is True while bucket, credentials and Secrets are as
+	// the claim asks for. While it is False, its reason and message say what the
+	// claim waits for.
 	ConditionProvisioned = "Provisioned"
 
-	// ReasonProvisioned says that everything is there.
+	// ReasonProvisioned says that everything is provisioned.
 	ReasonProvisioned = "Provisioned"
 	// ReasonInvalidClaim says that the claim asks for something that the
-	// platform does not have. Nothing is made or changed.
+	// platform does not offer. Nothing is created or changed.
 	ReasonInvalidClaim = "InvalidClaim"
 	// ReasonRuleBroken says that the claim breaks a rule of the platform. The
-	// message is the rule's. Nothing is made or changed.
+	// message is the rule's. Nothing is created or changed.
 	ReasonRuleBroken = "RuleBroken"
-	// ReasonRuleFailed says that a rule of the platform could not be judged; the
-	// platform team must mend it. Nothing is made or changed.
+	// ReasonRuleFailed says that a rule of the platform could not be evaluated;
+	// the platform team must correct it. Nothing is created or changed.
 	ReasonRuleFailed = "RuleFailed"
-	// ReasonInvalidInput says that the Composition's input cannot be used; the
-	// platform team must mend it. Nothing is made or changed.
+	// ReasonInvalidInput says that the Composition's input is invalid; the
+	// platform team must correct it. Nothing is created or changed.
 	ReasonInvalidInput = "InvalidInput"
 	// ReasonWaitingForBucket says that the bucket is not ready yet.
 	ReasonWaitingForBucket = "WaitingForBucket"
 	// ReasonWaitingForUser says that a user with its access key is not ready
 	// yet.
 	ReasonWaitingForUser = "WaitingForUser"
-	// ReasonSecretConflict says that a Secret's name is taken by a Secret that
-	// is not the claim's. It stays untouched; once it is gone the claim goes on.
+	// ReasonSecretConflict says that a Secret that is not the claim's has the
+	// name of one of the claim's Secrets. It is left alone; once it is deleted,
+	// the claim continues.
 	ReasonSecretConflict = "SecretConflict"
 )
 
-// DeletionPolicy says what becomes of a bucket when its claim is deleted.
+// DeletionPolicy is what happens to a bucket when its claim is deleted.
 // +kubebuilder:validation:Enum=Retain;DeleteIfEmpty;Delete
 type DeletionPolicy string
 
-// What becomes of a bucket when its claim is deleted. Its credentials go in any
-// case.
+// What happens to a bucket when its claim is deleted. Its credentials are deleted
+// in any case.
 const (
-	// DeletionPolicyRetain leaves the bucket on the server with all that is in it.
+	// DeletionPolicyRetain keeps the bucket on the server, with everything in it.
 	DeletionPolicyRetain DeletionPolicy = "Retain"
-	// DeletionPolicyDeleteIfEmpty deletes the bucket, and refuses to delete the
-	// claim while anything is in it.
+	// DeletionPolicyDeleteIfEmpty deletes the bucket if it is empty. A claim
+	// whose bucket is not empty cannot be deleted.
 	DeletionPolicyDeleteIfEmpty DeletionPolicy = "DeleteIfEmpty"
-	// DeletionPolicyDelete deletes the bucket with all that is in it.
+	// DeletionPolicyDelete deletes the bucket with everything in it.
 	DeletionPolicyDelete DeletionPolicy = "Delete"
 )
 
-// BucketUser is a further user of a bucket.
+// BucketUser is an additional user of a bucket.
 type BucketUser struct {
-	// Readonly users may list and read objects, and nothing else. Others may
-	// also write and delete them.
+	// Readonly allows only listing and reading objects. Other users may also
+	// write and delete them.
 	// +optional
 	// +kubebuilder:default=false
 	Readonly bool `json:"readonly"`
 }
 
-// LifecycleRule deletes what has become old.
+// LifecycleRule deletes objects, noncurrent versions or incomplete uploads of a
+// certain age.
 // +kubebuilder:validation:XValidation:rule="has(self.expireAfterDays) || has(self.expireNoncurrentAfterDays) || has(self.abortIncompleteUploadsAfterDays)",message="a lifecycle rule needs one of expireAfterDays, expireNoncurrentAfterDays and abortIncompleteUploadsAfterDays"
 type LifecycleRule struct {
-	// Prefix of the names of the objects that the rule is for. The default is
-	// all objects.
+	// Prefix of the names of the objects that the rule applies to. By default it
+	// applies to all objects.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule=`self.matches(r'^[^\x00-\x08\x0B\x0C\x0E-\x1F\x{FFFE}\x{FFFF}]*$')`,message="prefix cannot hold control characters, which the server does not keep"
 	Prefix string `json:"prefix,omitempty"`
 
 	// ExpireAfterDays is how many days after its upload an object is deleted. In
-	// a versioned bucket it becomes a noncurrent version.
+	// a versioned bucket, the object becomes a noncurrent version.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	ExpireAfterDays *int32 `json:"expireAfterDays,omitempty"`
 
-	// ExpireNoncurrentAfterDays is how many days after it was replaced or
-	// deleted a version is deleted for good.
+	// ExpireNoncurrentAfterDays is how many days after an object was replaced or
+	// deleted its noncurrent version is deleted permanently.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	ExpireNoncurrentAfterDays *int32 `json:"expireNoncurrentAfterDays,omitempty"`
 
-	// AbortIncompleteUploadsAfterDays is how many days after it was begun a
-	// multipart upload is given up.
+	// AbortIncompleteUploadsAfterDays is how many days after its beginning an
+	// incomplete multipart upload is aborted.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=36500
 	AbortIncompleteUploadsAfterDays *int32 `json:"abortIncompleteUploadsAfterDays,omitempty"`
 }
 
-// Rotation replaces all access keys of a claim by new ones.
+// Rotation replaces all access keys of a claim with new ones, at intervals or on
+// demand.
 // +kubebuilder:validation:XValidation:rule="!has(self.interval) || !has(self.overlap) || duration(self.overlap) <= duration(self.interval)",message="overlap, 24h unless it is set, cannot be longer than interval"
 type Rotation struct {
-	// Interval from one key to the next, such as 720h. The default is never.
+	// Interval from one key to the next, such as 720h; at least 1m. Unset means that
+	// no key is replaced because of its age.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="interval must be at least 1m"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
-	// Overlap is how long an old key works beside the new one. Pods that take
-	// keys from the environment must restart within it.
+	// Overlap is how long a replaced key keeps working. Pods that read keys from
+	// their environment must restart within this time. The default is 24h.
 	// +optional
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="overlap cannot be negative"
 	Overlap *metav1.Duration `json:"overlap,omitempty"`
 
-	// Trigger is any text. Changing it replaces the keys at once.
+	// Trigger is any text. Changing it to another text replaces the keys at once.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Trigger string `json:"trigger,omitempty"`
 }
 
-// BucketSpec is what a tenant may ask for. All of it is optional.
+// BucketSpec is what a tenant may ask for. Every field is optional.
 // +kubebuilder:validation:XValidation:rule="has(self.storagePool) == has(oldSelf.storagePool) && (!has(self.storagePool) || self.storagePool == oldSelf.storagePool)",message="storagePool is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.versioning) || self.versioning",message="locking needs versioning: leave versioning out, or true"
 // +kubebuilder:validation:XValidation:rule="!has(self.locking) || !self.locking || !has(self.deletionPolicy) || self.deletionPolicy != 'Delete'",message="a bucket with locking is always retained: deletionPolicy cannot be Delete"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionUpdatePolicy) || self.crossplane.compositionUpdatePolicy == 'Automatic'",message="the platform chooses the composition revision: leave spec.crossplane.compositionUpdatePolicy out"
 // +kubebuilder:validation:XValidation:rule="!has(self.crossplane) || !has(self.crossplane.compositionRevisionSelector)",message="the platform chooses the composition revision: leave spec.crossplane.compositionRevisionSelector out"
 type BucketSpec struct {
-	// Locking keeps each object for the time that the pool says: nobody can
-	// delete or overwrite it before (S3 Object Lock). Such a bucket is always
-	// versioned, and always retained when the claim is deleted. Fixed at
-	// creation.
+	// Locking protects each object from deletion and overwriting for the pool's
+	// retention time (S3 Object Lock). Such a bucket is always versioned, and
+	// always retained when the claim is deleted. It is fixed at creation.
 	// +optional
 	// +kubebuilder:default=false
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="locking is fixed at creation"
 	Locking bool `json:"locking"`
 
-	// StoragePool is the platform's pool to take the bucket from. The default
-	// is the platform's default pool. Fixed at creation.
+	// StoragePool is the name of the platform's pool in which the bucket is
+	// created. The default is the platform's default pool. It is fixed at
+	// creation.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	StoragePool string `json:"storagePool,omitempty"`
 
-	// Users are further users of the bucket by name, at most 20, each with
-	// access keys of its own in the Secrets bucket-<claim>-<user> and
-	// bucket-<claim>-<user>-credentials. A user that is removed from here loses
-	// its keys at once. Names are made of lower-case letters, digits and hyphens,
-	// 63 at most, and cannot end in "credentials" as a word of its own.
+	// Users are additional users of the bucket by name, at most 20. Each has its
+	// own access keys, in the Secrets bucket-<claim>-<user> and
+	// bucket-<claim>-<user>-credentials. A user that is removed loses its keys at
+	// once. A name has at most 63 lower-case letters, digits and hyphens, begins
+	// and ends with a letter or digit, and cannot be "credentials" or end in
+	// "-credentials".
 	// +optional
 	// +kubebuilder:validation:MaxProperties=20
 	// +kubebuilder:validation:XValidation:rule="self.all(name, size(name) <= 63 && name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",message="the name of a user is made of at most 63 lower-case letters, digits and hyphens, and begins and ends with a letter or digit"
 	// +kubebuilder:validation:XValidation:rule="self.all(name, name != 'credentials' && !name.endsWith('-credentials'))",message="the name of a user cannot be credentials or end in -credentials: Secrets have such names"
 	Users map[string]BucketUser `json:"users,omitempty"`
 
-	// Quota is the most that the bucket may hold, all versions of its objects
-	// together, such as 10Gi, rounded up to whole bytes. The server counts from time to
-	// time, so a bucket may outgrow its quota for some minutes.
+	// Quota is the maximum size of the bucket, including all versions of its
+	// objects, such as 10Gi. It is rounded up to whole bytes. The server measures
+	// buckets from time to time, so a bucket may exceed its quota for some minutes.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
@@ -164,19 +169,20 @@ type BucketSpec struct {
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Versioning keeps the earlier versions of objects that are overwritten or
-	// deleted. Once it was true it can be suspended, not undone: versions that
-	// are there stay. The default is true with locking and otherwise the pool's.
+	// deleted. Setting it to false later suspends it: existing versions are kept.
+	// The default is true with locking, and the pool's default otherwise.
 	// +optional
 	Versioning *bool `json:"versioning,omitempty"`
 
-	// Lifecycle deletes what has become old.
+	// Lifecycle rules delete objects, noncurrent versions and incomplete uploads
+	// of a certain age.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	Lifecycle []LifecycleRule `json:"lifecycle,omitempty"`
 
-	// DeletionPolicy says what becomes of the bucket when the claim is deleted.
-	// A bucket with locking is always retained.
+	// DeletionPolicy is what happens to the bucket when the claim is deleted. A
+	// bucket with locking is always retained.
 	// +optional
 	// +kubebuilder:default=DeleteIfEmpty
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -185,8 +191,8 @@ type BucketSpec struct {
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
 
-	// PublicRead lets everybody read objects whose names they know, without any
-	// key. It needs a pool that allows it.
+	// PublicRead allows reading objects whose names are known, without
+	// credentials. The pool must offer it.
 	// +optional
 	// +kubebuilder:default=false
 	PublicRead bool `json:"publicRead"`
@@ -197,15 +203,16 @@ type Access string
 
 // Kinds of access.
 const (
-	// AccessReadWrite allows to list, read, write and delete objects.
+	// AccessReadWrite allows listing, reading, writing and deleting objects.
 	AccessReadWrite Access = "ReadWrite"
-	// AccessReadOnly allows to list and read objects.
+	// AccessReadOnly allows listing and reading objects.
 	AccessReadOnly Access = "ReadOnly"
 )
 
-// CredentialsStatus says where the credentials of one user are, and how old.
+// CredentialsStatus is the status of one user's credentials.
 type CredentialsStatus struct {
-	// User is the name in spec.users. The claim's own credentials have none.
+	// User is the user's name in spec.users. It is empty for the claim's own
+	// credentials.
 	// +optional
 	User string `json:"user,omitempty"`
 
@@ -218,25 +225,25 @@ type CredentialsStatus struct {
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
 
-	// CredentialsSecretName is the name of the Secret that holds the same in the
-	// shapes that applications read, for envFrom and as files.
+	// CredentialsSecretName is the name of the Secret that holds endpoint and
+	// credentials in the formats that applications read, for envFrom and as files.
 	// +optional
 	CredentialsSecretName string `json:"credentialsSecretName,omitempty"`
 
-	// AccessKeyID is the ID of the current access key. It is no secret.
+	// AccessKeyID is the ID of the current access key. It is not secret.
 	// +optional
 	AccessKeyID string `json:"accessKeyID,omitempty"`
 
-	// RotatedAt is when the current key was made.
+	// RotatedAt is when the current key was created.
 	// +optional
 	RotatedAt *metav1.Time `json:"rotatedAt,omitempty"`
 
-	// NextRotationAt is when the next key is due by spec.rotation.interval.
+	// NextRotationAt is when spec.rotation.interval ends and the next key is due.
 	// +optional
 	NextRotationAt *metav1.Time `json:"nextRotationAt,omitempty"`
 }
 
-// BucketStatus is what the tenant needs to know of its bucket.
+// BucketStatus is the observed state of a claim's bucket.
 type BucketStatus struct {
 	xpv1.ConditionedStatus `json:",inline"`
 
@@ -244,7 +251,7 @@ type BucketStatus struct {
 	// +optional
 	BucketName string `json:"bucketName,omitempty"`
 
-	// Endpoint is the URL at which to reach the bucket.
+	// Endpoint is the URL of the server.
 	// +optional
 	Endpoint string `json:"endpoint,omitempty"`
 
@@ -257,15 +264,15 @@ type BucketStatus struct {
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
 
-	// Credentials says which Secrets there are for whom: those of the claim
-	// first, then those of its users by name.
+	// Credentials are the credentials of the claim, followed by those of its users
+	// by name.
 	// +optional
 	// +listType=atomic
 	Credentials []CredentialsStatus `json:"credentials,omitempty"`
 }
 
-// Bucket is an S3 bucket of its own for a tenant, with credentials for it in
-// the Secrets bucket-<name> and bucket-<name>-credentials.
+// Bucket claims an S3 bucket for a tenant, with credentials in the Secrets
+// bucket-<name> and bucket-<name>-credentials.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// BucketInfoKey is the one key of the Secret that a tenant gets. Its value is a
-// BucketInfo document.
+// BucketInfoKey is the only key of the Secret with the name that SecretNameFor
+// returns. Its value is a BucketInfo document.
 const BucketInfoKey = "BucketInfo"
 
 // SecretNameFor returns the name of the Secret that holds the BucketInfo of a
-// claim's user. The claim's own credentials have an empty user.
+// claim's user. The user of the claim's own credentials is the empty string.
 func SecretNameFor(claim, user string) string {
 	if user == "" {
 		return "bucket-" + claim
@@ -20,18 +20,18 @@ func SecretNameFor(claim, user string) string {
 }
 
 // CredentialsSecretNameFor returns the name of the Secret that holds the
-// credentials of a claim's user in the shapes that applications read.
+// credentials of a claim's user in the formats that applications read.
 func CredentialsSecretNameFor(claim, user string) string {
 	return SecretNameFor(claim, user) + "-credentials"
 }
 
-// BucketInfo is the document through which applications learn of their bucket:
-// version v1alpha1 of the BucketInfo of the Container Object Storage Interface
-// (COSI), as its provisioner writes it. Readers compare it by bytes, so no
-// field is ever left out and the order of the fields is part of the format.
+// BucketInfo is the document that describes a bucket to applications: version
+// v1alpha1 of the BucketInfo of the Container Object Storage Interface (COSI), as
+// its provisioner writes it. Readers compare it byte by byte, so every field is
+// written, and the order of the fields is part of the format.
 //
-// The type is this project's own: COSI's embeds ObjectMeta, which writes other
-// fields with each release of apimachinery.
+// The type does not use COSI's own, which embeds ObjectMeta: the fields that
+// ObjectMeta writes change between releases of apimachinery.
 // Source: https://github.com/kubernetes-sigs/container-object-storage-interface.
 //
 // +kubebuilder:object:generate=false
@@ -40,7 +40,7 @@ type BucketInfo struct {
 	Spec     BucketInfoSpec     `json:"spec"`
 }
 
-// BucketInfoMetadata names the access that the document describes.
+// BucketInfoMetadata is the name of the access that the document describes.
 //
 // +kubebuilder:object:generate=false
 type BucketInfoMetadata struct {
@@ -50,7 +50,7 @@ type BucketInfoMetadata struct {
 	CreationTimestamp *struct{} `json:"creationTimestamp"`
 }
 
-// BucketInfoSpec says how to reach the bucket.
+// BucketInfoSpec is how to access the bucket.
 //
 // +kubebuilder:object:generate=false
 type BucketInfoSpec struct {
@@ -66,8 +66,8 @@ type BucketInfoSpec struct {
 	Protocols []string `json:"protocols"`
 }
 
-// BucketInfoS3 holds the endpoint and credentials of a bucket. It is a secret:
-// as text it shows the endpoint only.
+// BucketInfoS3 holds the endpoint and credentials of a bucket. Its String and
+// GoString methods do not print the credentials.
 //
 // +kubebuilder:object:generate=false
 type BucketInfoS3 struct {
@@ -81,15 +81,15 @@ type BucketInfoS3 struct {
 	AccessSecretKey string `json:"accessSecretKey"`
 }
 
-// String shows the endpoint only.
+// String returns endpoint and region, and no credentials.
 func (s BucketInfoS3) String() string {
 	return strings.Join([]string{s.Endpoint, s.Region, "[redacted]"}, " ")
 }
 
-// GoString shows the endpoint only.
+// GoString returns endpoint and region, and no credentials.
 func (s BucketInfoS3) GoString() string { return s.String() }
 
-// NewBucketInfo describes the access called accessName to a bucket.
+// NewBucketInfo returns a BucketInfo for a bucket. The accessName is its metadata.name.
 func NewBucketInfo(accessName, bucketName string, s3 BucketInfoS3) BucketInfo {
 	return BucketInfo{
 		Metadata: BucketInfoMetadata{Name: accessName},
@@ -102,6 +102,6 @@ func NewBucketInfo(accessName, bucketName string, s3 BucketInfoS3) BucketInfo {
 	}
 }
 
-// Document returns the BucketInfo as it stands in the Secret: compact JSON
-// without a line end.
+// Document returns the BucketInfo as the Secret holds it: compact JSON without a
+// trailing newline.
 func (i BucketInfo) Document() ([]byte, error) { return json.Marshal(i) }

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBucketInfoDocument pins the document byte for byte: applications and
+// TestBucketInfoDocument checks the document byte by byte, because applications and
 // their operators compare it as text.
 func TestBucketInfoDocument(t *testing.T) {
 	cases := map[string]struct {
@@ -19,7 +19,7 @@ func TestBucketInfoDocument(t *testing.T) {
 		want   string
 	}{
 		"Complete": {
-			reason: "All fields stand in COSI's order.",
+			reason: "All fields are written in COSI's order.",
 			s3:     BucketInfoS3{Endpoint: "https://s3.example.org", Region: "eu-1", AccessKeyID: "ID", AccessSecretKey: "KEY"},
 			want: `{"metadata":{"name":"bc-1","creationTimestamp":null},` +
 				`"spec":{"bucketName":"bucket-2","authenticationType":"KEY",` +
@@ -27,7 +27,7 @@ func TestBucketInfoDocument(t *testing.T) {
 				`"secretAzure":null,"protocols":["s3"]}}`,
 		},
 		"NoRegion": {
-			reason: "A region that is empty is not left out.",
+			reason: "An empty region is written.",
 			s3:     BucketInfoS3{Endpoint: "https://s3.example.org", AccessKeyID: "ID", AccessSecretKey: "KEY"},
 			want: `{"metadata":{"name":"bc-1","creationTimestamp":null},` +
 				`"spec":{"bucketName":"bucket-2","authenticationType":"KEY",` +
@@ -54,12 +54,12 @@ func TestBucketInfoIsRedacted(t *testing.T) {
 	i := NewBucketInfo("bc-1", "bucket-2", BucketInfoS3{Endpoint: "https://s3.example.org", AccessKeyID: "ID", AccessSecretKey: "do-not-show-me"})
 
 	if got := fmt.Sprintf("%v %+v %#v", i, i, i); strings.Contains(got, "do-not-show-me") {
-		t.Errorf("the secret key shows in %q", got)
+		t.Errorf("the secret key is printed in %q", got)
 	}
 }
 
-// FuzzBucketInfo encodes documents of any content: reading one back must give
-// what was written.
+// FuzzBucketInfo encodes documents of any content: decoding one must return the same
+// content.
 func FuzzBucketInfo(f *testing.F) {
 	f.Add("bc-1", "bucket-2", "https://s3.example.org", "eu-1", "ID", "KEY")
 	f.Add(`"`, "\n", "</script>", "\u2028", `\`, "&")

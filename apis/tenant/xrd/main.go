@@ -1,8 +1,6 @@
 // Command xrd converts the CustomResourceDefinition of the tenants' API, which
-// controller-gen generates from the Go types, to the CompositeResourceDefinition of
-// package configuration-bucket.
-//
-// It reads the former from standard input and writes the latter to standard output.
+// controller-gen generates from the Go types, into the CompositeResourceDefinition of
+// the Configuration package. It reads standard input and writes standard output.
 package main
 
 import (
@@ -17,8 +15,8 @@ import (
 
 const header = "# Code generated from apis/tenant by make generate. DO NOT EDIT.\n"
 
-// definition has the fields of a CompositeResourceDefinition that this project uses.
-// Crossplane's own type would make Crossplane's core a dependency of this module.
+// definition holds the fields of a CompositeResourceDefinition that this project uses.
+// Importing Crossplane's own type would add Crossplane's core to this module.
 type definition struct {
 	metav1.TypeMeta `json:",inline"`
 	Metadata        metadata `json:"metadata"`
@@ -34,8 +32,8 @@ type spec struct {
 	Group string                              `json:"group"`
 	Names extv1.CustomResourceDefinitionNames `json:"names"`
 
-	// EnforcedCompositionRef keeps tenants from choosing another Composition, with
-	// which they could evade the platform's rules.
+	// EnforcedCompositionRef prevents tenants from choosing another Composition,
+	// which would have another policy.
 	EnforcedCompositionRef metadata  `json:"enforcedCompositionRef"`
 	Versions               []version `json:"versions"`
 }
@@ -90,7 +88,7 @@ func convert(crd *extv1.CustomResourceDefinition) definition {
 
 	for _, v := range crd.Spec.Versions {
 		root := v.Schema.OpenAPIV3Schema
-		// Crossplane adds these properties and the conditions by itself.
+		// Crossplane adds these fields and the conditions itself.
 		for _, p := range []string{"apiVersion", "kind", "metadata"} {
 			delete(root.Properties, p)
 		}

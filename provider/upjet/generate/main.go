@@ -1,6 +1,5 @@
-// Command generate writes the Go types of the long tail's kinds, with the methods
-// that upjet wants of them, into a directory; everything generated that was there
-// before goes.
+// Command generate writes the Go types of the long tail's kinds, with the methods that
+// upjet needs, into a directory. It removes the generated files of earlier runs.
 package main
 
 import (
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -48,8 +48,8 @@ func (c *cli) Run(ctx context.Context) error {
 
 	p := upjet.Provider()
 
-	// upjet writes a controller and examples for each kind as well. Ours is one
-	// for all, package upjet, and examples are written by hand.
+	// upjet also writes a controller and examples for each kind. Both are discarded:
+	// package upjet is one controller for all kinds, and examples are written by hand.
 	(&pipeline.PipelineRunner{
 		DirAPIs:               c.Dir,
 		DirControllers:        filepath.Join(tmp, "controllers"),
@@ -60,11 +60,15 @@ func (c *cli) Run(ctx context.Context) error {
 		Scope:                 tjtypes.CRDScopeNamespaced,
 	}).Run(p)
 
-	return plain(c.Dir)
+	if err := fixProviderConfig(c.Dir); err != nil {
+		return err
+	}
+
+	return clearExecutable(c.Dir)
 }
 
-// prepare makes what upjet looks for: a licence to begin files with, which is
-// empty, and goimports.
+// prepare provides what upjet needs: a licence header, which is empty, and goimports
+// on the PATH.
 func prepare(ctx context.Context, tmp string) error {
 	if err := os.WriteFile(filepath.Join(tmp, "boilerplate.go.txt"), nil, 0o600); err != nil {
 		return err
@@ -78,18 +82,48 @@ func prepare(ctx context.Context, tmp string) error {
 	return os.Setenv("PATH", filepath.Join(tmp, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// clean removes what was generated before.
+// clean removes the generated files of earlier runs.
 func clean(dir string) error {
-	return generated(dir, os.Remove)
+	return forEachGenerated(dir, os.Remove)
 }
 
-// plain takes the right to execute from what was generated.
-func plain(dir string) error {
-	return generated(dir, func(path string) error { return os.Chmod(path, 0o644) })
+// providerConfigRule is the rule of the native kinds, see miniov1alpha1.UserSpec: on another
+// server the external name may belong to another resource.
+const providerConfigRule = `// +kubebuilder:validation:XValidation:` +
+	`rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",` +
+	`message="providerConfigRef is fixed at creation: make a new resource to use another server"`
+
+// specType matches the beginning of the type of a kind's spec.
+var specType = regexp.MustCompile(`(?m)^type \w+Spec struct \{$`)
+
+// fixProviderConfig adds providerConfigRule to the spec of each kind: upjet has no option for
+// it.
+func fixProviderConfig(dir string) error {
+	return forEachGenerated(dir, func(path string) error {
+		if !strings.HasSuffix(path, "_types.go") {
+			return nil
+		}
+
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+
+		if n := len(specType.FindAllIndex(content, -1)); n != 1 {
+			return fmt.Errorf("%s: want one type of a spec, found %d", path, n)
+		}
+
+		return os.WriteFile(path, specType.ReplaceAll(content, []byte(providerConfigRule+"\n$0")), 0o600)
+	})
 }
 
-// generated calls f with each generated file.
-func generated(dir string, f func(path string) error) error {
+// clearExecutable clears the executable bit that upjet sets on generated files.
+func clearExecutable(dir string) error {
+	return forEachGenerated(dir, func(path string) error { return os.Chmod(path, 0o644) })
+}
+
+// forEachGenerated calls f with each generated file.
+func forEachGenerated(dir string, f func(path string) error) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}

@@ -1,10 +1,10 @@
-// Package bench measures how fast Cistern is, what it costs and how that grows,
-// on a platform that is up, and prints and writes down the figures.
+// Package bench measures the speed and the resource usage of Cistern, and how both
+// grow with the number of resources. It runs on a platform that is up, prints the
+// figures, and writes them to a file.
 //
-// Everything is measured from outside: by watching the cluster, by the metrics
-// that provider, function and API server serve, and by what the kernel says of
-// the processes. Nothing here depends on how fast anything is; a part fails only
-// if it could not be measured.
+// All figures come from outside of the programs: from watches of the cluster, from
+// the metrics of provider, function and API server, and from the kernel's process
+// statistics. There are no thresholds: a part fails only if it cannot be measured.
 package bench
 
 import (
@@ -18,25 +18,24 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// bench is what all parts need.
+// bench is the state that the parts share.
 type bench struct {
 	Options
 	*cluster
 
 	out io.Writer
-	// repo is the root of the clone, packages the directory of the programs that
-	// were installed.
+	// repo is the root of the clone, packages the directory of the installed
+	// packages' programs.
 	repo, packages string
 
-	// population are the pairs of Bucket and User that are left alone, once there
-	// are some.
+	// population are the pairs of Bucket and User that populate has made.
 	population []id
-	// back puts the provider back to how it was run before, if it was changed.
-	back func(context.Context) error
+	// restore restores the provider's configuration; nil if it was not changed.
+	restore func(context.Context) error
 }
 
-// parts in the order in which they are measured. Those after steady find its
-// resources there.
+// parts are in the order in which they are measured. Those after steady use its
+// resources.
 var parts = []struct {
 	name, title string
 	run         func(*bench, context.Context, *Part) error
@@ -45,19 +44,19 @@ var parts = []struct {
 	{"burst", "claims, resources and bare calls, all at once", (*bench).burst},
 	{"rotation", "claims rotated, and then deleted, all at once", (*bench).rotation},
 	{"function", "the composition function by itself", (*bench).function},
-	{"steady", "resources that nobody touches", (*bench).steady},
-	{"restart", "the provider is restarted", (*bench).restarted},
+	{"steady", "resources at rest", (*bench).steady},
+	{"restart", "the provider is restarted", (*bench).providerRestart},
 }
 
-// Run measures a platform that is up, with the packages whose programs are in a
-// directory. It prints each part when it is done, and writes all of them to a
-// file unless it was interrupted. What it made is gone when it returns.
+// Run measures a platform that is up; packages is the directory of the installed
+// packages' programs. It prints each part when it is done, and writes all parts to
+// a file unless it is interrupted. It removes what it made before it returns.
 func Run(ctx context.Context, p *platform.Platform, repo, packages, file string, o Options, out io.Writer) (err error) {
 	o = o.complete()
 	r := &Report{Date: time.Now().UTC().Truncate(time.Second), Options: o, Machine: thisMachine()}
 	r.printHead(out)
 
-	// The watch must outlive the context: what was made is seen to be gone by it.
+	// The watch must outlive the context: removing waits for deletions by it.
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 
@@ -71,20 +70,20 @@ func Run(ctx context.Context, p *platform.Platform, repo, packages, file string,
 
 	failed := b.measure(ctx, r)
 	if ctx.Err() != nil {
-		return failed // Half a run is no reason to lose the file of a whole one.
+		return failed // Do not replace the file of a complete run.
 	}
 
 	if err := r.write(file); err != nil {
 		return errors.Join(failed, err)
 	}
 
-	fmt.Fprintf(out, "\nThe same for programs: %s\n", file)
+	fmt.Fprintf(out, "\nThe figures as JSON: %s\n", file)
 
 	return failed
 }
 
-// measure measures all parts that are asked for. One that fails keeps none of the
-// others from being measured.
+// measure measures the parts of the options. After a part that fails, it continues
+// with the next one.
 func (b *bench) measure(ctx context.Context, r *Report) error {
 	var failed []error
 
@@ -114,17 +113,17 @@ func (b *bench) measure(ctx context.Context, r *Report) error {
 	return errors.Join(failed...)
 }
 
-// leave removes all that was made, and puts the provider back. The caller's
-// context may be the reason to do so: it is not listened to.
+// leave removes what was made, and restores the provider's configuration. It does
+// so even if the context has ended.
 func (b *bench) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Minute)
 	defer cancel()
 
-	fmt.Fprintln(b.out, "\nRemoving what was made.")
+	fmt.Fprintln(b.out, "\nRemoving what the benchmark made.")
 
 	err := b.remove(ctx)
-	if b.back != nil {
-		err = errors.Join(err, b.back(ctx))
+	if b.restore != nil {
+		err = errors.Join(err, b.restore(ctx))
 	}
 
 	return err

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// afterwards is how long nothing must be written before the next burst.
-const afterwards = 3 * time.Second
+// settleTime is how long no object may change before the next measurement.
+const settleTime = 3 * time.Second
 
-// burst makes many claims at once; then as many pairs of Bucket and User, without
-// Crossplane's composition; then the bare calls that such pairs take.
+// burst creates many claims at once; then as many pairs of Bucket and User, without
+// Crossplane's composition; then it makes the bare calls that such pairs need.
 func (b *bench) burst(ctx context.Context, p *Part) error {
 	for _, n := range b.Claims {
 		for _, do := range []func(context.Context, *Part, int) error{b.claimBurst, b.pairBurst} {
-			if err := b.watch.quiet(ctx, afterwards); err != nil {
+			if err := b.watch.awaitQuiet(ctx, settleTime); err != nil {
 				return err
 			}
 
@@ -30,14 +30,14 @@ func (b *bench) burst(ctx context.Context, p *Part) error {
 	return nil
 }
 
-// claimBurst makes claims, all at once, looks at the function while they are left
-// alone, and deletes them.
+// claimBurst creates claims, all at once, measures the function while they are at
+// rest, and deletes them.
 func (b *bench) claimBurst(ctx context.Context, p *Part, n int) error {
-	ids := b.spread(fmt.Sprintf("burst%d", n), n)
+	ids := b.names(fmt.Sprintf("burst%d", n), n)
 	ready := b.watch.expect("ready", ids, settled)
-	of := fmt.Sprintf("%d claims", n)
+	subject := fmt.Sprintf("%d claims", n)
 
-	if _, err := b.timed(ctx, p, of, n, func() (map[id]time.Time, map[id]time.Time, error) {
+	if _, err := b.measureBurst(ctx, p, subject, n, func() (map[id]time.Time, map[id]time.Time, error) {
 		sent, err := b.makeClaims(ctx, ids)
 		if err != nil {
 			return nil, nil, err
@@ -50,7 +50,7 @@ func (b *bench) claimBurst(ctx context.Context, p *Part, n int) error {
 		return err
 	}
 
-	if err := b.functionAtRest(ctx, p, of, n); err != nil {
+	if err := b.functionAtRest(ctx, p, subject, n); err != nil {
 		return err
 	}
 
@@ -59,13 +59,14 @@ func (b *bench) claimBurst(ctx context.Context, p *Part, n int) error {
 	return err
 }
 
-// pairBurst makes pairs of Bucket and User, all at once, and then the bare calls.
+// pairBurst creates pairs of Bucket and User, all at once, and then makes the bare
+// calls.
 func (b *bench) pairBurst(ctx context.Context, p *Part, n int) error {
-	ids := b.spread(fmt.Sprintf("pairs%d", n), n)
-	ready := b.watch.expect("ready", as(ids, buckets, users), settled)
-	of := fmt.Sprintf("%d pairs of Bucket and User", n)
+	ids := b.names(fmt.Sprintf("pairs%d", n), n)
+	ready := b.watch.expect("ready", withKinds(ids, buckets, users), settled)
+	subject := fmt.Sprintf("%d pairs of Bucket and User", n)
 
-	provider, err := b.timed(ctx, p, of, n, func() (map[id]time.Time, map[id]time.Time, error) {
+	provider, err := b.measureBurst(ctx, p, subject, n, func() (map[id]time.Time, map[id]time.Time, error) {
 		sent, err := b.makePairs(ctx, ids)
 		if err != nil {
 			return nil, nil, err
@@ -79,36 +80,39 @@ func (b *bench) pairBurst(ctx context.Context, p *Part, n int) error {
 		return err
 	}
 
-	if err := b.watch.quiet(ctx, afterwards); err != nil {
+	if err := b.watch.awaitQuiet(ctx, settleTime); err != nil {
 		return err
 	}
 
-	f, err := newFloor(ctx, b, n)
+	bare, err := newBaseline(ctx, b, n)
 	if err != nil {
 		return err
 	}
 
-	floor, calls, err := f.measure(ctx)
+	pairs, calls, err := bare.measure(ctx)
 	if err != nil {
 		return err
 	}
 
-	of = fmt.Sprintf("%d pairs by bare calls", n)
-	p.value(of+": pairs a second", "1/s", n, floor)
-	p.value(of+": calls of MinIO", "each", n, calls)
-	p.value("provider to bare calls", "%", n, 100*provider/floor)
+	subject = fmt.Sprintf("%d pairs by bare calls", n)
+	p.value(subject+": pairs a second", "1/s", n, pairs)
+	p.value(subject+": calls to MinIO", "each", n, calls)
+	p.value("provider to bare calls", "%", n, 100*provider/pairs)
 
 	return b.deletePairs(ctx, ids)
 }
 
-// timed measures a burst: how many come true a second, from the first that is
-// sent to the last that comes true, how long each takes, what the provider asks
-// of MinIO, and who uses the processors meanwhile.
-func (b *bench) timed(ctx context.Context, p *Part, of string, n int, do func() (sent, done map[id]time.Time, err error)) (perSecond float64, err error) {
+// measureBurst measures n objects that do creates: how many become ready a second,
+// from the first request to the last that is ready, how long each takes, the
+// provider's calls, and which programs use the processors. The names of the figures
+// begin with the subject.
+func (b *bench) measureBurst(
+	ctx context.Context, p *Part, subject string, n int, do func() (sent, done map[id]time.Time, err error),
+) (perSecond float64, err error) {
 	var sent, done map[id]time.Time
 
 	before, err := readProcesses(b.platform)
-	if err != nil && !errors.Is(err, errNotHere) {
+	if err != nil && !errors.Is(err, errNotLocal) {
 		return 0, err
 	}
 
@@ -122,23 +126,23 @@ func (b *bench) timed(ctx context.Context, p *Part, of string, n int, do func() 
 	}
 
 	perSecond = rate(sent, done)
-	p.value(of+": Ready a second, until all are", "1/s", n, perSecond)
-	p.spread(of+": applied to Ready", "s", 1, between(sent, done))
-	p.value(of+": calls of MinIO", "each", n, u.calls.sum()/float64(n))
-	p.value(of+": the provider's requests to the API server", "each", n, u.requests.sum()/float64(n))
+	p.value(subject+": Ready a second, until all are", "1/s", n, perSecond)
+	p.percentiles(subject+": applied to Ready", "s", 1, between(sent, done))
+	p.value(subject+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
+	p.value(subject+": the provider's requests to the API server", "each", n, u.requests.sum()/float64(n))
 
 	if !b.platform.Local {
 		return perSecond, nil
 	}
 
-	return perSecond, b.limits(p, of, n, before)
+	return perSecond, b.processorShares(p, subject, n, before)
 }
 
-// limits shows who has used the processors since an earlier look, most of them
-// first: who is the limit.
-func (b *bench) limits(p *Part, of string, n int, before processes) error {
-	// Of whom a hundredth of a core is no news.
-	const little = .02
+// processorShares adds figures for the programs that have used the processors since
+// an earlier reading, largest share first: what uses most is the limit.
+func (b *bench) processorShares(p *Part, subject string, n int, before processes) error {
+	// Programs that use fewer cores are added up.
+	const least = .02
 
 	after, err := readProcesses(b.platform)
 	if err != nil {
@@ -149,27 +153,27 @@ func (b *bench) limits(p *Part, of string, n int, before processes) error {
 	used := after.used.since(before.used)
 	all := after.busy - before.busy
 
-	p.value(of+": cores in use", "cores", n, all/wall)
+	p.value(subject+": cores in use", "cores", n, all/wall)
 
 	others := all - used.sum()
 	for _, name := range slices.SortedFunc(maps.Keys(used), func(a, b string) int { return int(1e6 * (used[b] - used[a])) }) {
-		if used[name]/wall < little {
+		if used[name]/wall < least {
 			others += used[name]
 
 			continue
 		}
 
-		p.value("  "+name, "% of these", n, 100*used[name]/all)
+		p.value("  "+name, "% of cores in use", n, 100*used[name]/all)
 	}
 
-	p.value("  all others", "% of these", n, 100*max(others, 0)/all)
+	p.value("  all other programs", "% of cores in use", n, 100*max(others, 0)/all)
 
 	return nil
 }
 
-// functionAtRest shows what the function uses while claims are left alone.
-func (b *bench) functionAtRest(ctx context.Context, p *Part, of string, n int) error {
-	if err := b.watch.quiet(ctx, afterwards); err != nil {
+// functionAtRest measures what the function uses while claims are at rest.
+func (b *bench) functionAtRest(ctx context.Context, p *Part, subject string, n int) error {
+	if err := b.watch.awaitQuiet(ctx, settleTime); err != nil {
 		return err
 	}
 
@@ -178,8 +182,8 @@ func (b *bench) functionAtRest(ctx context.Context, p *Part, of string, n int) e
 		return err
 	}
 
-	p.value(of+" at rest: CPU of the function", "mcores", n, 1000*u.cpu/took.Seconds())
-	p.value(of+" at rest: memory of the function", "MB", n, u.memory/1e6)
+	p.value(subject+" at rest: CPU of the function", "mcores", n, 1000*u.cpu/took.Seconds())
+	p.value(subject+" at rest: memory of the function", "MB", n, u.memory/1e6)
 
 	return nil
 }

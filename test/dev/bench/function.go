@@ -23,13 +23,13 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 )
 
-// callers is how many calls are under way at once when the function is to show how
-// many it can take: enough that it never waits for one.
-const callers = 8
+// concurrentCalls is the number of concurrent calls when the throughput is measured:
+// enough that the function never waits for a call.
+const concurrentCalls = 8
 
 // function calls the function's program as Crossplane does, over one connection
-// with TLS both ways, for a claim that is ready, with three users and five rules.
-// The program has one core.
+// with mutual TLS, for a claim that is ready and has three users and five rules.
+// The program runs on one core.
 func (b *bench) function(ctx context.Context, p *Part) (err error) {
 	req, err := readRequest(filepath.Join(b.repo, "fn", "testdata", "ready-users", "request.yaml"))
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bench) function(ctx context.Context, p *Part) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
 
-	// The first calls read the policy, and grow the heap.
+	// The first calls read the function's input, and grow the heap.
 	if _, err := f.run(ctx, req, b.Calls/10, 1); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (b *bench) function(ctx context.Context, p *Part) (err error) {
 		return err
 	}
 
-	p.spread("RunFunction, one at a time", "ms", 1000, one)
+	p.percentiles("RunFunction, one at a time", "ms", 1000, one)
 
 	before, err := readProcess(f.proc())
 	if err != nil {
@@ -67,7 +67,7 @@ func (b *bench) function(ctx context.Context, p *Part) (err error) {
 
 	began := time.Now()
 
-	many, err := f.run(ctx, req, b.Calls, callers)
+	many, err := f.run(ctx, req, b.Calls, concurrentCalls)
 	if err != nil {
 		return err
 	}
@@ -81,14 +81,14 @@ func (b *bench) function(ctx context.Context, p *Part) (err error) {
 
 	used := (after.used - before.used).Seconds()
 
-	p.value("RunFunction on one core, "+strconv.Itoa(callers)+" at a time", "1/s", len(many), float64(len(many))/took)
-	p.spread("RunFunction, "+strconv.Itoa(callers)+" at a time", "ms", 1000, many)
+	p.value("RunFunction on one core, "+strconv.Itoa(concurrentCalls)+" at a time", "1/s", len(many), float64(len(many))/took)
+	p.percentiles("RunFunction, "+strconv.Itoa(concurrentCalls)+" at a time", "ms", 1000, many)
 	p.value("CPU of the function", "ms each", len(many), 1000*used/float64(len(many)))
 
 	return nil
 }
 
-// readRequest reads a request that the function's own tests use.
+// readRequest reads a request of the function's own tests.
 func readRequest(file string) (*fnv1.RunFunctionRequest, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -107,15 +107,15 @@ func readRequest(file string) (*fnv1.RunFunctionRequest, error) {
 	return req, nil
 }
 
-// functionProgram is the function's program, running, and a connection to it.
+// functionProgram is a running process of the function, with a connection to it.
 type functionProgram struct {
 	cmd    *exec.Cmd
 	conn   *grpc.ClientConn
 	client fnv1.FunctionRunnerServiceClient
 }
 
-// startFunction starts the function's program, with its certificates in a
-// directory, and returns once it answers.
+// startFunction starts the function's program with certificates that it writes to a
+// directory, and returns once the function responds.
 func startFunction(ctx context.Context, program, dir string) (*functionProgram, error) {
 	conf, err := issue(dir)
 	if err != nil {
@@ -144,14 +144,14 @@ func startFunction(ctx context.Context, program, dir string) (*functionProgram, 
 	defer cancel()
 
 	if _, err := f.client.RunFunction(ctx, &fnv1.RunFunctionRequest{}, grpc.WaitForReady(true)); err != nil {
-		return nil, errors.Join(fmt.Errorf("the function does not answer: %w", err), f.stop())
+		return nil, errors.Join(fmt.Errorf("the function does not respond: %w", err), f.stop())
 	}
 
 	return f, nil
 }
 
-// issue writes the certificates of the function to a directory, by the names that
-// Crossplane gives them, and returns how to be its only caller.
+// issue writes the certificates of the function to a directory, with the file names
+// of Crossplane, and returns the TLS configuration of its only client.
 func issue(dir string) (*tls.Config, error) {
 	ca, err := pki.NewCA("benchmark")
 	if err != nil {
@@ -185,7 +185,7 @@ func issue(dir string) (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
 
-// freeAddress returns an address of this machine that nobody listens on.
+// freeAddress returns a free address of the loopback interface.
 func freeAddress(ctx context.Context) (string, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -195,8 +195,8 @@ func freeAddress(ctx context.Context) (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// run calls the function n times, some of them at once, and returns how long each
-// call took.
+// run calls the function n times, with a number of concurrent calls, and returns
+// how long each call took.
 func (f *functionProgram) run(ctx context.Context, req *fnv1.RunFunctionRequest, n, atOnce int) ([]time.Duration, error) {
 	took := make([]time.Duration, n)
 	calls := make([]int, n)
@@ -222,19 +222,18 @@ func (f *functionProgram) run(ctx context.Context, req *fnv1.RunFunctionRequest,
 	})
 }
 
-// proc is the function's directory in /proc.
+// proc returns the function's directory in /proc.
 func (f *functionProgram) proc() string { return "/proc/" + strconv.Itoa(f.cmd.Process.Pid) }
 
-// stop ends the function.
+// stop kills the function.
 func (f *functionProgram) stop() error {
 	var err error
 	if f.conn != nil {
 		err = f.conn.Close()
 	}
 
-	// That it was killed is what its end says.
 	_ = f.cmd.Process.Kill()
-	_ = f.cmd.Wait()
+	_ = f.cmd.Wait() // The error is that it was killed.
 
 	return err
 }

@@ -11,20 +11,21 @@ import (
 	"github.com/cistern-dev/cistern/test/clients"
 )
 
-// breath is how long nothing must be written before the next claim, so that each
-// has the platform for itself.
-const breath = 500 * time.Millisecond
+// pause is how long no object may change before the next claim, so that no claim
+// shares the platform with the previous one.
+const pause = 500 * time.Millisecond
 
-// steps of a claim, from when it is sent until its key is known to work.
-type steps struct{ pass1, provider, pass2, key, ready, whole []time.Duration }
+// steps are the durations of each step of each claim, from the request to create it
+// until its key has been used.
+type steps struct{ firstPass, provider, secondPass, key, ready, whole []time.Duration }
 
-// latency makes one claim at a time, and times each step of it.
+// latency creates one claim at a time, and measures the duration of each step.
 func (b *bench) latency(ctx context.Context, p *Part) error {
 	s := &steps{}
-	ids := b.spread("latency", b.Latency)
+	ids := b.names("latency", b.Latency)
 
 	for _, i := range ids {
-		if err := b.watch.quiet(ctx, breath); err != nil {
+		if err := b.watch.awaitQuiet(ctx, pause); err != nil {
 			return err
 		}
 
@@ -33,33 +34,34 @@ func (b *bench) latency(ctx context.Context, p *Part) error {
 		}
 	}
 
-	p.spread("claim applied to Ready", "s", 1, s.ready)
-	p.spread("  pass 1: applied to resources made", "s", 1, s.pass1)
-	p.spread("  provider: made to all of them Ready", "s", 1, s.provider)
-	p.spread("  pass 2: Ready to claim Ready", "s", 1, s.pass2)
-	p.spread("Secret read, object written with its key", "s", 1, s.key)
-	p.spread("claim applied to object written", "s", 1, s.whole)
+	p.percentiles("claim applied to Ready", "s", 1, s.ready)
+	p.percentiles("  pass 1: applied to resources created", "s", 1, s.firstPass)
+	p.percentiles("  provider: created to all of them Ready", "s", 1, s.provider)
+	p.percentiles("  pass 2: Ready to claim Ready", "s", 1, s.secondPass)
+	p.percentiles("Secret read, object written with its key", "s", 1, s.key)
+	p.percentiles("claim applied to object written", "s", 1, s.whole)
 
 	_, _, err := b.deleteClaims(ctx, ids)
 
 	return err
 }
 
-// claim makes a claim, waits until its key works, and adds what each step took.
+// claim creates a claim, uses its key once it is ready, and adds the durations of
+// its steps.
 func (b *bench) claim(ctx context.Context, i id, s *steps) error {
-	composed := as([]id{i}, buckets, users)
-	made := b.watch.expect("made", composed, exists)
+	composed := withKinds([]id{i}, buckets, users)
+	made := b.watch.expect("created", composed, exists)
 	done := b.watch.expect("ready", composed, settled)
 	ready := b.watch.expect("ready", []id{i}, settled)
 
 	applied := time.Now()
 	if err := b.kube.Create(ctx, newClaim(i)); err != nil {
-		return fmt.Errorf("cannot make %s: %w", i, err)
+		return fmt.Errorf("cannot create %s: %w", i, err)
 	}
 
 	times := make([]time.Time, 0, 3)
 
-	for _, w := range []*wish{made, done, ready} {
+	for _, w := range []*expectation{made, done, ready} {
 		at, err := w.wait(ctx)
 		if err != nil {
 			return err
@@ -75,19 +77,19 @@ func (b *bench) claim(ctx context.Context, i id, s *steps) error {
 
 	used := time.Now()
 
-	s.pass1 = append(s.pass1, times[0].Sub(applied))
+	s.firstPass = append(s.firstPass, times[0].Sub(applied))
 	s.provider = append(s.provider, times[1].Sub(times[0]))
-	s.pass2 = append(s.pass2, times[2].Sub(times[1]))
+	s.secondPass = append(s.secondPass, times[2].Sub(times[1]))
 	s.ready = append(s.ready, times[2].Sub(applied))
 	s.key = append(s.key, used.Sub(read))
 	s.whole = append(s.whole, used.Sub(applied))
 
-	return b.tidy(ctx, i)
+	return b.removeObject(ctx, i)
 }
 
 const objectKey = "written"
 
-// useKey writes an object with the key of a claim's Secret, as its tenant would.
+// useKey writes an object with the key of a claim's Secret, as a tenant does.
 func (b *bench) useKey(ctx context.Context, i id) error {
 	info, err := clients.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
 	if err != nil {
@@ -107,8 +109,9 @@ func (b *bench) useKey(ctx context.Context, i id) error {
 	return nil
 }
 
-// tidy removes the object again: a bucket that holds something is not deleted.
-func (b *bench) tidy(ctx context.Context, i id) error {
+// removeObject removes the object, because a bucket that holds objects is not
+// deleted.
+func (b *bench) removeObject(ctx context.Context, i id) error {
 	info, err := clients.BucketInfo(ctx, b.kube, i.namespace, i.name, "")
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// sample is one value in the text that programs tell their metrics in.
+// sample is one value in the text format of metrics.
 type sample struct {
 	name   string
 	labels map[string]string
@@ -16,10 +16,10 @@ type sample struct {
 
 type samples []sample
 
-// label matches one label of a sample. Its value may hold escaped quotes.
+// label matches one label of a sample. Its value may contain escaped quotes.
 var label = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 
-// parse returns the samples of some names, and leaves all others out.
+// parse returns the samples with the given names.
 func parse(text string, names ...string) samples {
 	wanted := make(map[string]bool, len(names))
 	for _, n := range names {
@@ -34,7 +34,7 @@ func parse(text string, names ...string) samples {
 			continue
 		}
 
-		// No value of a label that is wanted here holds a blank and a brace.
+		// Values of the labels that are read here do not contain a brace and a space.
 		at := max(strings.LastIndex(line, "} ")+1, end)
 
 		value, err := strconv.ParseFloat(strings.Fields(line[at:])[0], 64)
@@ -53,12 +53,12 @@ func parse(text string, names ...string) samples {
 	return s
 }
 
-// where returns the samples of a name with such values of labels.
-func (s samples) where(name string, is func(labels map[string]string) bool) samples {
+// where returns the samples with a name whose labels match.
+func (s samples) where(name string, match func(labels map[string]string) bool) samples {
 	var some samples
 
 	for _, x := range s {
-		if x.name == name && is(x.labels) {
+		if x.name == name && match(x.labels) {
 			some = append(some, x)
 		}
 	}
@@ -68,7 +68,7 @@ func (s samples) where(name string, is func(labels map[string]string) bool) samp
 
 func all(map[string]string) bool { return true }
 
-// by returns the sum of samples for each value of a label.
+// by returns the sum of the samples for each value of a label.
 func (s samples) by(label string) counts {
 	c := counts{}
 	for _, x := range s {
@@ -87,10 +87,10 @@ func (s samples) sum() float64 {
 	return sum
 }
 
-// counts are how often what happened.
+// counts are numbers of events by name.
 type counts map[string]float64
 
-// since returns what was counted since earlier counts.
+// since returns the difference to earlier counts, without zeros.
 func (c counts) since(earlier counts) counts {
 	d := counts{}
 
@@ -103,7 +103,7 @@ func (c counts) since(earlier counts) counts {
 	return d
 }
 
-// sum returns all of them together.
+// sum returns the sum of all counts.
 func (c counts) sum() float64 {
 	sum := 0.0
 	for n := range maps.Values(c) {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// served is text as programs serve it.
+// served is an excerpt of metrics in their text format.
 const served = `# HELP rest_client_requests_total Number of HTTP requests.
 # TYPE rest_client_requests_total counter
 rest_client_requests_total{code="200",host="10.96.0.1:443",method="GET"} 14
@@ -37,16 +37,16 @@ func TestParse(t *testing.T) {
 		want   samples
 	}{
 		"Plain": {
-			"A sample need not have labels.", "process_cpu_seconds_total 0.32\n", []string{"process_cpu_seconds_total"},
+			"A sample without labels is read.", "process_cpu_seconds_total 0.32\n", []string{"process_cpu_seconds_total"},
 			samples{{"process_cpu_seconds_total", map[string]string{}, .32}},
 		},
 		"Labels": {
-			"Values may hold blanks, commas and quotes.", `a{x="1, 2",y="a \"b\"",z=""} 3e+02` + "\n", []string{"a"},
+			"Values of labels may contain spaces, commas and quotes.", `a{x="1, 2",y="a \"b\"",z=""} 3e+02` + "\n", []string{"a"},
 			samples{{"a", map[string]string{"x": "1, 2", "y": `a \"b\"`, "z": ""}, 300}},
 		},
-		"Others":   {"A name that only begins alike is another.", "a_total 1\na_total_other 2\n# a 3\n", []string{"a"}, nil},
-		"NoNumber": {"What cannot be read is left out.", "a x\n", []string{"a"}, nil},
-		"Nothing":  {"An empty text holds nothing.", "\n", []string{"a"}, nil},
+		"Others":   {"A name with the same prefix is another name.", "a_total 1\na_total_other 2\n# a 3\n", []string{"a"}, nil},
+		"NoNumber": {"A value that is not a number is left out.", "a x\n", []string{"a"}, nil},
+		"Nothing":  {"An empty text has no samples.", "\n", []string{"a"}, nil},
 	}
 
 	for name, tc := range cases {
@@ -92,7 +92,7 @@ func TestUsageSince(t *testing.T) {
 
 	now.started = 2
 	if _, err := now.since(earlier); err == nil {
-		t.Error("since(...): want an error about a process that is another, got none")
+		t.Error("since(...): want an error for a restarted process, got none")
 	}
 }
 

@@ -2,22 +2,22 @@ package bench
 
 import "time"
 
-// Options say what to measure, and how much of it. What is zero is chosen by
-// Quick.
+// Options configure what is measured, and with how many objects. The default of an
+// option that is zero depends on Quick.
 type Options struct {
-	Quick bool     `help:"Sizes that end within five minutes, for every day."`
-	Only  []string `help:"Parts to measure: latency, burst, steady, restart, rotation, function. Default all." enum:"latency,burst,steady,restart,rotation,function"`
+	Quick bool     `help:"Use the sizes for a quick run of at most five minutes."`
+	Only  []string `help:"Parts to measure: latency, burst, steady, restart, rotation, function. Default: all." enum:"latency,burst,steady,restart,rotation,function"`
 
-	Latency      int           `help:"How many claims to make one at a time: 50; quick 8." placeholder:"N"`
-	Claims       []int         `help:"How many claims, and pairs of Bucket and User, to make at once: 200,500; quick 20." placeholder:"N"`
-	Resources    []int         `help:"How many resources, half of them Buckets and half Users, to leave alone: 200,1000,2000; quick 40,80." placeholder:"N"`
-	Rotation     int           `help:"How many claims to rotate, and then to delete, at once: 200; quick 10." placeholder:"N"`
-	Calls        int           `help:"How many calls of the function: 10000; quick 1000." placeholder:"N"`
-	PollInterval time.Duration `help:"The provider's, while resources are left alone: 1m; quick 5s." placeholder:"1m"`
-	Window       time.Duration `help:"How long resources are left alone: 3m; quick 15s." placeholder:"3m"`
+	Latency      int           `help:"Number of claims to create one at a time. Default: 50; quick: 8." placeholder:"N"`
+	Claims       []int         `help:"Numbers of claims, and of pairs of Bucket and User, to create at once. Default: 200,500; quick: 20." placeholder:"N"`
+	Resources    []int         `help:"Numbers of resources at rest, half of them Buckets and half Users. Default: 200,1000,2000; quick: 40,80." placeholder:"N"`
+	Rotation     int           `help:"Number of claims to rotate, and then to delete, at once. Default: 200; quick: 10." placeholder:"N"`
+	Calls        int           `help:"Number of calls of the function. Default: 10000; quick: 1000." placeholder:"N"`
+	PollInterval time.Duration `help:"Poll interval of the provider while resources are at rest. Default: 1m; quick: 5s." placeholder:"1m"`
+	Window       time.Duration `help:"How long resources at rest are measured. Default: 3m; quick: 15s." placeholder:"3m"`
 }
 
-// complete fills in what nobody asked for.
+// complete returns the options with defaults.
 func (o Options) complete() Options {
 	d := Options{
 		Latency: 50, Claims: []int{200, 500}, Resources: []int{200, 1000, 2000}, Rotation: 200, Calls: 10000,

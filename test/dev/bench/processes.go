@@ -12,28 +12,28 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// tick is the unit in which the kernel tells of a process's time: Linux has a
-// hundred a second wherever Go runs.
+// tick is the unit of a process's processor time in /proc: Linux has a hundred a
+// second on all platforms of Go.
 const tick = time.Second / 100
 
-// processes are the seconds of processor time that programs have used so far.
+// processes are the seconds of processor time that programs have used.
 type processes struct {
 	at time.Time
-	// used by each program of the platform, and by this one.
+	// used is the time of each program of the platform, and of this one.
 	used counts
-	// busy is what all programs of the machine have used.
+	// busy is the time of all programs of the machine.
 	busy float64
 }
 
-// self is what this program is called among the others.
+// self is the name of this program in processes.
 const self = "this benchmark"
 
-var errNotHere = errors.New("the cluster runs elsewhere: its processes cannot be seen")
+var errNotLocal = errors.New("the cluster is not on this machine: its processes cannot be measured")
 
-// readProcesses returns what the processes of a local platform have used.
+// readProcesses returns the processor time of the processes of a local platform.
 func readProcesses(p *platform.Platform) (processes, error) {
 	if !p.Local {
-		return processes{}, errNotHere
+		return processes{}, errNotLocal
 	}
 
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -44,7 +44,7 @@ func readProcesses(p *platform.Platform) (processes, error) {
 	all := make(map[int]process, len(stats))
 
 	for _, file := range stats {
-		// It may have ended.
+		// A process that has ended meanwhile is left out.
 		if x, err := readProcess(filepath.Dir(file)); err == nil {
 			all[x.pid] = x
 		}
@@ -78,7 +78,7 @@ type process struct {
 	used        time.Duration
 }
 
-// readProcess reads a directory of /proc.
+// readProcess reads a process's directory in /proc.
 func readProcess(dir string) (process, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "stat"))
 	if err != nil {
@@ -96,14 +96,14 @@ func readProcess(dir string) (process, error) {
 	return x, err
 }
 
-// parseStat reads what the kernel says of a process. The name of its program
-// stands in brackets, and may hold blanks and brackets itself.
+// parseStat parses the text of /proc/PID/stat. The name of the program is in
+// parentheses, and may contain spaces and parentheses itself.
 func parseStat(stat string) (process, error) {
 	pid, _, _ := strings.Cut(stat, " ")
 	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:])
 
-	// From the third field on: state, parent, …, and as 14th and 15th the ticks
-	// in user and in system mode.
+	// The fields from the third on: state, parent, …; the 14th and 15th are the
+	// ticks in user and in system mode.
 	if len(fields) < 13 {
 		return process{}, fmt.Errorf("cannot read %q", stat)
 	}
@@ -123,8 +123,9 @@ func parseStat(stat string) (process, error) {
 	return x, errors.Join(errs[:]...)
 }
 
-// programName names a program by its command line: the platform's Kubernetes is
-// one program that is told which part to be, and so is Crossplane.
+// programName returns the name of a program from its command line. The platform's
+// Kubernetes and Crossplane are programs with subcommands, which are part of the
+// name.
 func programName(cmdline string) string {
 	args := strings.Split(cmdline, "\x00")
 	name := filepath.Base(args[0])
@@ -141,11 +142,11 @@ func programName(cmdline string) string {
 	return name
 }
 
-// readBusy returns how many seconds the processors of this machine have worked.
+// readBusy returns how many seconds the processors of this machine were busy.
 func readBusy() (float64, error) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0, fmt.Errorf("cannot read what the machine has used: %w", err)
+		return 0, fmt.Errorf("cannot read the processor time of the machine: %w", err)
 	}
 
 	first, _, _ := strings.Cut(string(b), "\n")
@@ -153,13 +154,14 @@ func readBusy() (float64, error) {
 	return parseBusy(first)
 }
 
-// parseBusy reads the kernel's line on all processors: ticks by what they did.
+// parseBusy parses the line of /proc/stat for all processors: ticks by mode.
 func parseBusy(line string) (float64, error) {
 	busy := 0
 
 	for i, f := range strings.Fields(line) {
-		// The name of the line; then user, nice and system, and after idle and
-		// waiting for disks the interrupts, and what others took of the machine.
+		// Left out are the name of the line, idle (4), iowait (5), and the time of
+		// guests (from 9), which is part of user time. The others are user, nice,
+		// system, interrupts, and time stolen by other virtual machines.
 		if i == 0 || i == 4 || i == 5 || i > 8 {
 			continue
 		}

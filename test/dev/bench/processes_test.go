@@ -21,17 +21,17 @@ func TestParseStat(t *testing.T) {
 		want   want
 	}{
 		"Plain": {
-			"Parent and time stand where the kernel's manual says.",
+			"Parent and times are at their places in proc(5).",
 			"31713 (provider-minio) S 31612 31713 31713 0 -1 4194560 5500 0 0 0 25 7 0 0 20 0 10 0 3643 1341726720 14208",
 			want{process: process{pid: 31713, parent: 31612, used: 320 * time.Millisecond}},
 		},
 		"Brackets": {
-			"A program may be called anything.",
+			"The name of a program may contain parentheses.",
 			"7 (a) b (c) S 1 7 7 0 -1 0 0 0 0 0 100 0 0 0 20 0 1 0 1 1 1",
 			want{process: process{pid: 7, parent: 1, used: time.Second}},
 		},
-		"Short":   {"What is not all there is not read.", "7 (a) S 1 7 7", want{err: true}},
-		"NoTicks": {"Nor what is no number.", "7 (a) S 1 7 7 0 -1 0 0 0 0 0 x 0 0", want{err: true}},
+		"Short":   {"A text with too few fields is an error.", "7 (a) S 1 7 7", want{err: true}},
+		"NoTicks": {"A time that is not a number is an error.", "7 (a) S 1 7 7 0 -1 0 0 0 0 0 x 0 0", want{err: true}},
 	}
 
 	for name, tc := range cases {
@@ -52,7 +52,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// TestReadProcess reads this very process.
+// TestReadProcess reads the process of the test.
 func TestReadProcess(t *testing.T) {
 	p, err := readProcess("/proc/" + strconv.Itoa(os.Getpid()))
 	if err != nil {
@@ -66,11 +66,11 @@ func TestReadProcess(t *testing.T) {
 
 func TestProgramName(t *testing.T) {
 	cases := map[string]struct{ reason, cmdline, want string }{
-		"Program":    {"The last part of its path.", "/provider-minio\x00", "provider-minio"},
-		"Arguments":  {"What it is told does not matter.", "/minio\x00server\x00/data\x00", "minio"},
-		"Kubernetes": {"One program is many.", "/tools/kube\x00kube-apiserver\x00--v=1\x00", "kube-apiserver"},
-		"Crossplane": {"Core and RBAC manager are two.", "crossplane\x00core\x00start\x00", "crossplane core"},
-		"Kernel":     {"The kernel's own have no command line.", "", "."},
+		"Program":    {"The name is the last element of the path.", "/provider-minio\x00", "provider-minio"},
+		"Arguments":  {"Arguments are not part of the name.", "/minio\x00server\x00/data\x00", "minio"},
+		"Kubernetes": {"The subcommand of kube is the component.", "/tools/kube\x00kube-apiserver\x00--v=1\x00", "kube-apiserver"},
+		"Crossplane": {"The subcommand of Crossplane tells core and RBAC manager apart.", "crossplane\x00core\x00start\x00", "crossplane core"},
+		"Kernel":     {"A kernel thread has no command line.", "", "."},
 	}
 
 	for name, tc := range cases {
@@ -89,10 +89,10 @@ func TestParseBusy(t *testing.T) {
 	}
 
 	if diff := cmp.Diff(1.6, got); diff != "" {
-		t.Errorf("parseBusy(...): idle, waiting and guests' time, which is in user's, do not count: -want, +got:\n%s", diff)
+		t.Errorf("parseBusy(...): idle time, iowait and guest time, which is part of user time, do not count: -want, +got:\n%s", diff)
 	}
 
 	if _, err := parseBusy("cpu x"); err == nil {
-		t.Error("parseBusy(...): want an error about what is no number, got none")
+		t.Error("parseBusy(...): want an error for a text that is not a number, got none")
 	}
 }

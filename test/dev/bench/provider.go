@@ -13,41 +13,42 @@ import (
 	"github.com/cistern-dev/cistern/package/build"
 )
 
-// usage is what a pod of the provider or of the function has done and used so
-// far, by its own metrics. What it does not do is zero.
+// usage is what a pod of the provider or of the function has done and used since it
+// started, from its metrics. A metric that the pod lacks is zero.
 type usage struct {
 	at  time.Time
 	pod string
 
-	// calls of MinIO, by operation.
+	// calls are the calls to MinIO by operation.
 	calls counts
-	// requests to the API server, by method. A watch is one of GET when it begins.
+	// requests are the requests to the API server by method. A watch counts as one
+	// GET when it begins.
 	requests counts
-	// reconciles of Buckets and Users that have ended, by kind, and how many of
-	// them failed.
+	// reconciles are those of Buckets and Users that have ended, by controller;
+	// failed is how many of them failed.
 	reconciles counts
 	failed     float64
-	// waiting are reconciles that are due or under way.
+	// waiting is the number of reconciles that are queued or running.
 	waiting float64
-	// cpu in seconds, memory in bytes, as it is now.
+	// cpu is in seconds; memory is in bytes, at the time of reading.
 	cpu, memory float64
-	// started is when the process began, in seconds of the Unix clock.
+	// started is the Unix time when the process started, in seconds.
 	started float64
 }
 
-// controllers are those of the kinds that are measured, as metrics name them.
+// controllers are the names of the measured kinds' controllers in metrics.
 var controllers = map[string]bool{"managed/bucket.minio.cistern.dev": true, "managed/user.minio.cistern.dev": true}
 
 func managed(l map[string]string) bool { return controllers[l["controller"]] }
 
 func failed(l map[string]string) bool { return managed(l) && l["result"] == "error" }
 
-// providerUsage returns what the provider has done.
+// providerUsage returns the usage of the provider.
 func (c *cluster) providerUsage(ctx context.Context) (usage, error) {
 	return c.usage(ctx, "provider", "provider-minio")
 }
 
-// functionUsage returns what the function has used.
+// functionUsage returns the usage of the function.
 func (c *cluster) functionUsage(ctx context.Context) (usage, error) {
 	return c.usage(ctx, "function", "function-bucket")
 }
@@ -67,7 +68,7 @@ func (c *cluster) usage(ctx context.Context, kind, name string) (usage, error) {
 	u.at, u.pod = time.Now(), p.Name
 
 	if u.memory == 0 {
-		return u, fmt.Errorf("pod %s does not say what it uses", p.Name)
+		return u, fmt.Errorf("pod %s has no metrics of its usage", p.Name)
 	}
 
 	return u, nil
@@ -94,24 +95,27 @@ func parseUsage(text string) usage {
 	}
 }
 
-// since returns what was done and used since an earlier look at the same
-// process. Memory is that of now.
+// since returns the usage since an earlier reading of the same process. Memory is
+// that of the later reading.
 func (u usage) since(earlier usage) (usage, error) {
 	if u.started != earlier.started || u.pod != earlier.pod {
-		return u, errors.New("it was restarted while it was measured")
+		return u, errors.New("the pod was restarted while it was measured")
 	}
 
 	d := u
-	d.calls, d.requests, d.reconciles = u.calls.since(earlier.calls), u.requests.since(earlier.requests), u.reconciles.since(earlier.reconciles)
+	d.calls, d.requests = u.calls.since(earlier.calls), u.requests.since(earlier.requests)
+	d.reconciles = u.reconciles.since(earlier.reconciles)
 	d.failed, d.cpu = u.failed-earlier.failed, u.cpu-earlier.cpu
 
 	return d, nil
 }
 
-// during returns what a pod that is looked at before and after does and uses while
-// do runs, and how long that takes.
-func (c *cluster) during(ctx context.Context, look func(context.Context) (usage, error), do func() error) (usage, time.Duration, error) {
-	before, err := look(ctx)
+// during returns the usage of a pod while do runs, and how long that takes. It calls
+// read before and after do.
+func (c *cluster) during(
+	ctx context.Context, read func(context.Context) (usage, error), do func() error,
+) (usage, time.Duration, error) {
+	before, err := read(ctx)
 	if err != nil {
 		return usage{}, 0, err
 	}
@@ -120,7 +124,7 @@ func (c *cluster) during(ctx context.Context, look func(context.Context) (usage,
 		return usage{}, 0, err
 	}
 
-	after, err := look(ctx)
+	after, err := read(ctx)
 	if err != nil {
 		return usage{}, 0, err
 	}
@@ -130,19 +134,22 @@ func (c *cluster) during(ctx context.Context, look func(context.Context) (usage,
 	return d, after.at.Sub(before.at), err
 }
 
-// pollEach has the provider look at each resource so often, until the function
-// that it returns puts it back to what it was before. Both restart the provider.
-func (c *cluster) pollEach(ctx context.Context, interval time.Duration) (back func(context.Context) error, err error) {
+// setPollInterval sets the provider's poll interval. The function that it returns
+// restores the previous configuration. Both restart the provider.
+func (c *cluster) setPollInterval(
+	ctx context.Context, interval time.Duration,
+) (restore func(context.Context) error, err error) {
 	provider := "providers.pkg.crossplane.io/" + build.InstalledName(c.platform.Registry, "provider-minio")
 
 	before, err := c.platform.Kubectl(ctx, "", "get", provider, "--output=jsonpath={.spec.runtimeConfigRef.name}")
 	if err != nil {
-		return nil, fmt.Errorf("cannot read how the provider is run: %w", err)
+		return nil, fmt.Errorf("cannot read the provider's runtime configuration: %w", err)
 	}
 
 	use := func(ctx context.Context, config, args string) error {
-		if _, err := c.platform.Kubectl(ctx, "", "patch", provider, "--type=merge", `--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`); err != nil {
-			return fmt.Errorf("cannot change how the provider is run: %w", err)
+		patch := `{"spec":{"runtimeConfigRef":{"name":"` + config + `"}}}`
+		if _, err := c.platform.Kubectl(ctx, "", "patch", provider, "--type=merge", "--patch="+patch); err != nil {
+			return fmt.Errorf("cannot change the provider's runtime configuration: %w", err)
 		}
 
 		return c.await(ctx, "the provider to be restarted", func() error { return c.runsWith(ctx, args) })
@@ -152,7 +159,7 @@ func (c *cluster) pollEach(ctx context.Context, interval time.Duration) (back fu
 	config := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1beta1, kind: DeploymentRuntimeConfig, metadata: {name: %s}, "+
 		"spec: {deploymentTemplate: {spec: {selector: {}, template: {spec: {containers: [{name: package-runtime, args: [%s]}]}}}}}}", c.run, arg)
 
-	back = func(ctx context.Context) error {
+	restore = func(ctx context.Context) error {
 		if err := use(ctx, before, ""); err != nil {
 			return err
 		}
@@ -163,18 +170,18 @@ func (c *cluster) pollEach(ctx context.Context, interval time.Duration) (back fu
 	}
 
 	if _, err := c.platform.Kubectl(ctx, config, "apply", "-f", "-"); err != nil {
-		return nil, fmt.Errorf("cannot say how the provider is to be run: %w", err)
+		return nil, fmt.Errorf("cannot create the provider's runtime configuration: %w", err)
 	}
 
 	if err := use(ctx, c.run, arg); err != nil {
-		return nil, errors.Join(err, back(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, restore(context.WithoutCancel(ctx)))
 	}
 
-	return back, nil
+	return restore, nil
 }
 
-// runsWith returns an error unless the provider's only pod is ready, runs with
-// this poll interval, or with none if it is empty, and leads.
+// runsWith returns an error unless the provider has one pod, which is ready, has the
+// argument for the poll interval (or none, if arg is empty), and reconciles.
 func (c *cluster) runsWith(ctx context.Context, arg string) error {
 	p, err := c.pod(ctx, "provider", "provider-minio")
 	if err != nil {
@@ -186,26 +193,27 @@ func (c *cluster) runsWith(ctx context.Context, arg string) error {
 		return fmt.Errorf("pod %s runs with %q", p.Name, args)
 	}
 
-	return c.leads(ctx, p)
+	return c.reconciles(ctx, p)
 }
 
-// leads returns an error unless a pod reconciles.
-func (c *cluster) leads(ctx context.Context, p *corev1.Pod) error {
+// reconciles returns an error unless a pod of the provider is the leader, and so
+// reconciles.
+func (c *cluster) reconciles(ctx context.Context, p *corev1.Pod) error {
 	text, err := c.metrics(ctx, p.Name)
 	if err != nil {
 		return err
 	}
 
-	// Its health checks are the first that it does, whatever resources there are.
+	// The leader first checks the health of servers, whatever resources there are.
 	if parse(text, "cistern_minio_requests_total").sum() == 0 {
-		return fmt.Errorf("pod %s does nothing yet", p.Name)
+		return fmt.Errorf("pod %s does not reconcile yet", p.Name)
 	}
 
 	return nil
 }
 
-// restart deletes the provider's pod as a node that is drained would.
-func (c *cluster) restart(ctx context.Context) error {
+// restartProvider deletes the provider's pod, as draining its node does.
+func (c *cluster) restartProvider(ctx context.Context) error {
 	p, err := c.pod(ctx, "provider", "provider-minio")
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Report is what a run measured, and where.
+// Report is the result of a run.
 type Report struct {
 	Date    time.Time
 	Options Options
@@ -22,8 +22,8 @@ type Report struct {
 	Parts   []*Part
 }
 
-// Machine is what everything ran on: servers, provider, function and the
-// benchmark itself.
+// Machine describes the machine that everything ran on: servers, provider, function
+// and the benchmark itself.
 type Machine struct {
 	Cores  int
 	CPU    string
@@ -31,24 +31,24 @@ type Machine struct {
 	Go     string
 }
 
-// Part is one of the things that were measured.
+// Part is the result of one part of the benchmark.
 type Part struct {
 	Name  string
 	Title string
-	// Load of the machine when the part began: the average over the minute
-	// before of how many processes wanted a core.
+	// Load is the machine's load average over the minute before the part began: the
+	// number of processes that ran, or waited for a core.
 	Load    float64
 	Took    float64 // seconds
 	Figures []Figure
-	// Error says why some of it could not be measured.
+	// Error is why some figures could not be measured.
 	Error string `json:",omitempty"`
 }
 
-// Figure is one number, or what there is to say of several.
+// Figure is one value, or the percentiles of several.
 type Figure struct {
 	Name string
 	Unit string
-	// N is how many measurements, or events, the figure is of.
+	// N is the number of measurements, or of events, behind the figure.
 	N     int
 	Value *float64 `json:",omitempty"`
 	P50   *float64 `json:",omitempty"`
@@ -56,16 +56,16 @@ type Figure struct {
 	P99   *float64 `json:",omitempty"`
 }
 
-// value adds a figure of n events. What could not be computed is left out: it is
-// no number, and JSON has none such.
+// value adds a figure of n events. It leaves out NaN and infinity, which mean that
+// there was nothing to compute, and which JSON cannot encode.
 func (p *Part) value(name, unit string, n int, v float64) {
 	if !math.IsNaN(v) && !math.IsInf(v, 0) {
 		p.Figures = append(p.Figures, Figure{Name: name, Unit: unit, N: n, Value: &v})
 	}
 }
 
-// spread adds a figure of durations, in a unit that is so many seconds.
-func (p *Part) spread(name, unit string, perSecond float64, took []time.Duration) {
+// percentiles adds a figure of durations, in a unit of which a second has perSecond.
+func (p *Part) percentiles(name, unit string, perSecond float64, took []time.Duration) {
 	if len(took) == 0 {
 		return
 	}
@@ -80,14 +80,14 @@ func (p *Part) spread(name, unit string, perSecond float64, took []time.Duration
 	p.Figures = append(p.Figures, Figure{Name: name, Unit: unit, N: len(took), P50: of(50), P95: of(95), P99: of(99)})
 }
 
-// counts adds a figure for each of what was counted.
+// counts adds a figure for each count, multiplied by factor.
 func (p *Part) counts(name, unit string, c counts, factor float64) {
 	for _, what := range slices.Sorted(maps.Keys(c)) {
 		p.value(name+": "+what, unit, int(c[what]), c[what]*factor)
 	}
 }
 
-// thisMachine describes the machine.
+// thisMachine returns the description of this machine.
 func thisMachine() Machine {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version()}
 	m.CPU = field("/proc/cpuinfo", "model name")
@@ -107,8 +107,8 @@ func load() float64 {
 	return l
 }
 
-// field returns the first value of a name in a file of lines like "name : value",
-// or nothing.
+// field returns the first value of a name in a file of lines "name : value", or ""
+// if there is none.
 func field(file, name string) string {
 	b, _ := os.ReadFile(file)
 	for line := range strings.Lines(string(b)) {
@@ -120,7 +120,7 @@ func field(file, name string) string {
 	return ""
 }
 
-// write writes the report for programs.
+// write writes the report to a file, as JSON.
 func (r *Report) write(file string) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -134,7 +134,7 @@ func (r *Report) write(file string) error {
 	return nil
 }
 
-// printHead writes when and where the run was, for people.
+// printHead writes the date and the machine of the run, for people.
 func (r *Report) printHead(w io.Writer) {
 	m := r.Machine
 	fmt.Fprintf(w, "\nBenchmark of %s: %d cores (%s), %.1f GiB, %s, all on this machine.\n",
@@ -159,7 +159,7 @@ func (p *Part) print(w io.Writer) {
 	}
 }
 
-// width is that of the longest name of a figure.
+// width returns the width of the longest name of a figure.
 func (p *Part) width() int {
 	n := 0
 	for _, f := range p.Figures {
@@ -169,7 +169,7 @@ func (p *Part) width() int {
 	return n
 }
 
-// number writes a value with three digits that count.
+// number formats a value with three significant digits.
 func number(v *float64) string {
 	if v == nil {
 		return ""

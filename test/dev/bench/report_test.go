@@ -17,13 +17,13 @@ func TestNumber(t *testing.T) {
 		v      float64
 		want   string
 	}{
-		"Zero":     {"That nothing happened is exact.", 0, "0"},
-		"Count":    {"Whole numbers are counts.", 12345, "12345"},
+		"Zero":     {"Zero is a count.", 0, "0"},
+		"Count":    {"Whole numbers are counts, and printed in full.", 12345, "12345"},
 		"Small":    {"Three digits.", .04567, "0.046"},
 		"One":      {"Three digits.", 1.2345, "1.23"},
 		"Ten":      {"Three digits.", 12.345, "12.3"},
-		"Hundred":  {"No digits that do not count.", 123.45, "123"},
-		"Negative": {"A slope may fall.", -1.2345, "-1.23"},
+		"Hundred":  {"No digits after the third.", 123.45, "123"},
+		"Negative": {"A slope may be negative.", -1.2345, "-1.23"},
 	}
 
 	for name, tc := range cases {
@@ -39,15 +39,15 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// TestFiguresCanBeEncoded adds figures of nothing: JSON has no NaN, and a report
-// that cannot be written is lost.
+// TestFiguresCanBeEncoded adds figures without measurements: JSON has no NaN, and a
+// report that cannot be encoded is lost.
 func TestFiguresCanBeEncoded(t *testing.T) {
 	p := &Part{Name: "part"}
 	p.value("no number", "s", 0, math.NaN())
 	p.value("without end", "s", 0, math.Inf(1))
-	p.spread("of nothing", "s", 1, nil)
+	p.percentiles("of nothing", "s", 1, nil)
 	p.value("one", "s", 1, 1.5)
-	p.spread("two", "ms", 1000, []time.Duration{3 * time.Millisecond, time.Millisecond})
+	p.percentiles("two", "ms", 1000, []time.Duration{3 * time.Millisecond, time.Millisecond})
 
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -69,9 +69,9 @@ func TestFiguresCanBeEncoded(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	p := &Part{Name: "latency", Title: "one at a time", Load: .5, Took: 12, Error: "MinIO is away"}
+	p := &Part{Name: "latency", Title: "one at a time", Load: .5, Took: 12, Error: "MinIO is down"}
 	p.value("claims per second", "1/s", 20, 4.5)
-	p.spread("ready", "s", 1, []time.Duration{time.Second})
+	p.percentiles("ready", "s", 1, []time.Duration{time.Second})
 
 	out := &bytes.Buffer{}
 	p.print(out)
@@ -83,7 +83,7 @@ latency: one at a time (load 0.5, took 12 s)
    claims per second     20     4.50                             1/s
    ready                  1                 1        1        1  s
 
-   Not measured: MinIO is away
+   Not measured: MinIO is down
 `
 
 	if diff := cmp.Diff(want, trimmed(out.String())); diff != "" {
@@ -91,7 +91,7 @@ latency: one at a time (load 0.5, took 12 s)
 	}
 }
 
-// trimmed returns text without blanks at the ends of its lines.
+// trimmed returns text without spaces at the ends of its lines.
 func trimmed(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

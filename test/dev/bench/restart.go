@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// restarted restarts the provider while there are as many resources as steady has
-// at most, and times until it has confirmed each of them.
-func (b *bench) restarted(ctx context.Context, p *Part) error {
-	if err := b.pollOften(ctx); err != nil {
+// providerRestart restarts the provider with as many resources as steady has at
+// most, and measures the time until it has observed each of them.
+func (b *bench) providerRestart(ctx context.Context, p *Part) error {
+	if err := b.shortenPollInterval(ctx); err != nil {
 		return err
 	}
 
@@ -30,7 +30,7 @@ func (b *bench) restarted(ctx context.Context, p *Part) error {
 	}
 
 	began := time.Now()
-	if err := b.restart(ctx); err != nil {
+	if err := b.restartProvider(ctx); err != nil {
 		return err
 	}
 
@@ -40,52 +40,52 @@ func (b *bench) restarted(ctx context.Context, p *Part) error {
 	}
 
 	n := 2 * len(b.population)
-	of := fmt.Sprintf("%d resources", n)
+	subject := fmt.Sprintf("%d resources", n)
 
-	p.value(of+": pod deleted to all confirmed", "s", n, u.at.Sub(began).Seconds())
-	p.value(of+": process began to all confirmed", "s", n, float64(u.at.UnixMilli())/1e3-u.started)
-	p.value(of+": reconciles", "in all", n, u.reconciles.sum())
-	p.value(of+": reconciles that failed", "in all", n, u.failed)
-	p.value(of+": calls of MinIO", "each", n, u.calls.sum()/float64(n))
-	p.counts(of+": calls of MinIO", "in all", u.calls, 1)
-	p.value(of+": requests to the API server", "each", n, u.requests.sum()/float64(n))
-	p.counts(of+": requests to the API server", "in all", u.requests, 1)
+	p.value(subject+": pod deleted to all confirmed", "s", n, u.at.Sub(began).Seconds())
+	p.value(subject+": process started to all confirmed", "s", n, float64(u.at.UnixMilli())/1e3-u.started)
+	p.value(subject+": reconciles", "total", n, u.reconciles.sum())
+	p.value(subject+": reconciles that failed", "total", n, u.failed)
+	p.value(subject+": calls to MinIO", "each", n, u.calls.sum()/float64(n))
+	p.counts(subject+": calls to MinIO", "total", u.calls, 1)
+	p.value(subject+": requests to the API server", "each", n, u.requests.sum()/float64(n))
+	p.counts(subject+": requests to the API server", "total", u.requests, 1)
 
 	after, err := b.writes(ctx)
 	if err != nil {
 		return err
 	}
 
-	p.value(of+": writes of resources", "in all", n, after.since(written).sum())
-	p.value(of+": CPU of the provider", "s", n, u.cpu)
-	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
+	p.value(subject+": writes of resources", "total", n, after.since(written).sum())
+	p.value(subject+": CPU of the provider", "s", n, u.cpu)
+	p.value(subject+": memory of the provider", "MB", 1, u.memory/1e6)
 
 	return nil
 }
 
-// awaitConfirmed returns what another process than the old one has done by the
-// time that it has reconciled each resource and has no more to do.
+// awaitConfirmed waits until a new process of the provider has reconciled each
+// resource, and no reconcile waits. It returns the usage of that process.
 func (b *bench) awaitConfirmed(ctx context.Context, old usage) (usage, error) {
 	var u usage
 
-	err := b.await(ctx, "the provider to look at all resources", func() error {
+	err := b.await(ctx, "the provider to reconcile all resources", func() error {
 		var err error
 		if u, err = b.providerUsage(ctx); err != nil {
 			return err
 		}
 
 		if u.pod == old.pod && u.started == old.started {
-			return errors.New("it is not restarted yet")
+			return errors.New("the provider is not restarted yet")
 		}
 
 		for controller := range controllers {
 			if n := u.reconciles[controller]; int(n) < len(b.population) {
-				return fmt.Errorf("%g of %d by %s", n, len(b.population), controller)
+				return fmt.Errorf("%s has reconciled %g of %d", controller, n, len(b.population))
 			}
 		}
 
 		if u.waiting > 0 {
-			return fmt.Errorf("%g are waiting", u.waiting)
+			return fmt.Errorf("%g reconciles are waiting", u.waiting)
 		}
 
 		return nil

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// percentile returns the smallest of the values that p percent of them do not
-// exceed (the nearest rank), and NaN if there are none.
+// percentile returns the p-th percentile of sorted values by the nearest rank: the
+// smallest value that at least p percent of them do not exceed. It is NaN if there
+// are no values.
 func percentile(sorted []float64, p float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()
@@ -18,8 +19,8 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// slope returns by how much y grows with each x: that of the straight line with
-// the least squares. It is NaN unless there are two different x at least.
+// slope returns the slope of the least-squares line through the points: by how much
+// y grows with x. It is NaN unless there are at least two different values of x.
 func slope(x, y []float64) float64 {
 	n := float64(len(x))
 

@@ -21,15 +21,15 @@ func TestPercentile(t *testing.T) {
 		p      float64
 		want   float64
 	}{
-		"None":            {"Nothing was measured, which is not 0.", nil, 50, math.NaN()},
+		"None":            {"No values have no percentile, which is not 0.", nil, 50, math.NaN()},
 		"One":             {"The only value is every percentile.", []float64{7}, 99, 7},
-		"MedianOfTwo":     {"A percentile is a value that was measured.", []float64{1, 2}, 50, 1},
-		"MedianOfThree":   {"The one in the middle.", []float64{1, 2, 9}, 50, 2},
-		"95OfTwenty":      {"19 of 20 are no greater.", hundred[:20], 95, 19},
-		"95OfFew":         {"Of few values only the greatest will do.", []float64{1, 2, 9}, 95, 9},
-		"99OfHundred":     {"99 of 100 are no greater.", hundred, 99, 99},
-		"HundredOfTen":    {"The greatest.", hundred[:10], 100, 10},
-		"NothingOfTwenty": {"The smallest.", hundred[:20], 0, 1},
+		"MedianOfTwo":     {"A percentile is one of the values.", []float64{1, 2}, 50, 1},
+		"MedianOfThree":   {"The median is the value in the middle.", []float64{1, 2, 9}, 50, 2},
+		"95OfTwenty":      {"19 of 20 values do not exceed it.", hundred[:20], 95, 19},
+		"95OfFew":         {"Of three values, only the largest is not exceeded by 95 %.", []float64{1, 2, 9}, 95, 9},
+		"99OfHundred":     {"99 of 100 values do not exceed it.", hundred, 99, 99},
+		"HundredOfTen":    {"The 100th percentile is the largest value.", hundred[:10], 100, 10},
+		"NothingOfTwenty": {"The 0th percentile is the smallest value.", hundred[:20], 0, 1},
 	}
 
 	for name, tc := range cases {
@@ -47,12 +47,12 @@ func TestSlope(t *testing.T) {
 		x, y   []float64
 		want   float64
 	}{
-		"None":     {"No line goes through nothing.", nil, nil, math.NaN()},
-		"Point":    {"Any line goes through one point.", []float64{200}, []float64{3}, math.NaN()},
-		"Upright":  {"Two points above each other have no slope.", []float64{200, 200}, []float64{3, 4}, math.NaN()},
-		"Line":     {"What does not grow with x does not count.", []float64{200, 1000, 2000}, []float64{110, 510, 1010}, .5},
-		"Constant": {"Nothing grows.", []float64{200, 1000, 2000}, []float64{8, 8, 8}, 0},
-		"Cloud":    {"The squares of what is missing are the least.", []float64{1, 2, 3}, []float64{1, 3, 2}, .5},
+		"None":     {"No points have no line.", nil, nil, math.NaN()},
+		"Point":    {"One point has no slope.", []float64{200}, []float64{3}, math.NaN()},
+		"Upright":  {"Points with the same x have no slope.", []float64{200, 200}, []float64{3, 4}, math.NaN()},
+		"Line":     {"A constant part does not change the slope.", []float64{200, 1000, 2000}, []float64{110, 510, 1010}, .5},
+		"Constant": {"Equal values have the slope 0.", []float64{200, 1000, 2000}, []float64{8, 8, 8}, 0},
+		"Cloud":    {"The line has the least squares of the distances.", []float64{1, 2, 3}, []float64{1, 3, 2}, .5},
 	}
 
 	for name, tc := range cases {
@@ -71,6 +71,6 @@ func TestSeconds(t *testing.T) {
 	}
 
 	if d[0] != 2*time.Second {
-		t.Error("seconds(...) changes the order of what it is given")
+		t.Error("seconds(...) changes the order of its argument")
 	}
 }

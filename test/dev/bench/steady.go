@@ -7,24 +7,24 @@ import (
 	"slices"
 )
 
-// point is what was measured of a number of resources.
+// point is the result for one number of resources.
 type point struct {
 	resources float64
-	// calls of MinIO for one look at all of them.
+	// calls is the number of calls to MinIO for one poll of all resources.
 	calls float64
-	// requests to the API server a minute.
+	// requests is the number of requests to the API server a minute.
 	requests float64
-	// cpu in thousandths of a core, memory in bytes.
+	// cpu is in thousandths of a core, memory in bytes.
 	cpu, memory float64
-	// minio is the server's CPU in thousandths of a core, and no number where it
-	// cannot be seen.
+	// minio is the server's CPU in thousandths of a core; NaN if it cannot be
+	// measured.
 	minio float64
 }
 
-// steady leaves more and more resources alone, half of them Buckets and half
-// Users, and measures what they cost. They stay.
+// steady measures what resources at rest cost, for increasing numbers of resources,
+// half of them Buckets and half Users. It does not delete them.
 func (b *bench) steady(ctx context.Context, p *Part) error {
-	if err := b.pollOften(ctx); err != nil {
+	if err := b.shortenPollInterval(ctx); err != nil {
 		return err
 	}
 
@@ -36,7 +36,7 @@ func (b *bench) steady(ctx context.Context, p *Part) error {
 			return err
 		}
 
-		x, err := b.leaveAlone(ctx, p)
+		x, err := b.measureAtRest(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -54,33 +54,33 @@ func (b *bench) steady(ctx context.Context, p *Part) error {
 	}
 
 	n := len(points)
-	p.value("each more: calls of MinIO", "each poll", n, line(func(x point) float64 { return x.calls }))
-	p.value("each more: requests to the API server", "a minute", n, line(func(x point) float64 { return x.requests }))
-	p.value("each more: CPU of the provider", "mcores", n, line(func(x point) float64 { return x.cpu }))
-	p.value("each more: CPU of MinIO", "mcores", n, line(func(x point) float64 { return x.minio }))
-	p.value("each more: memory of the provider", "kB", n, line(func(x point) float64 { return x.memory })/1e3)
+	p.value("each further resource: calls to MinIO", "each poll", n, line(func(x point) float64 { return x.calls }))
+	p.value("each further resource: requests to the API server", "a minute", n, line(func(x point) float64 { return x.requests }))
+	p.value("each further resource: CPU of the provider", "mcores", n, line(func(x point) float64 { return x.cpu }))
+	p.value("each further resource: CPU of MinIO", "mcores", n, line(func(x point) float64 { return x.minio }))
+	p.value("each further resource: memory of the provider", "kB", n, line(func(x point) float64 { return x.memory })/1e3)
 
 	return nil
 }
 
-// pollOften has the provider poll as often as is asked for, from now on.
-func (b *bench) pollOften(ctx context.Context) error {
-	if b.back != nil {
+// shortenPollInterval sets the provider's poll interval to that of the options, once.
+func (b *bench) shortenPollInterval(ctx context.Context) error {
+	if b.restore != nil {
 		return nil
 	}
 
 	var err error
-	b.back, err = b.pollEach(ctx, b.PollInterval)
+	b.restore, err = b.setPollInterval(ctx, b.PollInterval)
 
 	return err
 }
 
-// populate makes pairs of Bucket and User until there are n of them, and returns
-// once all are ready and nothing is written any more.
+// populate creates pairs of Bucket and User until there are n of them, and waits until
+// all are ready and no object changes.
 func (b *bench) populate(ctx context.Context, n int) error {
 	if have := len(b.population); have < n {
-		more := b.spread("steady", n)[have:]
-		ready := b.watch.expect("ready", as(more, buckets, users), settled)
+		more := b.names("steady", n)[have:]
+		ready := b.watch.expect("ready", withKinds(more, buckets, users), settled)
 
 		b.population = append(b.population, more...)
 
@@ -93,19 +93,18 @@ func (b *bench) populate(ctx context.Context, n int) error {
 		}
 	}
 
-	if err := b.watch.quiet(ctx, afterwards); err != nil {
+	if err := b.watch.awaitQuiet(ctx, settleTime); err != nil {
 		return err
 	}
 
-	// The first poll after a change looks closer.
+	// The first poll after a change makes more calls than others.
 	return sleep(ctx, b.PollInterval)
 }
 
-// leaveAlone measures what the resources that are there cost while nobody touches
-// them.
-func (b *bench) leaveAlone(ctx context.Context, p *Part) (point, error) {
+// measureAtRest measures what the present resources cost while nothing changes them.
+func (b *bench) measureAtRest(ctx context.Context, p *Part) (point, error) {
 	n := 2 * len(b.population)
-	of := fmt.Sprintf("%d resources", n)
+	subject := fmt.Sprintf("%d resources", n)
 
 	before, err := b.writes(ctx)
 	if err != nil {
@@ -128,37 +127,37 @@ func (b *bench) leaveAlone(ctx context.Context, p *Part) (point, error) {
 		return point{}, err
 	}
 
-	looks := u.reconciles.sum()
-	if looks == 0 {
-		return point{}, fmt.Errorf("%s were left alone for %s, and none was looked at", of, took)
+	polls := u.reconciles.sum()
+	if polls == 0 {
+		return point{}, fmt.Errorf("%s were at rest for %s, and none was polled", subject, took)
 	}
 
 	x := point{
 		resources: float64(n),
-		calls:     u.calls.sum() / looks * float64(n),
+		calls:     u.calls.sum() / polls * float64(n),
 		requests:  u.requests.sum() / took.Minutes(),
 		cpu:       1000 * u.cpu / took.Seconds(),
 		memory:    u.memory,
 		minio:     server,
 	}
 
-	p.value(of+": polls", "in all", int(looks), looks)
-	p.value(of+": polls that failed", "in all", int(looks), u.failed)
-	p.value(of+": calls of MinIO", "each poll", int(u.calls.sum()), u.calls.sum()/looks)
-	p.value(of+": calls of MinIO", "each and minute", int(u.calls.sum()), u.calls.sum()/float64(n)/took.Minutes())
-	p.value(of+": requests to the API server", "each and minute", int(u.requests.sum()), x.requests/float64(n))
-	p.counts(of+": requests to the API server", "a minute", u.requests, 1/took.Minutes())
-	p.value(of+": writes of resources", "in all", int(looks), after.since(before).sum())
-	p.value(of+": CPU of the provider", "mcores", int(looks), x.cpu)
-	p.value(of+": CPU of the provider", "ms each poll", int(looks), 1000*u.cpu/looks)
-	p.value(of+": CPU of MinIO", "mcores", int(looks), x.minio)
-	p.value(of+": memory of the provider", "MB", 1, u.memory/1e6)
+	p.value(subject+": polls", "total", int(polls), polls)
+	p.value(subject+": polls that failed", "total", int(polls), u.failed)
+	p.value(subject+": calls to MinIO", "each poll", int(u.calls.sum()), u.calls.sum()/polls)
+	p.value(subject+": calls to MinIO", "each and minute", int(u.calls.sum()), u.calls.sum()/float64(n)/took.Minutes())
+	p.value(subject+": requests to the API server", "each and minute", int(u.requests.sum()), x.requests/float64(n))
+	p.counts(subject+": requests to the API server", "a minute", u.requests, 1/took.Minutes())
+	p.value(subject+": writes of resources", "total", int(polls), after.since(before).sum())
+	p.value(subject+": CPU of the provider", "mcores", int(polls), x.cpu)
+	p.value(subject+": CPU of the provider", "ms each poll", int(polls), 1000*u.cpu/polls)
+	p.value(subject+": CPU of MinIO", "mcores", int(polls), x.minio)
+	p.value(subject+": memory of the provider", "MB", 1, u.memory/1e6)
 
 	return x, nil
 }
 
-// serverCPU returns how much CPU MinIO uses while do runs, in thousandths of a
-// core, and no number if its process cannot be seen.
+// serverCPU returns how much CPU MinIO uses while do runs, in thousandths of a core.
+// It is NaN if its process is not on this machine.
 func (b *bench) serverCPU(do func() error) (float64, error) {
 	if !b.platform.Local {
 		return math.NaN(), do()

@@ -3,7 +3,6 @@ package bench
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -25,14 +24,14 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// standstill is how long nothing of what is waited for may happen. It is far
-// longer than any retry, so that only what never comes is given up.
-const standstill = 5 * time.Minute
+// timeout is how long to wait without any progress. It is far longer than any retry,
+// so that a run fails only for what would never happen.
+const timeout = 5 * time.Minute
 
-// kind is one of those that are watched.
+// kind is the name of a watched kind.
 type kind string
 
-// The kinds that are watched.
+// The watched kinds.
 const (
 	claims  kind = "claim"
 	buckets kind = "Bucket"
@@ -45,12 +44,11 @@ var resources = map[kind]schema.GroupVersionResource{
 	users:   miniov1alpha1.UserKind.GroupVersion().WithResource("users"),
 }
 
-// labelComposite is the label by which Crossplane says of a composed resource
-// whose it is.
+// labelComposite is the label of a composed resource with the name of its claim.
 const labelComposite = "crossplane.io/composite"
 
-// id names an object that is watched: a resource that a claim brought by the
-// name of the claim, any other by its own.
+// id identifies a watched object. Resources that are composed for a claim have the
+// name of the claim, other objects their own.
 type id struct {
 	kind            kind
 	namespace, name string
@@ -58,7 +56,7 @@ type id struct {
 
 func (i id) String() string { return string(i.kind) + " " + i.namespace + "/" + i.name }
 
-// object is as much of an object as the benchmark looks at.
+// object has the fields of objects that the benchmark reads.
 type object struct {
 	metav1.ObjectMeta `json:"metadata"`
 
@@ -69,9 +67,9 @@ type object struct {
 	} `json:"status"`
 }
 
-// settled says that an object's status is about its present spec, and that all
-// is well. Of claims Ready tells which spec it is about, of managed resources
-// Synced.
+// settled reports whether an object is Ready and Synced with its present spec. The
+// observed generation is in the condition Ready of claims, and in the condition
+// Synced of managed resources.
 func settled(o *object) bool {
 	if o == nil {
 		return false
@@ -83,30 +81,33 @@ func settled(o *object) bool {
 		cmp.Or(ready.ObservedGeneration, synced.ObservedGeneration) == o.Generation
 }
 
+// exists reports whether an object exists.
 func exists(o *object) bool { return o != nil }
 
+// gone reports whether an object does not exist.
 func gone(o *object) bool { return o == nil }
 
-// watch follows all claims, Buckets and Users of the cluster. What happens is
-// timed when this machine hears of it, by its own clock, which never jumps.
+// watch watches all claims, Buckets and Users of the cluster. The time of a change
+// is that of its arrival here, by the monotonic clock of this machine.
 type watch struct {
-	mu      sync.Mutex
-	objects map[id]*object
-	wishes  map[*wish]bool
-	// prefix of the namespaces that this is about, and when anything was last
-	// written in them.
+	mu           sync.Mutex
+	objects      map[id]*object
+	expectations map[*expectation]bool
+	// prefix is that of the names of the namespaces that count, and last is the time
+	// of the last change in them.
 	prefix string
 	last   time.Time
 }
 
-// newWatch returns a watch that knows all there is. It ends with the context.
+// newWatch returns a watch that has read all existing objects. It ends with the
+// context.
 func newWatch(ctx context.Context, cfg *rest.Config) (*watch, error) {
 	dyn, err := dynamic.NewForConfig(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a client to watch by: %w", err)
+		return nil, fmt.Errorf("cannot make a client for watches: %w", err)
 	}
 
-	w := &watch{objects: make(map[id]*object), wishes: make(map[*wish]bool), last: time.Now()}
+	w := &watch{objects: make(map[id]*object), expectations: make(map[*expectation]bool), last: time.Now()}
 	factory := dynamicinformer.NewDynamicSharedInformerFactory(dyn, 0)
 
 	synced := make([]cache.InformerSynced, 0, len(resources))
@@ -129,7 +130,7 @@ func newWatch(ctx context.Context, cfg *rest.Config) (*watch, error) {
 	return w, nil
 }
 
-// handler tells the watch of all that happens to a kind.
+// handler returns a handler that records the changes of objects of a kind.
 func (w *watch) handler(k kind) cache.ResourceEventHandler {
 	changed := func(o any) {
 		at := time.Now()
@@ -141,10 +142,10 @@ func (w *watch) handler(k kind) cache.ResourceEventHandler {
 
 		decoded := &object{}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, decoded); err != nil {
-			return // Later than the APIs of this clone; what waits for it says so.
+			return // The object has another API version. The expectation for it fails.
 		}
 
-		w.happened(idOf(k, u), decoded, at)
+		w.record(idOf(k, u), decoded, at)
 	}
 
 	return cache.ResourceEventHandlerFuncs{
@@ -156,12 +157,13 @@ func (w *watch) handler(k kind) cache.ResourceEventHandler {
 			}
 
 			if u, isObject := o.(*unstructured.Unstructured); isObject {
-				w.happened(idOf(k, u), nil, time.Now())
+				w.record(idOf(k, u), nil, time.Now())
 			}
 		},
 	}
 }
 
+// idOf returns the ID of an object.
 func idOf(k kind, u *unstructured.Unstructured) id {
 	name := u.GetName()
 	if composite := u.GetLabels()[labelComposite]; composite != "" && k != claims {
@@ -171,8 +173,8 @@ func idOf(k kind, u *unstructured.Unstructured) id {
 	return id{k, u.GetNamespace(), name}
 }
 
-// happened records that an object is now as given; nil means that it is gone.
-func (w *watch) happened(i id, o *object, at time.Time) {
+// record records the present state of an object; nil means that it is gone.
+func (w *watch) record(i id, o *object, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -188,47 +190,16 @@ func (w *watch) happened(i id, o *object, at time.Time) {
 		w.objects[i] = o
 	}
 
-	for x := range w.wishes {
-		if x.happened(i, o, at) {
-			delete(w.wishes, x)
+	for x := range w.expectations {
+		if x.record(i, o, at) {
+			delete(w.expectations, x)
 		}
 	}
 }
 
-// expect returns a wish for each of the objects to become so. What is so already
-// came true now.
-func (w *watch) expect(what string, ids []id, is func(*object) bool) *wish {
-	x := &wish{
-		watch: w, what: what, is: is, at: make(map[id]time.Time, len(ids)),
-		pending: make(map[id]bool, len(ids)), progress: make(chan struct{}, 1), done: make(chan struct{}),
-	}
-
-	for _, i := range ids {
-		x.pending[i] = true
-	}
-
-	w.mu.Lock()
-	defer w.mu.Unlock()
-
-	now := time.Now()
-	for _, i := range ids {
-		x.happened(i, w.objects[i], now)
-	}
-
-	if len(x.pending) > 0 {
-		w.wishes[x] = true
-	}
-
-	if len(ids) == 0 {
-		close(x.done)
-	}
-
-	return x
-}
-
-// listen has the watch listen to namespaces that begin with a prefix only. What
-// others do elsewhere is not to be waited for.
-func (w *watch) listen(prefix string) {
+// restrict restricts the watch to namespaces whose names begin with a prefix, so that
+// other users of the cluster do not delay a run.
+func (w *watch) restrict(prefix string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -236,7 +207,7 @@ func (w *watch) listen(prefix string) {
 	clear(w.objects)
 }
 
-// get returns an object as it is now, or nil.
+// get returns the present state of an object, or nil if it does not exist.
 func (w *watch) get(i id) *object {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -244,10 +215,9 @@ func (w *watch) get(i id) *object {
 	return w.objects[i]
 }
 
-// quiet returns once nothing was written for a time, or an error if that never
-// comes.
-func (w *watch) quiet(ctx context.Context, during time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, standstill)
+// awaitQuiet waits until no object has changed for a time.
+func (w *watch) awaitQuiet(ctx context.Context, during time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
 	for {
@@ -260,87 +230,12 @@ func (w *watch) quiet(ctx context.Context, during time.Duration) error {
 		}
 
 		if err := sleep(ctx, left); err != nil {
-			return fmt.Errorf("waited for nothing to be written for %s: %w", during, err)
+			return fmt.Errorf("waited for %s without a change of any object: %w", during, err)
 		}
 	}
 }
 
-// wish is that each of some objects becomes so.
-type wish struct {
-	watch *watch
-	what  string
-	is    func(*object) bool
-
-	// The watch's lock guards these.
-	pending map[id]bool
-	at      map[id]time.Time
-
-	progress, done chan struct{}
-}
-
-// happened records that an object is now as given, and says whether the whole
-// wish has come true.
-func (x *wish) happened(i id, o *object, at time.Time) bool {
-	if !x.pending[i] || !x.is(o) {
-		return false
-	}
-
-	delete(x.pending, i)
-	x.at[i] = at
-
-	select {
-	case x.progress <- struct{}{}:
-	default:
-	}
-
-	if len(x.pending) > 0 {
-		return false
-	}
-
-	close(x.done)
-
-	return true
-}
-
-// wait returns once the wish has come true, with the time of each object. It gives
-// up after a standstill.
-func (x *wish) wait(ctx context.Context) (map[id]time.Time, error) {
-	for {
-		select {
-		case <-x.done:
-			return x.at, nil
-		case <-x.progress:
-		case <-ctx.Done():
-			return nil, x.missing(context.Cause(ctx))
-		case <-time.After(standstill):
-			return nil, x.missing(fmt.Errorf("nothing happened for %s", standstill))
-		}
-	}
-}
-
-// missing returns an error that says of whom the wish has not come true, and what
-// one of them says.
-func (x *wish) missing(cause error) error {
-	x.watch.mu.Lock()
-	defer x.watch.mu.Unlock()
-
-	delete(x.watch.wishes, x)
-
-	for i := range x.pending {
-		says := errors.New("it does not exist")
-
-		if o := x.watch.objects[i]; o != nil {
-			says = fmt.Errorf("it says %v", o.Status.Conditions)
-		}
-
-		return fmt.Errorf("waited for %d objects to be %s, and %d are not: %w: such as %s: %w",
-			len(x.pending)+len(x.at), x.what, len(x.pending), cause, i, says)
-	}
-
-	return cause
-}
-
-// sleep returns after a time, or with the context's error.
+// sleep waits for a time, or returns the context's error.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

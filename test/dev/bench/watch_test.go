@@ -34,14 +34,26 @@ func TestSettled(t *testing.T) {
 		o      *object
 		want   bool
 	}{
-		"Gone":     {"What is not there is not ready.", nil, false},
-		"New":      {"Nobody has looked yet.", newObject(1), false},
-		"Claim":    {"Of claims Ready tells.", newObject(2, condition("Ready", yes, 2), condition("Synced", yes, 2)), true},
-		"OldClaim": {"A claim was ready before its change.", newObject(3, condition("Ready", yes, 2), condition("Synced", yes, 3)), false},
-		"Managed":  {"Of managed resources Synced tells.", newObject(2, condition("Ready", yes, 0), condition("Synced", yes, 2)), true},
-		"Changed":  {"A managed resource was ready before its change.", newObject(3, condition("Ready", yes, 0), condition("Synced", yes, 2)), false},
+		"Gone": {"An object that does not exist is not settled.", nil, false},
+		"New":  {"An object without conditions is not settled.", newObject(1), false},
+		"Claim": {
+			"The condition Ready of a claim has the observed generation.",
+			newObject(2, condition("Ready", yes, 2), condition("Synced", yes, 2)), true,
+		},
+		"OldClaim": {
+			"The claim was ready before its last change.",
+			newObject(3, condition("Ready", yes, 2), condition("Synced", yes, 3)), false,
+		},
+		"Managed": {
+			"The condition Synced of a managed resource has the observed generation.",
+			newObject(2, condition("Ready", yes, 0), condition("Synced", yes, 2)), true,
+		},
+		"Changed": {
+			"The managed resource was ready before its last change.",
+			newObject(3, condition("Ready", yes, 0), condition("Synced", yes, 2)), false,
+		},
 		"NotReady": {"Ready must be true.", newObject(1, condition("Ready", no, 1), condition("Synced", yes, 1)), false},
-		"Unsynced": {"So must Synced.", newObject(1, condition("Ready", yes, 1), condition("Synced", no, 1)), false},
+		"Unsynced": {"Synced must be true.", newObject(1, condition("Ready", yes, 1), condition("Synced", no, 1)), false},
 	}
 
 	for name, tc := range cases {
@@ -67,8 +79,8 @@ func TestIDOf(t *testing.T) {
 		o      *unstructured.Unstructured
 		want   id
 	}{
-		"Composed": {"What a claim brought goes by the claim's name.", buckets, composed, id{buckets, "ns", "photos"}},
-		"Claim":    {"A claim goes by its own, which it says as a label, too.", claims, claim, id{claims, "ns", "photos"}},
+		"Composed": {"A composed resource has the name of its claim.", buckets, composed, id{buckets, "ns", "photos"}},
+		"Claim":    {"A claim has its own name, also if it has the label.", claims, claim, id{claims, "ns", "photos"}},
 	}
 
 	for name, tc := range cases {
@@ -81,22 +93,22 @@ func TestIDOf(t *testing.T) {
 }
 
 func newTestWatch() *watch {
-	return &watch{objects: make(map[id]*object), wishes: make(map[*wish]bool)}
+	return &watch{objects: make(map[id]*object), expectations: make(map[*expectation]bool)}
 }
 
-func TestWish(t *testing.T) {
+func TestExpectation(t *testing.T) {
 	w := newTestWatch()
 	a, b, c := id{claims, "ns", "a"}, id{claims, "ns", "b"}, id{claims, "ns", "c"}
 	began := time.Now()
 
-	w.happened(a, newObject(1), began)
+	w.record(a, newObject(1), began)
 
 	made := w.expect("made", []id{a, b}, exists)
 	left := w.expect("gone", []id{b, c}, gone)
 
-	w.happened(c, newObject(1), began.Add(time.Minute))
-	w.happened(b, newObject(1), began.Add(2*time.Minute))
-	w.happened(b, newObject(2), began.Add(3*time.Minute))
+	w.record(c, newObject(1), began.Add(time.Minute))
+	w.record(b, newObject(1), began.Add(2*time.Minute))
+	w.record(b, newObject(2), began.Add(3*time.Minute))
 
 	at, err := made.wait(t.Context())
 	if err != nil {
@@ -104,77 +116,77 @@ func TestWish(t *testing.T) {
 	}
 
 	if got := at[b].Sub(began); got != 2*time.Minute {
-		t.Errorf("want the time when it came true, and not a later one: got %s after the start", got)
+		t.Errorf("want the time when the condition was first met: got %s after the start", got)
 	}
 
 	if at[a].Before(began) || len(at) != 2 {
-		t.Errorf("want what is so already to come true at once, got %v", at)
+		t.Errorf("want an object that meets the condition already to count at once, got %v", at)
 	}
 
-	// b and c did not exist when it was wished for.
+	// b and c did not exist when the expectation was made.
 	if at, err = left.wait(t.Context()); err != nil || len(at) != 2 {
-		t.Errorf("want what is not there to be gone: got %v, %v", at, err)
+		t.Errorf("want objects that do not exist to be gone: got %v, %v", at, err)
 	}
 
-	if len(w.wishes) > 0 {
-		t.Errorf("want wishes that came true to be forgotten, got %d", len(w.wishes))
+	if len(w.expectations) > 0 {
+		t.Errorf("want expectations that are met to be forgotten, got %d", len(w.expectations))
 	}
 }
 
-func TestWishOfNothing(t *testing.T) {
+func TestExpectNothing(t *testing.T) {
 	if at, err := newTestWatch().expect("made", nil, exists).wait(t.Context()); err != nil || len(at) != 0 {
-		t.Errorf("want it to come true at once: got %v, %v", at, err)
+		t.Errorf("want an expectation of no objects to be met at once: got %v, %v", at, err)
 	}
 }
 
-func TestWishInVain(t *testing.T) {
+func TestExpectationNotMet(t *testing.T) {
 	w := newTestWatch()
 	a, b := id{claims, "ns", "a"}, id{claims, "ns", "b"}
-	w.happened(a, newObject(1, xpv1.Condition{Type: "Ready", Message: "MinIO is away"}), time.Now())
+	w.record(a, newObject(1, xpv1.Condition{Type: "Ready", Message: "MinIO is down"}), time.Now())
 
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted"))
 
 	x := w.expect("ready", []id{a, b}, settled)
-	w.happened(b, newObject(1, condition("Ready", corev1.ConditionTrue, 1), condition("Synced", corev1.ConditionTrue, 1)), time.Now())
+	w.record(b, newObject(1, condition("Ready", corev1.ConditionTrue, 1), condition("Synced", corev1.ConditionTrue, 1)), time.Now())
 
 	_, err := x.wait(ctx)
 	if err == nil {
 		t.Fatal("want an error, got none")
 	}
 
-	for _, want := range []string{"2 objects to be ready", "1 are not", "interrupted", "claim ns/a", "MinIO is away"} {
+	for _, want := range []string{"2 objects to be ready", "1 are not", "interrupted", "claim ns/a", "MinIO is down"} {
 		if !strings.Contains(err.Error(), want) {
-			t.Errorf("want an error that says %q, got %v", want, err)
+			t.Errorf("want an error that contains %q, got %v", want, err)
 		}
 	}
 
-	if len(w.wishes) > 0 {
-		t.Error("want a wish that was given up to be forgotten")
+	if len(w.expectations) > 0 {
+		t.Error("want an expectation that failed to be forgotten")
 	}
 }
 
-// TestListen wants what others do elsewhere not to count.
-func TestListen(t *testing.T) {
+// TestRestrict checks that changes in other namespaces do not count.
+func TestRestrict(t *testing.T) {
 	w := newTestWatch()
-	w.happened(id{claims, "team-a", "a"}, newObject(1), time.Now())
-	w.listen("bench-1")
+	w.record(id{claims, "team-a", "a"}, newObject(1), time.Now())
+	w.restrict("bench-1")
 
 	began := w.last
-	w.happened(id{claims, "team-a", "b"}, newObject(1), began.Add(time.Hour))
+	w.record(id{claims, "team-a", "b"}, newObject(1), began.Add(time.Hour))
 
 	if w.last != began || len(w.objects) > 0 {
-		t.Errorf("want namespaces of others not to be listened to, got %v", w.objects)
+		t.Errorf("want no objects of other namespaces, got %v", w.objects)
 	}
 
-	w.happened(id{claims, "bench-1-7", "c"}, newObject(1), began.Add(time.Hour))
+	w.record(id{claims, "bench-1-7", "c"}, newObject(1), began.Add(time.Hour))
 
 	if w.last != began.Add(time.Hour) || w.get(id{claims, "bench-1-7", "c"}) == nil {
-		t.Error("want one's own to be listened to")
+		t.Error("want an object of this run's namespaces to count")
 	}
 }
 
-func TestMoments(t *testing.T) {
+func TestTimestamps(t *testing.T) {
 	began := time.Now()
 	after := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
 	a, b := id{claims, "ns", "a"}, id{claims, "ns", "b"}
@@ -197,6 +209,6 @@ func TestMoments(t *testing.T) {
 	}
 
 	if took := between(sent, nil); len(took) != 0 {
-		t.Errorf("between(...): want nothing of what never came true, got %v", took)
+		t.Errorf("between(...): want no duration without an end, got %v", took)
 	}
 }

@@ -13,18 +13,18 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// show tells a person what happens, as it happens.
+// show writes the steps of the demo for a person, as they happen.
 type show struct {
 	out io.Writer
-	// dir is where commands run.
+	// dir is the directory that commands run in.
 	dir   string
 	env   []string
 	steps int
 }
 
-// newShow returns a show whose commands run as typed in the root of the clone:
-// with kubectl and jq on PATH, and kubectl set to the cluster and to a namespace
-// by a kubeconfig in the directory tmp.
+// newShow returns a show whose commands run in the root of the clone, with kubectl
+// and jq in PATH. A kubeconfig in the directory tmp sets kubectl's cluster and
+// namespace.
 func newShow(ctx context.Context, out io.Writer, p *platform.Platform, repo, namespace, tmp string) (*show, error) {
 	b, err := os.ReadFile(p.Kubeconfig)
 	if err != nil {
@@ -44,13 +44,13 @@ func newShow(ctx context.Context, out io.Writer, p *platform.Platform, repo, nam
 	return s, err
 }
 
-// step opens a chapter.
+// step writes the title of the next step.
 func (s *show) step(title string) {
 	s.steps++
 	s.printf("\n%d. %s\n", s.steps, title)
 }
 
-// run shows a command and what it prints, and returns that.
+// run runs a command, and writes the command and its output. It returns the output.
 func (s *show) run(ctx context.Context, command string) (string, error) {
 	s.printf("\n   $ %s\n", command)
 
@@ -62,7 +62,7 @@ func (s *show) run(ctx context.Context, command string) (string, error) {
 	return out, err
 }
 
-// donef shows that something was achieved, and what it took.
+// donef writes what was achieved, and how long it took.
 func (s *show) donef(start time.Time, format string, args ...any) {
 	s.printf("   ✓ %-58s %6.2f s\n", fmt.Sprintf(format, args...), time.Since(start).Seconds())
 }
@@ -71,7 +71,7 @@ func (s *show) printf(format string, args ...any) {
 	fmt.Fprintf(s.out, format, args...)
 }
 
-// bash runs a command line.
+// bash runs a command line, and returns its output.
 func (s *show) bash(ctx context.Context, command string) (string, error) {
 	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", command)
 	cmd.Dir, cmd.Env = s.dir, s.env

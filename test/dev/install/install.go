@@ -1,6 +1,7 @@
-// Package install builds Cistern's packages from this clone and installs them
-// on a platform, as a platform team would: one Configuration, whose dependencies
-// Crossplane brings, and what packages cannot carry from examples/.
+// Package install builds Cistern's packages from this clone and installs them on a
+// platform, as a platform team does: it installs one Configuration, whose
+// dependencies Crossplane installs, and applies from examples/ what packages
+// cannot contain.
 package install
 
 import (
@@ -16,16 +17,16 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// patience is how long a package may take until it is healthy.
-const patience = "180s"
+// timeout is how long a package may take to become healthy.
+const timeout = "180s"
 
-// managed are the kinds that the provider's package brings, which Crossplane
-// turns into CRDs in its own time.
+// managed are the kinds of the provider's package. Crossplane creates their CRDs
+// after the package is healthy.
 var managed = []string{"buckets.minio.cistern.dev", "users.minio.cistern.dev", "policies.minio.cistern.dev"}
 
-// Packages builds the packages of version and installs them, or upgrades those
-// that are installed; with extras, provider-minio-extras among them. It returns
-// once claims are accepted and served.
+// Packages builds the packages with a version, and installs them or upgrades the
+// installed ones; with extras also provider-minio-extras. It returns once the
+// cluster accepts claims and the provider has a server.
 func Packages(ctx context.Context, p *platform.Platform, repo, output, version string, extras bool, progress io.Writer) error {
 	pkgs, err := build.Packages(ctx, build.Options{
 		Repo:         repo,
@@ -51,8 +52,8 @@ func Packages(ctx context.Context, p *platform.Platform, repo, output, version s
 	return provideServer(ctx, p, repo)
 }
 
-// Composition builds the Configuration with another Composition and upgrades the
-// one that is installed to it, as a platform team changes its policy.
+// Composition builds the Configuration with another Composition, and upgrades the
+// installed one to it, as a platform team does to change its rules.
 func Composition(ctx context.Context, p *platform.Platform, repo, output, version, file string) error {
 	pkg, err := build.Configuration(ctx, build.Options{
 		Repo:         repo,
@@ -70,13 +71,13 @@ func Composition(ctx context.Context, p *platform.Platform, repo, output, versio
 	return settle(ctx, p, "configuration.pkg.crossplane.io/"+pkg.Name, pkg.Reference)
 }
 
-// apply installs the Configuration and waits for it and its dependencies.
-// Crossplane chooses the versions of dependencies itself, and never another one
-// once they are there, so each is set to the one that was just built.
+// apply installs the Configuration, and waits for it and its dependencies.
+// Crossplane chooses the versions of dependencies, and keeps those that are
+// installed, so each dependency is set to the version that was just built.
 func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) error {
 	configuration := pkgs[len(pkgs)-1]
 
-	if err := refuseForeign(ctx, p); err != nil {
+	if err := checkNotForeign(ctx, p); err != nil {
 		return err
 	}
 
@@ -103,7 +104,7 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 
 	for _, crd := range managed {
 		resource := "managedresourcedefinition.apiextensions.crossplane.io/" + crd
-		if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=condition=Established", "--timeout="+patience); err != nil {
+		if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=condition=Established", "--timeout="+timeout); err != nil {
 			return fmt.Errorf("cannot activate %s: %w", crd, err)
 		}
 	}
@@ -111,7 +112,7 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 	return nil
 }
 
-// installAs installs a package under a name.
+// installAs installs a package with the given name of the object.
 func installAs(ctx context.Context, p *platform.Platform, name string, pkg build.Package) error {
 	manifest := fmt.Sprintf("{apiVersion: pkg.crossplane.io/v1, kind: %s, metadata: {name: %s, labels: {%s}}, spec: {package: %q}}",
 		pkg.Kind, name, strings.Replace(p.Owner(), "=", ": ", 1), pkg.Reference)
@@ -124,7 +125,7 @@ func installAs(ctx context.Context, p *platform.Platform, name string, pkg build
 
 // settle sets an installed package to a reference and waits until it is healthy.
 func settle(ctx context.Context, p *platform.Platform, resource, reference string) error {
-	if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=create", "--timeout="+patience); err != nil {
+	if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=create", "--timeout="+timeout); err != nil {
 		return err
 	}
 
@@ -133,19 +134,20 @@ func settle(ctx context.Context, p *platform.Platform, resource, reference strin
 		return err
 	}
 
-	// The revision of this very reference, not of one before it.
-	if _, err := p.Kubectl(ctx, "", "wait", resource, "--for=jsonpath={.status.resolvedPackage}="+reference, "--timeout="+patience); err != nil {
+	// Healthy may still describe the previous revision.
+	resolved := "--for=jsonpath={.status.resolvedPackage}=" + reference
+	if _, err := p.Kubectl(ctx, "", "wait", resource, resolved, "--timeout="+timeout); err != nil {
 		return err
 	}
 
-	_, err := p.Kubectl(ctx, "", "wait", resource, "--for=condition=Healthy", "--timeout="+patience)
+	_, err := p.Kubectl(ctx, "", "wait", resource, "--for=condition=Healthy", "--timeout="+timeout)
 
 	return err
 }
 
-// provideServer lets tenants claim, tells the provider which server to drive, and
-// waits until a claim without a spec would be accepted: then the tenants' API is
-// there, and so is the webhook that mends such a claim.
+// provideServer creates the tenants' role and a ClusterProviderConfig for MinIO, and
+// waits until a claim without a spec would be accepted: then the tenants' API
+// exists, and so does the webhook that adds a spec.
 func provideServer(ctx context.Context, p *platform.Platform, repo string) error {
 	for _, name := range []string{"tenant-role.yaml", "crossplane-role.yaml", "clusterproviderconfig.yaml"} {
 		file := filepath.Join(repo, "examples", "platform", name)
@@ -159,20 +161,20 @@ func provideServer(ctx context.Context, p *platform.Platform, repo string) error
 
 	claim, err := os.ReadFile(filepath.Join(repo, "examples", "claim", "bucket.yaml"))
 	if err != nil {
-		return fmt.Errorf("cannot read the example of a claim: %w", err)
+		return fmt.Errorf("cannot read the example claim: %w", err)
 	}
 
 	if err := until(ctx, func() error {
 		_, err := p.Kubectl(ctx, string(claim), "apply", "--dry-run=server", "--namespace=default", "-f", "-")
 		return err
 	}); err != nil {
-		return fmt.Errorf("the tenants' API does not take a claim: %w", err)
+		return fmt.Errorf("the API server does not accept a claim: %w", err)
 	}
 
 	return nil
 }
 
-// until tries something again for a minute.
+// until calls try until it succeeds, for at most a minute.
 func until(ctx context.Context, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -9,11 +9,12 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform"
 )
 
-// definitions are CRDs by which an installation shows.
+// definitions are CRDs that every installation of Cistern has.
 var definitions = []string{"buckets.apps.cozystack.io", "buckets.minio.cistern.dev", "clusterproviderconfigs.minio.cistern.dev"}
 
-// Remove takes the packages off a platform again, with all claims and what they
-// brought. Packages that somebody else installed stay.
+// Remove removes the packages from a platform, after all claims and managed
+// resources. It does nothing if the packages were not installed through this
+// platform.
 func Remove(ctx context.Context, p *platform.Platform) error {
 	if ours, err := installed(ctx, p); err != nil || !ours {
 		return err
@@ -24,38 +25,38 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		return err
 	}
 
-	// The providers must be there until the last managed resource is gone.
+	// The providers must run until the last managed resource is deleted.
 	for _, args := range [][]string{
 		{"delete", "buckets.apps.cozystack.io", "--all", "--all-namespaces"},
-		{"delete", strings.Join(append(longTail, "buckets.minio.cistern.dev", "users.minio.cistern.dev", "policies.minio.cistern.dev"), ","), "--all", "--all-namespaces"},
+		{"delete", strings.Join(append(longTail, managed...), ","), "--all", "--all-namespaces"},
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
 		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
 		{"delete", "configurations.pkg.crossplane.io", "--selector=" + p.Owner()},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio-extras"), "--ignore-not-found"},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio"), "--ignore-not-found"},
 		{"delete", "functions.pkg.crossplane.io", build.InstalledName(p.Registry, "function-bucket"), "--ignore-not-found"},
-		// Until then it looks as if somebody else had installed them.
+		// As long as they exist, Packages takes them for another installation.
 		append([]string{"wait", "--for=delete", "crd"}, definitions...),
 	} {
 		if _, err := p.Kubectl(ctx, "", append(args, "--timeout=180s")...); err != nil {
-			return fmt.Errorf("cannot remove what was installed; see to what is left, and try again: %w", err)
+			return fmt.Errorf("cannot remove Cistern from the cluster: fix the cause, and try again: %w", err)
 		}
 	}
 
 	return nil
 }
 
-// longTail returns the kinds of provider-minio-extras that are installed.
+// longTail returns the installed kinds of provider-minio-extras.
 func longTail(ctx context.Context, p *platform.Platform) ([]string, error) {
 	names, err := p.Kubectl(ctx, "", "get", "crd", "--output=name")
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for the packages: %w", err)
+		return nil, fmt.Errorf("cannot list the CRDs: %w", err)
 	}
 
 	var kinds []string
 
 	for name := range strings.FieldsSeq(names) {
-		// Such as groups.iam.minio.cistern.dev.
+		// For example groups.iam.minio.cistern.dev.
 		name = name[strings.LastIndex(name, "/")+1:]
 		if before, ours := strings.CutSuffix(name, ".minio.cistern.dev"); ours && strings.Contains(before, ".") {
 			kinds = append(kinds, name)
@@ -69,27 +70,27 @@ func longTail(ctx context.Context, p *platform.Platform) ([]string, error) {
 func installed(ctx context.Context, p *platform.Platform) (bool, error) {
 	names, err := p.Kubectl(ctx, "", "get", "configurations.pkg.crossplane.io", "--selector="+p.Owner(), "--output=name")
 	if err != nil {
-		return false, fmt.Errorf("cannot look for the packages: %w", err)
+		return false, fmt.Errorf("cannot list the installed packages: %w", err)
 	}
 
 	return strings.TrimSpace(names) != "", nil
 }
 
-// refuseForeign returns an error if the cluster has Cistern's packages, or the
-// tenants' API, from somebody else: they would be replaced now, and removed in
-// the end with everybody's claims.
-func refuseForeign(ctx context.Context, p *platform.Platform) error {
+// checkNotForeign returns an error if the cluster has Cistern's packages, or the
+// tenants' API, from another installation. They would be replaced now, and removed
+// later with all claims.
+func checkNotForeign(ctx context.Context, p *platform.Platform) error {
 	if ours, err := installed(ctx, p); err != nil || ours {
 		return err
 	}
 
 	foreign, err := p.Kubectl(ctx, "", append([]string{"get", "crd", "--ignore-not-found", "--output=name"}, definitions...)...)
 	if err != nil {
-		return fmt.Errorf("cannot look for the packages: %w", err)
+		return fmt.Errorf("cannot list the CRDs: %w", err)
 	}
 
 	if f := strings.Fields(foreign); len(f) > 0 {
-		return fmt.Errorf("the cluster has %s from somebody else: it will not be touched, use another cluster", strings.Join(f, ", "))
+		return fmt.Errorf("the cluster has %s of another installation, which is left as it is: use another cluster", strings.Join(f, ", "))
 	}
 
 	return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// installCrossplane installs Crossplane's own chart, with its webhooks and its
-// RBAC manager, as operators do.
+// installCrossplane installs Crossplane from its own chart, with its webhooks and
+// its RBAC manager.
 func (l *local) installCrossplane(ctx context.Context) error {
 	version, err := tools.Version("crossplane")
 	if err != nil {
@@ -22,8 +22,8 @@ func (l *local) installCrossplane(ctx context.Context) error {
 	}
 
 	cluster := filepath.Join(module, "cluster")
-	// Crossplane's init container creates its CRDs and at once objects of them. It
-	// loses that race, and is tried again after a back-off; not so if they are there.
+	// Crossplane's init container creates its CRDs, and at once objects of these
+	// kinds. That fails, and is tried again after a back-off, unless the CRDs exist.
 	if _, err := l.Platform.Kubectl(ctx, "", "apply", "--server-side", "-f", filepath.Join(cluster, "crds")); err != nil {
 		return fmt.Errorf("cannot create Crossplane's CRDs: %w", err)
 	}
@@ -37,8 +37,8 @@ func (l *local) installCrossplane(ctx context.Context) error {
 	_, err = run(ctx, env, "", l.tools["helm"], "install", "crossplane", filepath.Join(cluster, "charts", "crossplane"),
 		"--namespace=crossplane-system", "--create-namespace",
 		"--set=image.repository="+l.Platform.Registry+crossplaneRepository,
-		"--set=image.tag="+version, // the chart of the module has version 0.0.1
-		// The chart's 0.5 and 0.1 processors would make it start slowly.
+		"--set=image.tag="+version, // the chart in the module has version 0.0.1
+		// With the chart's limits of 0.5 and 0.1 it would start slowly.
 		"--set=resourcesCrossplane.limits.cpu=2",
 		"--set=resourcesRBACManager.limits.cpu=1",
 		"--wait", "--timeout=3m")

@@ -16,12 +16,12 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform/node"
 )
 
-// forwardDaemon is the background process that an existing cluster takes; the
-// other kinds are the stages of package node.
+// forwardDaemon is the kind of the daemon for an existing cluster. The other kinds
+// are the stages of package node.
 const forwardDaemon = "forward"
 
-// Daemon is what the background process does that Up starts. It returns when
-// that one is to end.
+// Daemon runs the background process that Up starts, and returns when that has to
+// end.
 func Daemon(kind, dir string) error {
 	if kind == forwardDaemon {
 		return forwardMinIO(dir)
@@ -30,10 +30,10 @@ func Daemon(kind, dir string) error {
 	return node.Main(kind, dir)
 }
 
-// forwardMinIO keeps MinIO's Service reachable from this machine. kubectl's
-// forwarding ends with the pod that it was to, so it is started over and over.
+// forwardMinIO keeps MinIO's Service reachable from this machine. It starts
+// kubectl's port-forward again whenever that ends, as it does with MinIO's pod.
 func forwardMinIO(outputDir string) error {
-	// The kernel ends kubectl with the thread that started it.
+	// The kernel sends Pdeathsig when the thread that started kubectl ends.
 	runtime.LockOSThread()
 
 	defer runtime.UnlockOSThread()
@@ -44,7 +44,7 @@ func forwardMinIO(outputDir string) error {
 	for ctx.Err() == nil {
 		s, err := readState(outputDir)
 		if err != nil || s.Daemon.PID != 0 && s.Daemon.PID != os.Getpid() {
-			return errors.New("the platform is gone, or another process forwards to it")
+			return errors.New("the platform was removed, or another process forwards to it")
 		}
 
 		u, err := url.Parse(s.Platform.MinIOURL)

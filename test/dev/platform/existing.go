@@ -12,7 +12,7 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// existing is a platform in the making in a cluster that exists.
+// existing is a platform in an existing cluster, while it is being made.
 type existing struct {
 	Options
 	state
@@ -20,8 +20,8 @@ type existing struct {
 	tools map[string]string
 }
 
-// upExisting puts MinIO into a cluster that has Crossplane, and makes it
-// reachable from here.
+// upExisting installs MinIO into a cluster that has Crossplane, and makes it
+// reachable from this machine.
 func (o Options) upExisting(ctx context.Context) (*Platform, error) {
 	if o.Existing.Kubeconfig == "" || o.Existing.Registry == "" {
 		return nil, errors.New("an existing cluster needs KUBECONFIG=<file>, and " +
@@ -48,9 +48,10 @@ func (o Options) upExisting(ctx context.Context) (*Platform, error) {
 	return &e.Platform, e.start(ctx)
 }
 
-// start creates MinIO and the daemon that makes it reachable from here.
+// start installs MinIO, and starts the daemon that makes it reachable from this
+// machine.
 func (e *existing) start(ctx context.Context) error {
-	// From here on there is something to clean up.
+	// Saved before MinIO is created, so that Down finds what to remove.
 	if err := e.save(e.OutputDir); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (e *existing) start(ctx context.Context) error {
 	return e.save(e.OutputDir)
 }
 
-// startForwarding starts the daemon that makes MinIO reachable from here.
+// startForwarding starts the daemon that makes MinIO reachable from this machine.
 func (o Options) startForwarding(ctx context.Context, s *state) error {
 	log := filepath.Join(s.Platform.LogDir, "forward.log")
 
@@ -81,14 +82,14 @@ func (o Options) startForwarding(ctx context.Context, s *state) error {
 	}
 
 	s.Daemon = daemon
-	if err := s.save(o.OutputDir); err != nil { // the daemon is known before anything else can fail
+	if err := s.save(o.OutputDir); err != nil { // Down must find the daemon if the next step fails
 		return err
 	}
 
-	return together(ctx, o.Progress, step{"MinIO reachable from here", s.Platform.waitForMinIO})
+	return together(ctx, o.Progress, step{"MinIO reachable from this machine", s.Platform.waitForMinIO})
 }
 
-// prepare builds the tools, and works out what the platform will be.
+// prepare builds the tools, describes the platform and copies the kubeconfig.
 func (e *existing) prepare(ctx context.Context) error {
 	fmt.Fprintln(e.Progress, "Tools")
 
@@ -107,7 +108,7 @@ func (e *existing) prepare(ctx context.Context) error {
 		jq = programs.Jq
 	}
 
-	files, addresses, err := listen(1) // only to find a free port: kubectl makes its own listener
+	files, addresses, err := listen(1) // finds a free port: kubectl makes its own listener
 	if err != nil {
 		return err
 	}
@@ -132,10 +133,10 @@ func (e *existing) prepare(ctx context.Context) error {
 	if err := os.MkdirAll(e.Platform.LogDir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the log directory: %w", err)
 	}
-	// A copy: the platform stays in this cluster, whatever the file says tomorrow.
-	theirs := Platform{Kubeconfig: e.Existing.Kubeconfig, KubectlPath: e.Platform.KubectlPath}
+	// A copy, because the platform stays in this cluster when the file changes.
+	given := Platform{Kubeconfig: e.Existing.Kubeconfig, KubectlPath: e.Platform.KubectlPath}
 
-	config, err := theirs.Kubectl(ctx, "", "config", "view", "--flatten", "--minify", "--raw")
+	config, err := given.Kubectl(ctx, "", "config", "view", "--flatten", "--minify", "--raw")
 	if err != nil {
 		return fmt.Errorf("cannot read the kubeconfig: %w", err)
 	}
@@ -147,11 +148,12 @@ func (e *existing) prepare(ctx context.Context) error {
 	return nil
 }
 
-// checkCluster refuses a cluster that lacks Crossplane, or has a MinIO already.
+// checkCluster returns an error for a cluster without Crossplane, or with a
+// namespace minio.
 func (e *existing) checkCluster(ctx context.Context) error {
 	p := &e.Platform
 	if _, err := p.Kubectl(ctx, "", "get", "crd", "compositeresourcedefinitions.apiextensions.crossplane.io"); err != nil {
-		return fmt.Errorf("the cluster has no Crossplane, or does not answer: %w", err)
+		return fmt.Errorf("cannot find Crossplane in the cluster: %w", err)
 	}
 
 	if _, err := p.Kubectl(ctx, "", "wait", "deployment", "--all-namespaces", "--selector=app=crossplane",
@@ -162,17 +164,17 @@ func (e *existing) checkCluster(ctx context.Context) error {
 	out, err := p.Kubectl(ctx, "", "get", "namespaces", "--output=name",
 		"--selector=kubernetes.io/metadata.name=minio")
 	if err != nil {
-		return fmt.Errorf("cannot look for a MinIO in the cluster: %w", err)
+		return fmt.Errorf("cannot check whether the cluster has a namespace minio: %w", err)
 	}
 
 	if strings.TrimSpace(out) != "" {
-		return errors.New("the cluster has a namespace minio already: it will not be touched, use another cluster")
+		return errors.New("the cluster already has a namespace minio, which is left as it is: use another cluster")
 	}
 
 	return nil
 }
 
-// cleanExisting removes what Up put into somebody's cluster.
+// cleanExisting removes what Up installed into an existing cluster.
 func (s *state) cleanExisting(ctx context.Context) error {
 	if _, err := s.Platform.Kubectl(ctx, "", "delete", "namespace", "--selector="+s.Platform.Owner(), "--timeout=2m"); err != nil {
 		return fmt.Errorf("cannot remove MinIO from the cluster: %w", err)

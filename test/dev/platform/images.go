@@ -11,15 +11,15 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// Where images are in a registry. The tags do not matter: nothing is ever
-// replaced under one, as the registry is as old as the cluster.
+// The repositories of images. Fixed tags do no harm: the registry is created with
+// the cluster, so that no image is ever replaced.
 const (
 	crossplaneRepository = "/crossplane/crossplane"
 	minioImage           = "/cistern/minio:local"
 	pauseImage           = "/cistern/pause:local"
 )
 
-// pushImages makes images of the tools that run as pods.
+// pushImages makes and pushes the images of the tools that run as pods.
 func (l *local) pushImages(ctx context.Context) error {
 	crossplane, err := l.crossplaneFiles(ctx)
 	if err != nil {
@@ -59,8 +59,9 @@ func minioConfig(binary string) image.Config {
 	return image.Config{Entrypoint: []string{"/minio"}, Files: map[string]string{"/minio": binary}}
 }
 
-// crossplaneFiles are the binary, and what `crossplane core init` installs, where
-// Crossplane's own image has them.
+// crossplaneFiles returns the files of Crossplane's image, at the paths of its
+// official image: the binary, and the manifests that `crossplane core init`
+// installs.
 func (l *local) crossplaneFiles(ctx context.Context) (map[string]string, error) {
 	module, err := tools.ModuleDir(ctx, "crossplane")
 	if err != nil {

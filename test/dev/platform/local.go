@@ -19,7 +19,7 @@ import (
 var errNotRoot = errors.New("a local platform needs root, for its namespaces: run `sudo make up`, " +
 	"or use a cluster that has Crossplane: PLATFORM=existing KUBECONFIG=<file> REGISTRY=<host/path> make up")
 
-// local is a local platform in the making.
+// local is a local platform, while it is being made.
 type local struct {
 	Options
 	state
@@ -98,8 +98,8 @@ func (l *local) buildTools(ctx context.Context) error {
 // overlayMagic is the number of overlay file systems in statfs(2).
 const overlayMagic = 0x794c7630
 
-// checkRunDir makes the run directory, and refuses one that containerd could not
-// keep its images in.
+// checkRunDir makes the run directory. It returns an error if containerd could not
+// keep its images there.
 func checkRunDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("cannot make the run directory: %w", err)
@@ -111,15 +111,15 @@ func checkRunDir(dir string) error {
 	}
 
 	if fs.Type == overlayMagic {
-		return fmt.Errorf("the run directory %s is on an overlay file system, as in a container, and cannot carry another: "+
+		return fmt.Errorf("the run directory %s is on an overlay file system, as in a container, and containerd cannot use it: "+
 			"set CISTERN_RUN_DIR to a new directory on a volume", dir)
 	}
 
 	return nil
 }
 
-// startNode starts the daemon, with listeners of this machine's network, and
-// writes the kubeconfig that goes to one of them.
+// startNode starts the daemon with listeners of this machine's network, and writes
+// the kubeconfig, which leads to one of them.
 func (l *local) startNode() error {
 	files, addresses, err := listen(node.ListenerCount)
 	if err != nil {
@@ -133,12 +133,12 @@ func (l *local) startNode() error {
 	if err := l.describe(addresses); err != nil {
 		return err
 	}
-	// Before anything exists that would have to be removed.
+	// Saved before anything is started, so that Down finds what to remove.
 	if err := l.save(l.OutputDir); err != nil {
 		return err
 	}
 
-	if err := l.Node.Cgroups.Remove(); err != nil { // of a dead one whose state is lost
+	if err := l.Node.Cgroups.Remove(); err != nil { // of a dead node whose state was lost
 		return err
 	}
 
@@ -152,7 +152,7 @@ func (l *local) startNode() error {
 	}
 
 	log := filepath.Join(l.Platform.LogDir, "node.log")
-	if l.state.Daemon, err = l.startDaemon(log, files, node.StageOuter, l.RunDir); err != nil {
+	if l.state.Daemon, err = l.startDaemon(log, files, node.StageHost, l.RunDir); err != nil {
 		return err
 	}
 
@@ -161,8 +161,8 @@ func (l *local) startNode() error {
 	return l.save(l.OutputDir)
 }
 
-// describe fills in the state of the platform that is about to be, and makes
-// room for its logs.
+// describe fills in the state of the new platform, and removes the logs of the
+// previous one.
 func (l *local) describe(addresses []string) error {
 	cgroups, err := node.FindCgroups(l.RunDir)
 	if err != nil {
@@ -198,8 +198,8 @@ func (l *local) describe(addresses []string) error {
 	return nil
 }
 
-// listen opens listeners on free ports of the loopback interface, as files to
-// hand down.
+// listen opens n listeners on free ports of the loopback interface, as files that
+// a child process can inherit.
 func listen(n int) (files []*os.File, addresses []string, err error) {
 	for range n {
 		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -208,10 +208,10 @@ func listen(n int) (files []*os.File, addresses []string, err error) {
 		}
 
 		f, err := l.File()
-		_ = l.Close() // the file is a duplicate that goes on listening
+		_ = l.Close() // the file is a duplicate, which stays open
 
 		if err != nil {
-			return nil, nil, fmt.Errorf("cannot hand down a listener: %w", err)
+			return nil, nil, fmt.Errorf("cannot duplicate a listener: %w", err)
 		}
 
 		files, addresses = append(files, f), append(addresses, l.Addr().String())
@@ -220,7 +220,8 @@ func listen(n int) (files []*os.File, addresses []string, err error) {
 	return files, addresses, nil
 }
 
-// waitForAPIServer returns when the API server is ready, or its daemon ended.
+// waitForAPIServer returns when the API server is ready, or with an error when its
+// daemon ended.
 func (l *local) waitForAPIServer(ctx context.Context) error {
 	return l.poll(ctx, 2*time.Minute, "the API server is not ready", "get", "--raw", "/readyz")
 }
@@ -230,7 +231,7 @@ func (l *local) waitForNode(ctx context.Context) error {
 		"wait", "node/"+node.Name, "--for=condition=Ready", "--timeout=60s")
 }
 
-// poll runs kubectl until it succeeds.
+// poll runs kubectl until it succeeds, and describes a failure to do so.
 func (l *local) poll(ctx context.Context, timeout time.Duration, failure string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

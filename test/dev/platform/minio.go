@@ -23,32 +23,32 @@ import (
 //go:embed manifests/minio.yaml
 var minioManifest string
 
-// minioNames are the names under which MinIO is reached, inside and outside.
+// minioNames are the host names of MinIO, in the cluster and on this machine.
 var minioNames = []string{"minio", "minio.minio", "minio.minio.svc", "minio.minio.svc.cluster.local", "localhost", "127.0.0.1"}
 
-// MinIOKMSKey names the one key of MinIO's KMS, which is the server itself.
+// MinIOKMSKey is the name of the one key of the KMS that is built into MinIO.
 const MinIOKMSKey = "cistern"
 
-// minio is what differs between MinIO here and there. Its data is on a volume,
-// so that it outlives the pod.
+// minio describes MinIO: what differs between a local and an existing cluster. Its
+// data is on a volume, and outlives the pod.
 type minio struct {
-	// Image is MinIO's, as the cluster names it.
+	// Image is the reference of its image in the cluster.
 	Image string
-	// ClusterIP is the address of its Service; empty leaves it to the cluster.
+	// ClusterIP is the address of its Service; if empty, the cluster chooses one.
 	ClusterIP string
-	// VolumeDir is the directory of the node for its data; empty asks the
-	// cluster's default storage class for a volume.
+	// VolumeDir is the directory of the node for its data; if empty, the cluster's
+	// default storage class provides a volume.
 	VolumeDir string
 }
 
-// install creates MinIO with new keys and certificates, waits until it serves,
-// and writes how to reach it to files in the output directory.
+// install installs MinIO with new keys and certificates, waits until it serves,
+// and writes its URL and CA to files in the output directory.
 func (m minio) install(ctx context.Context, outputDir string, p *Platform) error {
 	manifests, ca, err := m.render(p.Owner())
 	if err != nil {
 		return err
 	}
-	// Server-side, as otherwise an annotation would repeat the Secrets.
+	// Client-side apply would repeat the Secrets in an annotation.
 	if _, err := p.Kubectl(ctx, manifests, "apply", "--server-side", "--filename=-"); err != nil {
 		return fmt.Errorf("cannot create MinIO: %w", err)
 	}
@@ -60,15 +60,15 @@ func (m minio) install(ctx context.Context, outputDir string, p *Platform) error
 
 	for file, content := range map[string][]byte{minioURLFile: []byte(p.MinIOURL + "\n"), minioCAFile: ca} {
 		if err := os.WriteFile(filepath.Join(outputDir, file), content, 0o644); err != nil {
-			return fmt.Errorf("cannot write how to reach MinIO: %w", err)
+			return fmt.Errorf("cannot write MinIO's URL and CA: %w", err)
 		}
 	}
 
 	return nil
 }
 
-// render returns MinIO's manifests, labelled with their owner, and the certificate
-// of its CA.
+// render returns MinIO's manifests with the label of their owner, and the
+// certificate of its CA.
 func (m minio) render(owner string) (manifests string, caCert []byte, err error) {
 	ca, err := pki.NewCA("cistern-minio")
 	if err != nil {
@@ -90,7 +90,7 @@ func (m minio) render(owner string) (manifests string, caCert []byte, err error)
 	err = t.Execute(&b, map[string]string{
 		"Owner":     strings.Replace(owner, "=", ": ", 1),
 		"AccessKey": "admin-" + strings.ToLower(rand.Text()[:10]),
-		"SecretKey": rand.Text() + rand.Text()[:14], // 40 characters, MinIO's most
+		"SecretKey": rand.Text() + rand.Text()[:14], // 40 characters, MinIO's limit
 		"KMSKey":    MinIOKMSKey + ":" + base64.StdEncoding.EncodeToString(newKey()),
 		"CA":        indent(ca.Cert),
 		"Cert":      base64.StdEncoding.EncodeToString(server.Cert),
@@ -107,7 +107,7 @@ func (m minio) render(owner string) (manifests string, caCert []byte, err error)
 	return b.String(), ca.Cert, nil
 }
 
-// newKey returns a key of 32 random bytes, what MinIO's KMS wants.
+// newKey returns a key for MinIO's KMS: 32 random bytes.
 func newKey() []byte {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
@@ -115,7 +115,7 @@ func newKey() []byte {
 	return key
 }
 
-// indent makes text a block of YAML below a key of one level.
+// indent indents text as a block of YAML below a key of the first level.
 func indent(text []byte) string {
 	return "    " + strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n    ")
 }
@@ -139,7 +139,7 @@ func (p *Platform) waitForMinIO(ctx context.Context) error {
 	}
 }
 
-// pingMinIO asks MinIO whether it is alive, over TLS with its CA.
+// pingMinIO returns an error unless MinIO's liveness probe succeeds over TLS.
 func (p *Platform) pingMinIO(ctx context.Context) error {
 	ca, err := os.ReadFile(p.MinIOCAFile)
 	if err != nil {
@@ -154,7 +154,7 @@ func (p *Platform) pingMinIO(ctx context.Context) error {
 
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.MinIOURL+"/minio/health/live", nil)
 	if err != nil {
-		return fmt.Errorf("cannot ask MinIO: %w", err)
+		return fmt.Errorf("cannot make a request for MinIO: %w", err)
 	}
 
 	res, err := transport.RoundTrip(req)

@@ -1,9 +1,17 @@
-// Package platform is where Cistern is developed and tested end to end: a
-// Kubernetes with Crossplane, and a MinIO in it.
+// Package platform starts and stops the platform for developing and testing
+// Cistern end to end: a Kubernetes cluster with Crossplane and MinIO.
 //
-// Up starts all of that on this machine (a real one-node cluster, without Docker,
-// see package node), or puts MinIO into a cluster that exists. Either way it
-// outlives the command that started it, until Down. Others attach with Open.
+// Up starts a one-node cluster on this machine, without Docker, or installs MinIO
+// into an existing cluster that has Crossplane. The platform stays up until Down;
+// Open attaches to it.
+//
+// A local cluster runs as a daemon with three stages, each started by the previous
+// one; package node implements them. The host stage stays in the machine's
+// namespaces: it starts the next stage, and cleans up at the end. The init stage is
+// process 1 of new network, mount, process and cgroup namespaces: it sets them up,
+// and reaps orphaned processes. The node stage runs the components of Kubernetes
+// and a registry. When the host stage ends, in whatever way, the kernel ends
+// everything else.
 package platform
 
 import (
@@ -17,74 +25,77 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cistern-dev/cistern/package/pinned"
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// Options say where and how a platform runs. The zero value is a local platform
-// that is started by a program with a `daemon` command.
+// Options configure a platform. With the zero value it is local, and the calling
+// program must have a command `daemon`.
 type Options struct {
 	// OutputDir gets the kubeconfig, the logs and the state file; default
 	// _output in the clone.
 	OutputDir string
-	// RunDir gets the local node's data, gigabytes of it, and must not be on an
-	// overlay file system; default run in OutputDir.
+	// RunDir gets the local node's data: gigabytes. It must not be on an overlay
+	// file system. Default: run in OutputDir.
 	RunDir string
-	// Daemon are the arguments with which this program runs Daemon with those
-	// that follow them; default "daemon".
+	// Daemon are the arguments of this program for its command that calls the
+	// function Daemon; that one's arguments follow them. Default: "daemon".
 	Daemon []string
-	// Existing is a cluster to use; nil starts one.
+	// Existing is the cluster to use; nil starts one on this machine.
 	Existing *Existing
-	// Progress gets a line for each step; default none.
+	// Progress gets a line for each step; default: nothing is written.
 	Progress io.Writer
 }
 
-// Existing is a cluster that has Crossplane already.
+// Existing is an existing cluster with Crossplane.
 type Existing struct {
-	// Kubeconfig is the file that says how to reach the cluster.
+	// Kubeconfig is the cluster's kubeconfig file.
 	Kubeconfig string
-	// Registry is where the cluster pulls images from, such as ghcr.io/org.
+	// Registry is the host and path that the cluster pulls images from, such as
+	// ghcr.io/org.
 	Registry string
-	// PushRegistry is the same registry as this machine reaches it; default Registry.
+	// PushRegistry is the address at which this machine reaches the same registry;
+	// default Registry.
 	PushRegistry string
 }
 
-// Platform is one that is up. Its paths are absolute.
+// Platform is a platform that is up. Its paths are absolute.
 type Platform struct {
-	// ID tells this platform from every other.
+	// ID is unique to this platform.
 	ID string
-	// Local is true for a cluster that Up started.
+	// Local is set if Up started the cluster.
 	Local bool
-	// Kubeconfig is the file for an administrator of the cluster.
+	// Kubeconfig is the kubeconfig file of an administrator.
 	Kubeconfig string
-	// KubectlPath and JqPath are the programs.
+	// KubectlPath and JqPath are paths of executables.
 	KubectlPath, JqPath string
-	// MinIOURL is how this machine reaches MinIO; inside the cluster it is MinIOInsideURL.
+	// MinIOURL is MinIO's URL for this machine; pods use MinIOInsideURL.
 	MinIOURL string
-	// MinIOCAFile is the certificate of the CA that signed MinIO's.
+	// MinIOCAFile is the file of the CA certificate that signed MinIO's.
 	MinIOCAFile string
-	// Registry is where the cluster pulls from, PushRegistry how this machine
-	// reaches the same.
+	// Registry is the registry that the cluster pulls from, PushRegistry the address
+	// at which this machine reaches it.
 	Registry, PushRegistry string
 	// LogDir has the logs of a local platform's components and pods.
 	LogDir string
-	// DaemonPID is the process that all of a local platform descend from.
+	// DaemonPID is the ancestor of all processes of a local platform.
 	DaemonPID int
 }
 
-// ownerLabel marks what was put into a cluster with the ID of the platform that
-// put it there, so that nothing of anybody else is ever replaced or removed.
+// ownerLabel marks the objects of a platform with its ID, so that no object of
+// another owner is replaced or removed.
 const ownerLabel = "cistern.dev/platform"
 
-// Owner returns the label, as key=value, of what belongs to this platform.
+// Owner returns the label of this platform's objects, as key=value.
 func (p *Platform) Owner() string { return ownerLabel + "=" + p.ID }
 
 // newID returns the ID of a new platform.
 func newID() string { return strings.ToLower(rand.Text()[:12]) }
 
-// MinIOInsideURL is how pods reach MinIO.
+// MinIOInsideURL is MinIO's URL for pods.
 const MinIOInsideURL = "https://minio.minio.svc:9000"
 
-// ErrNotUp is returned by Open when there is no platform.
+// ErrNotUp is returned by Open when no platform is up.
 var ErrNotUp = errors.New("the platform is not up: run `make up`")
 
 func (o Options) complete() (Options, error) {
@@ -125,8 +136,8 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// Up returns a platform that is up, starting it if need be. What is left of one
-// that died is replaced. When it fails or is interrupted, nothing stays behind.
+// Up returns the platform that is up, or starts one. It replaces a platform that
+// no longer works. When it fails or is interrupted, it removes what it made.
 func Up(ctx context.Context, o Options) (*Platform, error) {
 	o, unlock, err := o.lock(ctx)
 	if err != nil {
@@ -138,7 +149,7 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 		return p, nil
 	}
 
-	if ctx.Err() != nil { // it may be running, and unable to say so
+	if ctx.Err() != nil { // a running platform then seems not to answer
 		return nil, fmt.Errorf("interrupted: %w", ctx.Err())
 	}
 
@@ -155,10 +166,10 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 
 	p, err := up(ctx)
 	if err != nil {
-		if ctx.Err() != nil { // then err is about whoever noticed first
+		if ctx.Err() != nil { // err is only the first consequence of that
 			err = fmt.Errorf("interrupted: %w", ctx.Err())
 		}
-		// The caller's context may be the reason; cleaning up is due all the same.
+		// Cleaning up must not end with the caller's context.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 
@@ -170,7 +181,7 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 	return p, nil
 }
 
-// running returns the platform that is up and is what the options ask for, or nil.
+// running returns the platform that is up if it is what the options ask for, or nil.
 func (o Options) running(ctx context.Context) *Platform {
 	s, err := readState(o.OutputDir)
 	if err != nil || !s.Ready || s.Platform.Local != (o.Existing == nil) {
@@ -179,7 +190,7 @@ func (o Options) running(ctx context.Context) *Platform {
 
 	err = s.check(ctx)
 	if errors.Is(err, errDaemonEnded) && !s.Platform.Local {
-		// Such as after a restart of this machine: what is in the cluster is still there.
+		// For example after a restart of this machine. The cluster still has MinIO.
 		if err = o.startForwarding(ctx, s); err == nil {
 			err = s.check(ctx)
 		}
@@ -196,8 +207,8 @@ func (o Options) running(ctx context.Context) *Platform {
 	return &s.Platform
 }
 
-// Open attaches to a platform that is up. It returns ErrNotUp if there is none,
-// and with it the platform if there is one that does not answer.
+// Open returns the platform that is up. It returns ErrNotUp if there is none, and
+// both the platform and ErrNotUp if the platform does not answer.
 func Open(ctx context.Context, o Options) (*Platform, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -220,8 +231,8 @@ func Open(ctx context.Context, o Options) (*Platform, error) {
 	return &s.Platform, nil
 }
 
-// Down ends the platform, and removes all that Up made but the logs. It is no
-// error if there is none.
+// Down ends the platform, and removes everything that Up made except the logs. No
+// platform is no error.
 func Down(ctx context.Context, o Options) error {
 	o, unlock, err := o.lock(ctx)
 	if err != nil {
@@ -232,15 +243,15 @@ func Down(ctx context.Context, o Options) error {
 	return o.clean(ctx)
 }
 
-// lock completes the options, and keeps other Ups and Downs out.
+// lock completes the options, and locks out other calls of Up and Down.
 func (o Options) lock(ctx context.Context) (Options, func(), error) {
 	o, err := o.complete()
 	if err != nil {
 		return o, nil, err
 	}
 
-	unlock, err := tools.Lock(ctx, filepath.Join(o.OutputDir, ".platform.lock"), func() {
-		fmt.Fprintln(o.Progress, "Another process starts or ends the platform: waiting for it.")
+	unlock, err := pinned.Lock(ctx, filepath.Join(o.OutputDir, ".platform.lock"), func() {
+		fmt.Fprintln(o.Progress, "Waiting for another process that starts or ends the platform.")
 	})
 
 	return o, unlock, err

@@ -61,10 +61,13 @@ func TestParseStat(t *testing.T) {
 		started uint64
 		wantErr bool
 	}{
-		"Plain":       {reason: "Status and start are fields 3 and 22.", text: "17 (dev) S" + rest, status: "S", started: 4711},
-		"Parentheses": {reason: "A name may look like fields.", text: "17 (a) R 1 (b) Z" + rest, status: "Z", started: 4711},
-		"Short":       {reason: "Fewer fields are no status.", text: "17 (dev) S 1 2", wantErr: true},
-		"Empty":       {reason: "Nothing is no status.", text: "", wantErr: true},
+		"Plain": {reason: "The status is field 3, and the start is field 22.", text: "17 (dev) S" + rest, status: "S", started: 4711},
+		"Parentheses": {
+			reason: "A program's name may contain parentheses and fields.",
+			text:   "17 (a) R 1 (b) Z" + rest, status: "Z", started: 4711,
+		},
+		"Short": {reason: "A text with too few fields is an error.", text: "17 (dev) S 1 2", wantErr: true},
+		"Empty": {reason: "An empty text is an error.", text: "", wantErr: true},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +81,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// TestProcess looks at the one process that surely lives.
+// TestProcess checks the process of the test, which is alive.
 func TestProcess(t *testing.T) {
 	t.Parallel()
 
@@ -92,9 +95,9 @@ func TestProcess(t *testing.T) {
 		p      process
 		want   bool
 	}{
-		"Alive":  {reason: "Number and start are this process's.", p: process{PID: os.Getpid(), Started: started}, want: true},
-		"Reused": {reason: "The number is another process's by now.", p: process{PID: os.Getpid(), Started: started - 1}},
-		"None":   {reason: "There was none.", p: process{}},
+		"Alive":  {reason: "PID and start are those of this process.", p: process{PID: os.Getpid(), Started: started}, want: true},
+		"Reused": {reason: "The PID belongs to a process that started later.", p: process{PID: os.Getpid(), Started: started - 1}},
+		"None":   {reason: "There is no process without a PID.", p: process{}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -116,12 +119,14 @@ func TestRenderMinIO(t *testing.T) {
 		want   []string
 	}{
 		"Local": {
-			reason: "On our own node the volume is a directory.",
+			reason: "On a local node the volume is a directory.",
 			minio:  minio{Image: "registry/minio:1", ClusterIP: "10.96.0.90", VolumeDir: "/data"},
-			want:   []string{"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service", "Deployment"},
+			want: []string{
+				"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolume", "PersistentVolumeClaim", "Service", "Deployment",
+			},
 		},
 		"Existing": {
-			reason: "Elsewhere it is the cluster's business.",
+			reason: "An existing cluster provides the volume.",
 			minio:  minio{Image: "registry/minio:1"},
 			want:   []string{"Namespace", "Secret", "Secret", "Secret", "ConfigMap", "PersistentVolumeClaim", "Service", "Deployment"},
 		},
@@ -157,7 +162,7 @@ func TestRenderMinIO(t *testing.T) {
 	}
 }
 
-// FuzzParseStat feeds whatever a program's name may do to the file.
+// FuzzParseStat checks that parseStat returns either a status or an error.
 func FuzzParseStat(f *testing.F) {
 	f.Add("17 (dev) S 1 2 2 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 9")
 	f.Add(") ) )")

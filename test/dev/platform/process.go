@@ -13,17 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a background process. Its number alone would be somebody else's
-// one day; with the time of its start it is its own for as long as the machine
-// runs.
+// process identifies a background process. PIDs are reused; with the time of its
+// start, a PID is unique until the machine restarts.
 type process struct {
 	PID int
-	// Started is in ticks since the machine's boot.
+	// Started is the time of its start, in ticks since the machine's boot.
 	Started uint64
 }
 
-// startDaemon starts this program again, in the background and in a session of
-// its own, with Daemon's arguments.
+// startDaemon starts this program in the background, in a session of its own, so
+// that it calls Daemon with args.
 func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -36,9 +35,9 @@ func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (
 	}
 	defer log.Close()
 
-	//nolint:noctx // it outlives this command
+	//nolint:noctx // It outlives this command.
 	cmd := exec.Command(self, append(append([]string{}, o.Daemon...), args...)...)
-	cmd.Dir = "/" // it must not keep the caller's directory busy
+	cmd.Dir = "/" // the caller's directory can be removed or unmounted
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, files
 
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
@@ -46,7 +45,7 @@ func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (
 	if err := cmd.Start(); err != nil {
 		return process{}, fmt.Errorf("cannot start the daemon: %w", err)
 	}
-	go cmd.Wait() //nolint:errcheck // reaped while we live, by process 1 later
+	go cmd.Wait() //nolint:errcheck // Reaps it if it ends before this process does.
 
 	_, started, err := stat(cmd.Process.Pid)
 	if err != nil {
@@ -58,7 +57,7 @@ func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (
 	return process{PID: cmd.Process.Pid, Started: started}, nil
 }
 
-// alive is true until the process has ended, reaped or not.
+// alive reports whether the process has not ended. A zombie has ended.
 func (p process) alive() bool {
 	if p.PID == 0 {
 		return false
@@ -69,7 +68,7 @@ func (p process) alive() bool {
 	return err == nil && started == p.Started && status != "Z" && status != "X"
 }
 
-// stop ends the process and waits until it has ended.
+// stop terminates the process, kills it if need be, and waits for its end.
 func (p process) stop(ctx context.Context) error {
 	for i, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		if !p.alive() {
@@ -106,10 +105,11 @@ func stat(pid int) (status string, started uint64, err error) {
 
 // parseStat reads a process's status and start from the text of /proc/PID/stat.
 func parseStat(text string) (status string, started uint64, err error) {
-	// The second field is the program's name in parentheses, and may have any of both in it.
+	// The second field is the program's name in parentheses. It may contain spaces
+	// and parentheses.
 	f := strings.Fields(text[strings.LastIndex(text, ")")+1:])
 
-	const afterName = 3 // number in proc(5) of the first field after it
+	const afterName = 3 // the number of the first field after it in proc(5)
 	if len(f) <= 22-afterName {
 		return "", 0, fmt.Errorf("cannot parse a process's status: %d fields", len(f))
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform/node"
 )
 
-// The files that Up writes to the output directory, for other programs to read.
+// The files that Up writes to the output directory for other programs.
 const (
 	stateFile      = "state.json"
 	kubeconfigFile = "kubeconfig"
@@ -20,15 +20,15 @@ const (
 	minioCAFile    = "minio-ca.crt"
 )
 
-// state is what later commands must know about a platform. It is written before
-// anything is started, so that whatever happens is cleaned up.
+// state is what later commands need to know of a platform. It is written before
+// anything is started, so that clean always finds it.
 type state struct {
 	Platform Platform
-	// Ready is set when everything is.
+	// Ready is set when Up has succeeded.
 	Ready bool
-	// Daemon is the process that the platform hangs on.
+	// Daemon is the background process of the platform.
 	Daemon process
-	// Node is the local platform's.
+	// Node configures the node of a local platform.
 	Node *node.Config `json:",omitempty"`
 }
 
@@ -52,7 +52,7 @@ func (s *state) save(outputDir string) error {
 	if err != nil {
 		return fmt.Errorf("cannot encode the platform's state: %w", err)
 	}
-	// Renamed into place: a reader sees the old one or the new one.
+	// The rename is atomic: a reader gets the old state or the new one.
 	file := filepath.Join(outputDir, stateFile)
 	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
 		return fmt.Errorf("cannot write the platform's state: %w", err)
@@ -83,14 +83,14 @@ func (s *state) check(ctx context.Context) error {
 	return nil
 }
 
-// clean ends the platform that the state file tells of, and removes what Up made
-// of it, whether that one is up, dead, or was never ready.
+// clean ends the platform of the state file, whether it is up, dead or was never
+// ready, and removes what Up made.
 func (o Options) clean(ctx context.Context) error {
 	s, err := readState(o.OutputDir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		// Nothing was started, or somebody removed the directory under a running
-		// platform, which ends it.
+		// Nothing was started, or the directory of a running platform was removed,
+		// which ends it.
 	case err != nil:
 		return err
 	default:
@@ -98,7 +98,7 @@ func (o Options) clean(ctx context.Context) error {
 			return err
 		}
 	}
-	// The state goes last: until then, cleaning can be tried again.
+	// The state file is removed last, so that cleaning can be tried again.
 	for _, f := range []string{kubeconfigFile, minioURLFile, minioCAFile, stateFile} {
 		if err := os.Remove(filepath.Join(o.OutputDir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("cannot clean up: %w", err)
@@ -108,7 +108,7 @@ func (o Options) clean(ctx context.Context) error {
 	return nil
 }
 
-// end ends a platform's daemon, and removes what is not in the output directory.
+// end stops a platform's daemon, and removes what is outside the output directory.
 func (o Options) end(ctx context.Context, s *state) error {
 	if err := s.Daemon.stop(ctx); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (o Options) end(ctx context.Context, s *state) error {
 
 	if !s.Platform.Local {
 		if err := s.cleanExisting(ctx); err != nil {
-			return fmt.Errorf("%w (to give it up, remove %s)", err, filepath.Join(o.OutputDir, stateFile))
+			return fmt.Errorf("%w (to leave it in the cluster, remove %s)", err, filepath.Join(o.OutputDir, stateFile))
 		}
 	}
 

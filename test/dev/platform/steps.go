@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A step is something that takes a moment, and the person who waits should know of.
+// step is a step of Up that is shown as a line of progress.
 type step struct {
 	title string
 	do    func(ctx context.Context) error
 }
 
-// together runs steps at the same time and writes a line for each when it is
-// done. The first failure ends the others.
+// together runs steps concurrently, and writes a line for each one that is done.
+// The first failure cancels the others.
 func together(ctx context.Context, out io.Writer, steps ...step) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, s := range steps {

@@ -13,14 +13,16 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/cistern-dev/cistern/package/pinned"
 )
 
-// debianPackages have what cannot be built with Go alone or is not made for it:
-// the container runtime, the CNI plugins, nft for kube-proxy, and jq; each
-// followed by the libraries that it links and a small Debian may lack.
+// debianPackages provide what cannot be built with Go alone: the container
+// runtime, the CNI plugins, nft for kube-proxy, and jq. Each is followed by the
+// libraries that it links and that a small Debian may lack.
 //
-// Their versions are those of the Debian that this runs on: Debian's mirrors
-// keep no other.
+// Their versions are those of the Debian release of this machine: its mirrors
+// keep no others.
 var debianPackages = []string{
 	"containerd", "runc", "containernetworking-plugins",
 	"nftables", "libnftables1", "libnftnl11", "libmnl0", "libxtables12",
@@ -28,18 +30,18 @@ var debianPackages = []string{
 	"jq", "libjq1", "libonig5",
 }
 
-// Programs are the programs that come from Debian packages or from the host.
+// Programs are the programs that come from Debian packages, or from the host.
 type Programs struct {
 	// Containerd, Runc and Jq are paths of executables.
 	Containerd, Runc, Jq string
 	// CNI is the directory with the network plugins.
 	CNI string
-	// Path and Libraries belong in front of PATH and LD_LIBRARY_PATH of whoever
+	// Path and Libraries go in front of PATH and LD_LIBRARY_PATH of a process that
 	// runs Containerd, or nft by its name. Both may be empty.
 	Path, Libraries string
 }
 
-// Env returns the variables that running the programs takes.
+// Env returns the environment variables that the programs need.
 func (p Programs) Env() []string {
 	env := []string{"PATH=" + strings.Trim(p.Path+":"+os.Getenv("PATH"), ":")}
 	if p.Libraries != "" {
@@ -50,8 +52,8 @@ func (p Programs) Env() []string {
 }
 
 // Debian returns the programs, unpacked from Debian packages into the cache.
-// Nothing is installed into the host. On a host without apt-get they have to be
-// there, in PATH.
+// Nothing is installed on the host. A host without apt-get must have them in
+// PATH.
 func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fromHost()
@@ -59,11 +61,11 @@ func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 
 	const title = "containerd, runc, CNI plugins, nft, jq (Debian)"
 
-	release, _ := os.ReadFile("/etc/debian_version") // a derivative may have none, and its packages then share one key
+	release, _ := os.ReadFile("/etc/debian_version") // a derivative may lack the file; the key then has no release
 	sum := sha256.Sum256([]byte(strings.Join(debianPackages, " ") + string(release) + runtime.GOARCH))
 	start := time.Now()
 
-	dir, cached, err := install(ctx, out, "debian", hex.EncodeToString(sum[:])[:16], func(tmp string) error {
+	dir, cached, err := pinned.Cached(ctx, out, "debian", hex.EncodeToString(sum[:])[:16], func(tmp string) error {
 		return unpack(ctx, tmp)
 	})
 	if err != nil {
@@ -71,9 +73,9 @@ func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 	}
 
 	if cached {
-		fmt.Fprintf(out, "  %-52s cached\n", title)
+		fmt.Fprintf(out, "  %-*s cached\n", pinned.TitleWidth, title)
 	} else {
-		fmt.Fprintf(out, "  %-52s unpacked in %s\n", title, time.Since(start).Round(time.Second))
+		fmt.Fprintf(out, "  %-*s unpacked in %s\n", pinned.TitleWidth, title, time.Since(start).Round(time.Second))
 	}
 
 	return unpacked(dir)
@@ -88,7 +90,7 @@ func unpack(ctx context.Context, dir string) error {
 
 	download := append([]string{"apt-get", "download", "-q"}, debianPackages...)
 	if err := run(ctx, debs, download...); err != nil {
-		// The package lists are missing or older than the mirror.
+		// The package lists may be missing, or older than the mirror.
 		if err := run(ctx, debs, "apt-get", "update", "-q"); err != nil {
 			return err
 		}
@@ -112,7 +114,7 @@ func unpack(ctx context.Context, dir string) error {
 	if err := os.RemoveAll(debs); err != nil {
 		return fmt.Errorf("cannot remove the packages: %w", err)
 	}
-	// jq is the one that people and tests run, so it finds its libraries by itself.
+	// People and tests run jq without Env, so it has to find its libraries itself.
 	const wrapper = `#!/bin/sh
 root=$(dirname "$(readlink -f "$0")")
 LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu*) exec "$root/usr/bin/jq" "$@"
@@ -124,7 +126,7 @@ LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-gnu*) exec "$root/usr/bin/jq" "$@
 	return nil
 }
 
-// unpacked tells where in the unpacked packages the programs are.
+// unpacked returns the programs in a directory of unpacked packages.
 func unpacked(dir string) (Programs, error) {
 	libs, err := filepath.Glob(filepath.Join(dir, "usr/lib/*-linux-gnu*"))
 	if err != nil || len(libs) != 1 {
@@ -144,7 +146,8 @@ func unpacked(dir string) (Programs, error) {
 	}, nil
 }
 
-// fromHost finds the programs in PATH, where other distributions' packages have put them.
+// fromHost returns the programs in PATH, installed from packages of another
+// distribution.
 func fromHost() (Programs, error) {
 	var missing []string
 
@@ -174,14 +177,14 @@ func fromHost() (Programs, error) {
 	}
 
 	if len(missing) > 0 {
-		return Programs{}, errors.New("there is no apt-get here to fetch them with, so install these and put them on PATH: " +
+		return Programs{}, errors.New("there is no apt-get to fetch the container runtime with: install these programs, and put them in PATH: " +
 			strings.Join(missing, ", "))
 	}
 
 	return p, nil
 }
 
-// run runs a command in dir; its output is only of interest when it fails.
+// run runs a command in dir. Its output is part of the error if it fails.
 func run(ctx context.Context, dir string, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 

@@ -12,16 +12,16 @@ import (
 
 type GroupInitParameters struct {
 
-	// DisableGroup takes the group's policies from its members for as long as it is true. The default is false.
+	// DisableGroup suspends the group's policies for its members while it is true. The default is false.
 	DisableGroup *bool `json:"disableGroup,omitempty" tf:"disable_group,omitempty"`
 }
 
 type GroupObservation struct {
 
-	// DisableGroup takes the group's policies from its members for as long as it is true. The default is false.
+	// DisableGroup suspends the group's policies for its members while it is true. The default is false.
 	DisableGroup *bool `json:"disableGroup,omitempty" tf:"disable_group,omitempty"`
 
-	// ForceDestroy is always false: a group that has members stays.
+	// ForceDestroy is always false: a group that has members is kept.
 	ForceDestroy *bool `json:"forceDestroy,omitempty" tf:"force_destroy,omitempty"`
 
 	// Name of the group on the server.
@@ -32,12 +32,13 @@ type GroupObservation struct {
 
 type GroupParameters struct {
 
-	// DisableGroup takes the group's policies from its members for as long as it is true. The default is false.
+	// DisableGroup suspends the group's policies for its members while it is true. The default is false.
 	// +kubebuilder:validation:Optional
 	DisableGroup *bool `json:"disableGroup,omitempty" tf:"disable_group,omitempty"`
 }
 
 // GroupSpec defines the desired state of Group
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type GroupSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            GroupParameters `json:"forProvider"`
@@ -64,7 +65,7 @@ type GroupStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// Group is the Schema for the Groups API. A Group of users, who get the policies that it holds. Its name on the server is the external name, by default that of the resource. It is deleted once it has no members.
+// Group is the Schema for the Groups API. A Group of users, who get the policies that are attached to it. Its name on the server is the external name, by default metadata.name. It is deleted once it has no members.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

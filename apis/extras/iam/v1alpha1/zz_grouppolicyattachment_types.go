@@ -86,6 +86,7 @@ type GroupPolicyAttachmentParameters struct {
 }
 
 // GroupPolicyAttachmentSpec defines the desired state of GroupPolicyAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type GroupPolicyAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            GroupPolicyAttachmentParameters `json:"forProvider"`
@@ -112,7 +113,7 @@ type GroupPolicyAttachmentStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// GroupPolicyAttachment is the Schema for the GroupPolicyAttachments API. A GroupPolicyAttachment gives a policy to a group.
+// GroupPolicyAttachment is the Schema for the GroupPolicyAttachments API. A GroupPolicyAttachment attaches a policy to a group.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

@@ -86,6 +86,7 @@ type GroupUserAttachmentParameters struct {
 }
 
 // GroupUserAttachmentSpec defines the desired state of GroupUserAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type GroupUserAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            GroupUserAttachmentParameters `json:"forProvider"`

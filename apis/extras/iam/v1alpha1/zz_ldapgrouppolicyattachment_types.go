@@ -12,7 +12,7 @@ import (
 
 type LDAPGroupPolicyAttachmentInitParameters struct {
 
-	// Distinguished name of the group, as the directory spells it. It cannot be changed.
+	// Distinguished name of the group, spelled as in the directory. It cannot be changed.
 	GroupDN *string `json:"groupDn,omitempty" tf:"group_dn,omitempty"`
 
 	// Name of the policy on the server. It cannot be changed.
@@ -32,7 +32,7 @@ type LDAPGroupPolicyAttachmentInitParameters struct {
 
 type LDAPGroupPolicyAttachmentObservation struct {
 
-	// Distinguished name of the group, as the directory spells it. It cannot be changed.
+	// Distinguished name of the group, spelled as in the directory. It cannot be changed.
 	GroupDN *string `json:"groupDn,omitempty" tf:"group_dn,omitempty"`
 
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
@@ -43,7 +43,7 @@ type LDAPGroupPolicyAttachmentObservation struct {
 
 type LDAPGroupPolicyAttachmentParameters struct {
 
-	// Distinguished name of the group, as the directory spells it. It cannot be changed.
+	// Distinguished name of the group, spelled as in the directory. It cannot be changed.
 	// +kubebuilder:validation:Optional
 	GroupDN *string `json:"groupDn,omitempty" tf:"group_dn,omitempty"`
 
@@ -64,6 +64,7 @@ type LDAPGroupPolicyAttachmentParameters struct {
 }
 
 // LDAPGroupPolicyAttachmentSpec defines the desired state of LDAPGroupPolicyAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type LDAPGroupPolicyAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            LDAPGroupPolicyAttachmentParameters `json:"forProvider"`
@@ -90,7 +91,7 @@ type LDAPGroupPolicyAttachmentStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// LDAPGroupPolicyAttachment is the Schema for the LDAPGroupPolicyAttachments API. An LDAPGroupPolicyAttachment gives a policy to a group of the directory that the server asks for its users.
+// LDAPGroupPolicyAttachment is the Schema for the LDAPGroupPolicyAttachments API. An LDAPGroupPolicyAttachment attaches a policy to a group of the LDAP directory that the server uses.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

@@ -26,7 +26,7 @@ type LDAPUserPolicyAttachmentInitParameters struct {
 	// +kubebuilder:validation:Optional
 	PolicySelector *v1.NamespacedSelector `json:"policySelector,omitempty" tf:"-"`
 
-	// Distinguished name of the user, as the directory spells it. It cannot be changed.
+	// Distinguished name of the user, spelled as in the directory. It cannot be changed.
 	UserDN *string `json:"userDn,omitempty" tf:"user_dn,omitempty"`
 }
 
@@ -36,7 +36,7 @@ type LDAPUserPolicyAttachmentObservation struct {
 	// Name of the policy on the server. It cannot be changed.
 	PolicyName *string `json:"policyName,omitempty" tf:"policy_name,omitempty"`
 
-	// Distinguished name of the user, as the directory spells it. It cannot be changed.
+	// Distinguished name of the user, spelled as in the directory. It cannot be changed.
 	UserDN *string `json:"userDn,omitempty" tf:"user_dn,omitempty"`
 }
 
@@ -57,12 +57,13 @@ type LDAPUserPolicyAttachmentParameters struct {
 	// +kubebuilder:validation:Optional
 	PolicySelector *v1.NamespacedSelector `json:"policySelector,omitempty" tf:"-"`
 
-	// Distinguished name of the user, as the directory spells it. It cannot be changed.
+	// Distinguished name of the user, spelled as in the directory. It cannot be changed.
 	// +kubebuilder:validation:Optional
 	UserDN *string `json:"userDn,omitempty" tf:"user_dn,omitempty"`
 }
 
 // LDAPUserPolicyAttachmentSpec defines the desired state of LDAPUserPolicyAttachment
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type LDAPUserPolicyAttachmentSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            LDAPUserPolicyAttachmentParameters `json:"forProvider"`
@@ -89,7 +90,7 @@ type LDAPUserPolicyAttachmentStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// LDAPUserPolicyAttachment is the Schema for the LDAPUserPolicyAttachments API. An LDAPUserPolicyAttachment gives a policy to a user of the directory that the server asks for its users.
+// LDAPUserPolicyAttachment is the Schema for the LDAPUserPolicyAttachments API. An LDAPUserPolicyAttachment attaches a policy to a user of the LDAP directory that the server uses.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

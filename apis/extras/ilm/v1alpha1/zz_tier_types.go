@@ -44,13 +44,13 @@ type TierInitParameters struct {
 	// URL of the other server, such as https://archive.example.org. It cannot be changed.
 	Endpoint *string `json:"endpoint,omitempty" tf:"endpoint,omitempty"`
 
-	// Key of a user of the other server who may read, write and delete in the bucket. A new secret key is noticed with a new access key only: the server does not tell the secret.
+	// Key of a user of the other server who may read, write and delete in the bucket. To change the secret key, change the access key as well: the server does not return secret keys, so a change of the secret key alone cannot be detected.
 	MinioConfig *MinioConfigInitParameters `json:"minioConfig,omitempty" tf:"minio_config,omitempty"`
 
-	// Prefix of the objects' names in the bucket; none by default. It cannot be changed.
+	// Prefix of the objects' names in the bucket. The default is none. It cannot be changed.
 	Prefix *string `json:"prefix,omitempty" tf:"prefix,omitempty"`
 
-	// Region of the other server; its own default by default. It cannot be changed.
+	// Region of the other server. The default is that server's own default. It cannot be changed.
 	Region *string `json:"region,omitempty" tf:"region,omitempty"`
 }
 
@@ -67,13 +67,13 @@ type TierObservation struct {
 
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
 
-	// Key of a user of the other server who may read, write and delete in the bucket. A new secret key is noticed with a new access key only: the server does not tell the secret.
+	// Key of a user of the other server who may read, write and delete in the bucket. To change the secret key, change the access key as well: the server does not return secret keys, so a change of the secret key alone cannot be detected.
 	MinioConfig *MinioConfigObservation `json:"minioConfig,omitempty" tf:"minio_config,omitempty"`
 
-	// Prefix of the objects' names in the bucket; none by default. It cannot be changed.
+	// Prefix of the objects' names in the bucket. The default is none. It cannot be changed.
 	Prefix *string `json:"prefix,omitempty" tf:"prefix,omitempty"`
 
-	// Region of the other server; its own default by default. It cannot be changed.
+	// Region of the other server. The default is that server's own default. It cannot be changed.
 	Region *string `json:"region,omitempty" tf:"region,omitempty"`
 }
 
@@ -87,20 +87,21 @@ type TierParameters struct {
 	// +kubebuilder:validation:Optional
 	Endpoint *string `json:"endpoint,omitempty" tf:"endpoint,omitempty"`
 
-	// Key of a user of the other server who may read, write and delete in the bucket. A new secret key is noticed with a new access key only: the server does not tell the secret.
+	// Key of a user of the other server who may read, write and delete in the bucket. To change the secret key, change the access key as well: the server does not return secret keys, so a change of the secret key alone cannot be detected.
 	// +kubebuilder:validation:Optional
 	MinioConfig *MinioConfigParameters `json:"minioConfig,omitempty" tf:"minio_config,omitempty"`
 
-	// Prefix of the objects' names in the bucket; none by default. It cannot be changed.
+	// Prefix of the objects' names in the bucket. The default is none. It cannot be changed.
 	// +kubebuilder:validation:Optional
 	Prefix *string `json:"prefix,omitempty" tf:"prefix,omitempty"`
 
-	// Region of the other server; its own default by default. It cannot be changed.
+	// Region of the other server. The default is that server's own default. It cannot be changed.
 	// +kubebuilder:validation:Optional
 	Region *string `json:"region,omitempty" tf:"region,omitempty"`
 }
 
 // TierSpec defines the desired state of Tier
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type TierSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            TierParameters `json:"forProvider"`
@@ -127,7 +128,7 @@ type TierStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// Tier is the Schema for the Tiers API. A Tier is a bucket of another MinIO server, to which lifecycle rules move objects. Its name on the server is the external name, by default that of the resource in upper case, as the server wants it. A tier that holds objects cannot be deleted.
+// Tier is the Schema for the Tiers API. A Tier is a bucket of another MinIO server, to which lifecycle rules move objects. Its name on the server is the external name, by default metadata.name in upper case, which the server requires. A tier that holds objects cannot be deleted.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

@@ -21,6 +21,7 @@ type KeyParameters struct {
 }
 
 // KeySpec defines the desired state of Key
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type KeySpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            KeyParameters `json:"forProvider"`
@@ -47,7 +48,7 @@ type KeyStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// Key is the Schema for the Keys API. A Key of the KMS that the server encrypts with. Its name there is the external name, by default that of the resource. Not every KMS can make keys, and few can delete them; what is encrypted with a key that was deleted is lost.
+// Key is the Schema for the Keys API. A Key of the KMS that the server encrypts with. Its name in the KMS is the external name, by default metadata.name. Not every KMS can create keys, and few can delete them. Data that is encrypted with a deleted key is lost.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

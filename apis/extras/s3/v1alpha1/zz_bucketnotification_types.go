@@ -26,7 +26,7 @@ type BucketNotificationInitParameters struct {
 	// +kubebuilder:validation:Optional
 	BucketSelector *v1.NamespacedSelector `json:"bucketSelector,omitempty" tf:"-"`
 
-	// What to tell whom.
+	// Rules: which events are sent to which target.
 	Queue []QueueInitParameters `json:"queue,omitempty" tf:"queue,omitempty"`
 }
 
@@ -35,10 +35,10 @@ type BucketNotificationObservation struct {
 	// Name of the bucket. It cannot be changed.
 	Bucket *string `json:"bucket,omitempty" tf:"bucket,omitempty"`
 
-	// Name of the rule. The default is made up by the provider.
+	// Name of the rule. The default is a generated name.
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
 
-	// What to tell whom.
+	// Rules: which events are sent to which target.
 	Queue []QueueObservation `json:"queue,omitempty" tf:"queue,omitempty"`
 }
 
@@ -59,74 +59,75 @@ type BucketNotificationParameters struct {
 	// +kubebuilder:validation:Optional
 	BucketSelector *v1.NamespacedSelector `json:"bucketSelector,omitempty" tf:"-"`
 
-	// What to tell whom.
+	// Rules: which events are sent to which target.
 	// +kubebuilder:validation:Optional
 	Queue []QueueParameters `json:"queue,omitempty" tf:"queue,omitempty"`
 }
 
 type QueueInitParameters struct {
 
-	// Events to tell of, such as s3:ObjectCreated:*.
+	// Events that are sent, such as s3:ObjectCreated:*.
 	// +listType=set
 	Events []*string `json:"events,omitempty" tf:"events,omitempty"`
 
-	// Prefix of the names of the objects to tell of; all by default.
+	// Prefix of the names of the objects whose events are sent. The default is all objects.
 	FilterPrefix *string `json:"filterPrefix,omitempty" tf:"filter_prefix,omitempty"`
 
-	// Suffix of the names of the objects to tell of; all by default.
+	// Suffix of the names of the objects whose events are sent. The default is all objects.
 	FilterSuffix *string `json:"filterSuffix,omitempty" tf:"filter_suffix,omitempty"`
 
-	// Name of the rule. The default is made up by the provider.
+	// Name of the rule. The default is a generated name.
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
 
-	// ARN of the target, such as arn:minio:sqs::primary:webhook; mc admin info tells those that the server has.
+	// ARN of the target, such as arn:minio:sqs::primary:webhook. mc admin info lists the ARNs of the server's targets.
 	QueueArn *string `json:"queueArn,omitempty" tf:"queue_arn,omitempty"`
 }
 
 type QueueObservation struct {
 
-	// Events to tell of, such as s3:ObjectCreated:*.
+	// Events that are sent, such as s3:ObjectCreated:*.
 	// +listType=set
 	Events []*string `json:"events,omitempty" tf:"events,omitempty"`
 
-	// Prefix of the names of the objects to tell of; all by default.
+	// Prefix of the names of the objects whose events are sent. The default is all objects.
 	FilterPrefix *string `json:"filterPrefix,omitempty" tf:"filter_prefix,omitempty"`
 
-	// Suffix of the names of the objects to tell of; all by default.
+	// Suffix of the names of the objects whose events are sent. The default is all objects.
 	FilterSuffix *string `json:"filterSuffix,omitempty" tf:"filter_suffix,omitempty"`
 
-	// Name of the rule. The default is made up by the provider.
+	// Name of the rule. The default is a generated name.
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
 
-	// ARN of the target, such as arn:minio:sqs::primary:webhook; mc admin info tells those that the server has.
+	// ARN of the target, such as arn:minio:sqs::primary:webhook. mc admin info lists the ARNs of the server's targets.
 	QueueArn *string `json:"queueArn,omitempty" tf:"queue_arn,omitempty"`
 }
 
 type QueueParameters struct {
 
-	// Events to tell of, such as s3:ObjectCreated:*.
+	// Events that are sent, such as s3:ObjectCreated:*.
 	// +kubebuilder:validation:Optional
 	// +listType=set
 	Events []*string `json:"events" tf:"events,omitempty"`
 
-	// Prefix of the names of the objects to tell of; all by default.
+	// Prefix of the names of the objects whose events are sent. The default is all objects.
 	// +kubebuilder:validation:Optional
 	FilterPrefix *string `json:"filterPrefix,omitempty" tf:"filter_prefix,omitempty"`
 
-	// Suffix of the names of the objects to tell of; all by default.
+	// Suffix of the names of the objects whose events are sent. The default is all objects.
 	// +kubebuilder:validation:Optional
 	FilterSuffix *string `json:"filterSuffix,omitempty" tf:"filter_suffix,omitempty"`
 
-	// Name of the rule. The default is made up by the provider.
+	// Name of the rule. The default is a generated name.
 	// +kubebuilder:validation:Optional
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
 
-	// ARN of the target, such as arn:minio:sqs::primary:webhook; mc admin info tells those that the server has.
+	// ARN of the target, such as arn:minio:sqs::primary:webhook. mc admin info lists the ARNs of the server's targets.
 	// +kubebuilder:validation:Optional
 	QueueArn *string `json:"queueArn" tf:"queue_arn,omitempty"`
 }
 
 // BucketNotificationSpec defines the desired state of BucketNotification
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketNotificationSpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            BucketNotificationParameters `json:"forProvider"`
@@ -153,7 +154,7 @@ type BucketNotificationStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// BucketNotification is the Schema for the BucketNotifications API. A BucketNotification has the server tell targets of what happens to a bucket's objects. The targets are part of the server's own configuration.
+// BucketNotification is the Schema for the BucketNotifications API. A BucketNotification makes the server send events of a bucket's objects to targets. The targets are part of the server's own configuration.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

@@ -26,7 +26,7 @@ type BucketPolicyInitParameters struct {
 	// +kubebuilder:validation:Optional
 	BucketSelector *v1.NamespacedSelector `json:"bucketSelector,omitempty" tf:"-"`
 
-	// The policy, a JSON document in the language of S3's bucket policies. It is compared by meaning.
+	// The policy, a JSON document in the language of S3 bucket policies. It is compared by meaning, not by bytes.
 	Policy *string `json:"policy,omitempty" tf:"policy,omitempty"`
 }
 
@@ -37,7 +37,7 @@ type BucketPolicyObservation struct {
 
 	ID *string `json:"id,omitempty" tf:"id,omitempty"`
 
-	// The policy, a JSON document in the language of S3's bucket policies. It is compared by meaning.
+	// The policy, a JSON document in the language of S3 bucket policies. It is compared by meaning, not by bytes.
 	Policy *string `json:"policy,omitempty" tf:"policy,omitempty"`
 }
 
@@ -58,12 +58,13 @@ type BucketPolicyParameters struct {
 	// +kubebuilder:validation:Optional
 	BucketSelector *v1.NamespacedSelector `json:"bucketSelector,omitempty" tf:"-"`
 
-	// The policy, a JSON document in the language of S3's bucket policies. It is compared by meaning.
+	// The policy, a JSON document in the language of S3 bucket policies. It is compared by meaning, not by bytes.
 	// +kubebuilder:validation:Optional
 	Policy *string `json:"policy,omitempty" tf:"policy,omitempty"`
 }
 
 // BucketPolicySpec defines the desired state of BucketPolicy
+// +kubebuilder:validation:XValidation:rule="has(self.providerConfigRef) == has(oldSelf.providerConfigRef) && (!has(self.providerConfigRef) || self.providerConfigRef == oldSelf.providerConfigRef)",message="providerConfigRef is fixed at creation: make a new resource to use another server"
 type BucketPolicySpec struct {
 	v2.ManagedResourceSpec `json:",inline"`
 	ForProvider            BucketPolicyParameters `json:"forProvider"`
@@ -90,7 +91,7 @@ type BucketPolicyStatus struct {
 // +kubebuilder:subresource:status
 // +kubebuilder:storageversion
 
-// BucketPolicy is the Schema for the BucketPolicys API. A BucketPolicy says who may do what with a bucket, its anonymous users among them. A Bucket's anonymousAccess is written as the same policy of the server: set one of them.
+// BucketPolicy is the Schema for the BucketPolicys API. A BucketPolicy determines who may do what with a bucket, anonymous users included. A Bucket's anonymousAccess writes the same policy on the server: set only one of them.
 // +kubebuilder:printcolumn:name="SYNCED",type="string",JSONPath=".status.conditions[?(@.type=='Synced')].status"
 // +kubebuilder:printcolumn:name="READY",type="string",JSONPath=".status.conditions[?(@.type=='Ready')].status"
 // +kubebuilder:printcolumn:name="EXTERNAL-NAME",type="string",JSONPath=".metadata.annotations.crossplane\\.io/external-name"

@@ -11,8 +11,8 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 )
 
-// clients are the users that the components are. The API server is the
-// administrator when it talks to the kubelet, and so is CoreDNS.
+// clients are the users that the components authenticate as. CoreDNS is the
+// administrator, and so is the API server in its calls to the kubelet.
 var clients = []struct {
 	file, user string
 	groups     []string
@@ -24,8 +24,8 @@ var clients = []struct {
 	{"kubelet", "system:node:" + Name, []string{"system:nodes"}},
 }
 
-// writePKI makes the cluster's certificates, and kubeconfigs with them: the
-// components' own are written, an administrator's for a URL outside is returned.
+// writePKI writes the cluster's certificates and the components' kubeconfigs. It
+// returns a kubeconfig for an administrator who reaches the API server at a URL.
 func (c Config) writePKI(url string) ([]byte, error) {
 	ca, err := pki.NewCA("cistern-kubernetes")
 	if err != nil {
@@ -60,7 +60,7 @@ func (c Config) writePKI(url string) ([]byte, error) {
 	return kubeconfig(url, ca.Cert, pki.Pair{Cert: files["admin.crt"], Key: files["admin.key"]})
 }
 
-// serverFiles are the API server's certificates and keys, by file name.
+// serverFiles returns the API server's certificates and keys by file name.
 func serverFiles(ca *pki.CA) (map[string][]byte, error) {
 	server, err := ca.Server("kube-apiserver",
 		"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local",

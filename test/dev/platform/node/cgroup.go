@@ -17,28 +17,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupRoot is where cgroups are mounted inside.
+// cgroupRoot is where cgroups are mounted in the node's mount namespace.
 const cgroupRoot = "/sys/fs/cgroup"
 
-// Cgroups are the control groups of a node, as the machine sees them.
+// Cgroups are the control groups of a node, by their paths on the machine.
 type Cgroups struct {
-	// Name is the last part of their paths.
+	// Name is the last element of their paths.
 	Name string
-	// Unified is true for version 2, with its one hierarchy.
+	// Unified is set for version 2, which has one hierarchy.
 	Unified bool
 	// Dirs has one group for each hierarchy of version 1, or the one group of
-	// version 2. They are removed, with all below them, at the end.
+	// version 2. They and the groups below them are removed at the end.
 	Dirs []string
-	// Hierarchies are those of version 1, such as "memory" or "cpu,cpuacct".
+	// Hierarchies are the hierarchies of version 1, such as "memory" or "cpu,cpuacct".
 	Hierarchies []string
 }
 
-// FindCgroups works out where the groups of a node belong. They are named after
-// its run directory, so that what a dead node left behind is found again.
+// FindCgroups returns the groups of a node, which need not exist. Their name
+// follows from its run directory, so that those of a dead node are found again.
 //
-// With version 1 they are below the groups that the caller is in. With version 2
-// groups that have processes cannot have controllers below them, so they are at
-// the top.
+// With version 1 they are below the groups of this process. With version 2 a group
+// that has processes cannot pass controllers on, so the node's is at the top.
 func FindCgroups(runDir string) (Cgroups, error) {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -55,8 +54,8 @@ func FindCgroups(runDir string) (Cgroups, error) {
 	return parseCgroups("cistern-"+hex.EncodeToString(sum[:])[:8], string(mounts), string(own))
 }
 
-// parseCgroups is FindCgroups on the text of /proc/self/mountinfo and
-// /proc/self/cgroup.
+// parseCgroups does the work of FindCgroups with the text of /proc/self/mountinfo
+// and /proc/self/cgroup.
 func parseCgroups(name, mounts, own string) (Cgroups, error) {
 	c := Cgroups{Name: name}
 	v1, v2 := parseMounts(mounts)
@@ -72,7 +71,7 @@ func parseCgroups(name, mounts, own string) (Cgroups, error) {
 		if !ok {
 			continue
 		}
-		// Inside a container the mount may show only a part of the hierarchy.
+		// In a container the mount may show only a part of the hierarchy.
 		below := strings.TrimPrefix(f[2], strings.TrimSuffix(m.root, "/"))
 		c.Hierarchies = append(c.Hierarchies, f[1])
 		c.Dirs = append(c.Dirs, path.Join(m.point, below, name))
@@ -91,7 +90,8 @@ func parseCgroups(name, mounts, own string) (Cgroups, error) {
 	return c, nil
 }
 
-// checkControllers refuses a machine whose version 1 lacks what the kubelet needs.
+// checkControllers returns an error if a controller that the kubelet needs is
+// missing from the hierarchies of version 1.
 func (c Cgroups) checkControllers() error {
 	for _, want := range []string{"cpu", "memory", "pids"} {
 		has := func(h string) bool { return slices.Contains(strings.Split(h, ","), want) }
@@ -105,8 +105,8 @@ func (c Cgroups) checkControllers() error {
 
 type cgroupMount struct{ root, point string }
 
-// parseMounts returns the mounts of cgroup hierarchies: of version 1 by their
-// controllers, as /proc/self/cgroup writes them, and of version 2.
+// parseMounts returns the mounts of the hierarchies of version 1, by their
+// controllers as in /proc/self/cgroup, and the mount point of version 2.
 func parseMounts(mountinfo string) (v1 map[string]cgroupMount, v2 string) {
 	v1 = map[string]cgroupMount{}
 
@@ -131,7 +131,7 @@ func parseMounts(mountinfo string) (v1 map[string]cgroupMount, v2 string) {
 	return v1, v2
 }
 
-// controllers drops from a mount's options all that is no controller.
+// controllers returns the options of a mount that are controllers.
 func controllers(options string) string {
 	var keep []string
 
@@ -147,10 +147,10 @@ func controllers(options string) string {
 	return strings.Join(keep, ",")
 }
 
-// Remove removes the groups, once their processes are gone.
+// Remove removes the groups. Their processes must have been killed.
 func (c Cgroups) Remove() error {
 	var err error
-	for range 100 { // the kernel takes a moment to empty the groups of the killed
+	for range 100 { // killed processes stay in their groups for a moment
 		err = nil
 		for _, dir := range c.Dirs {
 			err = errors.Join(err, removeGroups(dir))
@@ -166,8 +166,8 @@ func (c Cgroups) Remove() error {
 	return fmt.Errorf("cannot remove the node's cgroups: %w", err)
 }
 
-// removeGroups removes a group and those below it. A group's files are not for
-// removing, so os.RemoveAll would not do.
+// removeGroups removes a group and those below it. It cannot use os.RemoveAll,
+// because the files of a group cannot be removed.
 func removeGroups(dir string) error {
 	var dirs []string
 
@@ -191,11 +191,11 @@ func removeGroups(dir string) error {
 	return err
 }
 
-// kubeletRoot is the group that the kubelet makes the pods' groups in, as seen
-// from inside.
+// kubeletRoot returns the group in which the kubelet makes the pods' groups, by its
+// path in the node's namespaces.
 func (c Cgroups) kubeletRoot() string {
 	if c.Unified {
-		return "/" // the namespace begins in our group
+		return "/" // the namespace begins at the node's group
 	}
 
 	return "/" + c.Name

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// mountV1 mounts the hierarchies of version 1 inside, and makes our group in each.
+// mountV1 mounts the hierarchies of version 1 in the node's mount namespace, and
+// makes the node's group in each.
 func (c Cgroups) mountV1() error {
 	if err := mount("tmpfs", cgroupRoot, "tmpfs", 0, "mode=755"); err != nil {
 		return err
@@ -45,7 +46,7 @@ func (c Cgroups) mountHierarchy(h string) error {
 	}
 
 	names := strings.Split(h, ",")
-	if len(names) > 1 { // cpu,cpuacct is also looked for as cpu and as cpuacct
+	if len(names) > 1 { // programs find cpu,cpuacct as cpu and as cpuacct too
 		for _, n := range names {
 			if err := os.Symlink(h, filepath.Join(cgroupRoot, n)); err != nil {
 				return fmt.Errorf("cannot link a cgroup hierarchy: %w", err)
@@ -60,8 +61,8 @@ func (c Cgroups) mountHierarchy(h string) error {
 	return nil
 }
 
-// copyCpuset gives a new group its parent's processors: none are inherited, and
-// without any no process can enter.
+// copyCpuset copies the processors of a group to a new group below it. They are
+// not inherited, and no process can enter a group without processors.
 func copyCpuset(parent, group string) error {
 	for _, f := range []string{"cpuset.cpus", "cpuset.mems"} {
 		b, err := os.ReadFile(filepath.Join(parent, f))

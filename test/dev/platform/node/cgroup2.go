@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openV2 makes our group of version 2 with every controller, and opens it, for the
-// init stage to be started in it.
+// openV2 makes the node's group of version 2 with every controller, and opens it,
+// so that the init stage can be started in it.
 func (c Cgroups) openV2() (*os.File, error) {
 	group := c.Dirs[0]
 	if err := enableControllers(filepath.Dir(group)); err != nil {
@@ -30,9 +30,9 @@ func (c Cgroups) openV2() (*os.File, error) {
 	return f, nil
 }
 
-// mountV2 mounts our group inside, and makes way for the kubelet's: a group with
-// processes cannot give controllers to those below it, so this process, and with
-// it all that it starts, moves down into a leaf.
+// mountV2 mounts the node's group in its mount namespace, and enables controllers
+// for the kubelet's groups below it. A group with processes cannot do so:
+// therefore this process, and the processes that it starts, move to a leaf.
 func mountV2() error {
 	if err := mount("cgroup2", cgroupRoot, "cgroup2", 0, ""); err != nil {
 		return err
@@ -41,9 +41,10 @@ func mountV2() error {
 	return enableControllers(cgroupRoot)
 }
 
-// enableControllers lets the groups below one use every controller that it has.
-// Processes in it are moved to a leaf below it: at the top of a container's
-// hierarchy there are some, at the real top none need to move.
+// enableControllers enables every controller of a group for the groups below it.
+// If processes in the group prevent that, they are moved to a leaf below it first.
+// The root of a container's hierarchy has such processes; that of the machine may
+// keep its processes.
 func enableControllers(group string) error {
 	b, err := os.ReadFile(filepath.Join(group, "cgroup.controllers"))
 	if err != nil {
@@ -85,7 +86,8 @@ func moveToLeaf(group string) error {
 	}
 
 	for pid := range strings.FieldsSeq(string(b)) {
-		// One at a time, by the kernel's rule; one that has ended meanwhile does not matter.
+		// The kernel takes one at a time. A process that has ended causes an error
+		// that does not matter.
 		_ = os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte(pid), 0o644)
 	}
 

@@ -19,7 +19,7 @@ func TestParseCgroups(t *testing.T) {
 		wantErr bool
 	}{
 		"V1": {
-			reason: "Each hierarchy has a group below the caller's own.",
+			reason: "Each hierarchy has a group below that of this process.",
 			mounts: `30 20 0:25 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu
 31 20 0:26 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory
 32 20 0:27 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
@@ -36,7 +36,7 @@ func TestParseCgroups(t *testing.T) {
 			},
 		},
 		"V1InAContainer": {
-			reason: "A container's mounts begin at its own groups, and some hierarchies have two controllers.",
+			reason: "The mounts of a container begin at its own groups, and a hierarchy may have two controllers.",
 			mounts: `30 20 0:25 /docker/1 /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct
 31 20 0:26 /docker/1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory
 32 20 0:27 /docker/1 /sys/fs/cgroup/pids ro - cgroup cgroup rw,pids
@@ -55,13 +55,13 @@ func TestParseCgroups(t *testing.T) {
 			wantErr: true,
 		},
 		"V2": {
-			reason: "The one hierarchy has our group at the top.",
+			reason: "The one hierarchy has the node's group at the top.",
 			mounts: "30 20 0:25 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
 			own:    "0::/user.slice/session-1.scope\n",
 			want:   Cgroups{Name: "x", Unified: true, Dirs: []string{"/sys/fs/cgroup/x"}},
 		},
 		"None": {
-			reason:  "Without cgroups there is no kubelet.",
+			reason:  "The kubelet needs cgroups.",
 			mounts:  "22 1 8:1 / / rw - ext4 /dev/sda rw\n",
 			own:     "0::/\n",
 			wantErr: true,
@@ -95,7 +95,7 @@ func TestRemoveGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for range 2 { // the second time there is nothing, which is fine
+	for range 2 { // removing groups that are gone is no error
 		if err := (Cgroups{Dirs: []string{dir}}).Remove(); err != nil {
 			t.Errorf("Remove(): %v", err)
 		}
@@ -106,8 +106,8 @@ func TestRemoveGroups(t *testing.T) {
 	}
 }
 
-// FuzzParseCgroups checks that whatever is mounted, only groups of our name are
-// ever removed.
+// FuzzParseCgroups checks that only groups of the node's name are removed, whatever
+// is mounted.
 func FuzzParseCgroups(f *testing.F) {
 	f.Add("30 20 0:25 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n", "0::/user.slice\n")
 	f.Add("30 20 0:25 /a /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", "1:cpu:/a/../b\n")

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sysctls are settings of the whole machine that the kubelet insists on. It is
-// shown files that hold what it wants, and leaves the machine alone.
+// sysctls are kernel settings that the kubelet requires. They belong to the whole
+// machine, so that files with these values are mounted over them instead.
 var sysctls = map[string]string{
 	"kernel/keys/root_maxbytes": "25000000",
 	"kernel/keys/root_maxkeys":  "1000000",
@@ -20,10 +20,10 @@ var sysctls = map[string]string{
 	"vm/panic_on_oom":           "0",
 }
 
-// setUpMounts gives this process's mount namespace what a node needs, so that
-// none of the components writes to the machine's own directories.
+// setUpMounts mounts what a node needs in this process's mount namespace, so that
+// no component writes to the machine's own directories.
 func (c Config) setUpMounts() error {
-	// From here on, mounts are nobody else's business.
+	// Mounts no longer propagate to the machine's namespace.
 	if err := mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (c Config) setUpMounts() error {
 	if err := mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
 		return err
 	}
-	// Before /var is covered, as the run directory may be in it.
+	// Before /var is covered: the run directory may be in it.
 	if err := bind(c.RunDir, innerDir); err != nil {
 		return err
 	}
@@ -61,8 +61,9 @@ func (c Config) setUpMounts() error {
 	return bindSysctls()
 }
 
-// coverWithOverlay keeps a directory of the root readable, and what is written
-// to it in memory. That is little: what is large is mounted on top.
+// coverWithOverlay leaves a directory of the root readable, and keeps what is
+// written to it in memory. That is little: directories for large data are mounted
+// on top.
 func coverWithOverlay(dir string) error {
 	upper, work := "/run/overlay/"+dir+"/upper", "/run/overlay/"+dir+"/work"
 	for _, d := range []string{upper, work} {
@@ -74,7 +75,7 @@ func coverWithOverlay(dir string) error {
 	return mount("overlay", "/"+dir, "overlay", 0, "lowerdir=/"+dir+",upperdir="+upper+",workdir="+work)
 }
 
-// bindStateDirs puts what the components keep on disk where they look for it.
+// bindStateDirs mounts the directories for data of the components on disk.
 func (c Config) bindStateDirs() error {
 	for _, d := range []struct{ from, to string }{
 		{innerDir + "/containerd", "/var/lib/containerd"},
@@ -89,13 +90,13 @@ func (c Config) bindStateDirs() error {
 			return err
 		}
 	}
-	// Volumes that the kubelet mounts must show up in containerd's containers.
+	// Volumes that the kubelet mounts must become visible in containers.
 	return mount("", "/var/lib/kubelet", "", unix.MS_SHARED, "")
 }
 
-// mountSys replaces /sys by one of the new network and cgroup namespaces.
+// mountSys mounts the /sys of the new network and cgroup namespaces.
 func (c Config) mountSys() error {
-	_ = unix.Unmount("/sys", unix.MNT_DETACH) // it may not be one mount, nor be mounted at all
+	_ = unix.Unmount("/sys", unix.MNT_DETACH) // it may be several mounts, or none
 
 	if err := mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
 		return err
@@ -127,7 +128,7 @@ func bindSysctls() error {
 	return nil
 }
 
-// bind shows a directory in another place, which it makes.
+// bind mounts a directory at another path, which it creates.
 func bind(from, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return fmt.Errorf("cannot make a mount point: %w", err)

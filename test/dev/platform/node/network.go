@@ -8,9 +8,9 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// setUpNetwork makes the node's interface in the new network namespace, which
-// has no way out to anywhere: images come from the registry inside, and callers
-// through the inherited listeners.
+// setUpNetwork makes the node's interface in the new network namespace. It has no
+// route to other networks: images come from the registry in the namespace, and
+// connections come through the inherited listeners.
 func setUpNetwork() error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -37,8 +37,8 @@ func setUpNetwork() error {
 	if err := netlink.LinkSetUp(bridge); err != nil {
 		return fmt.Errorf("cannot set up the node's interface: %w", err)
 	}
-	// kube-proxy rewrites the destination of packets to Services, but only of
-	// those that have a route to begin with.
+	// kube-proxy rewrites the destination of packets to Services, but a packet
+	// without a route is dropped first.
 	_, services, err := net.ParseCIDR(serviceCIDR)
 	if err != nil {
 		return fmt.Errorf("cannot parse the Services' network: %w", err)

@@ -2,16 +2,17 @@
 // server, the controllers, the kubelet with containerd and runc, kube-proxy,
 // CoreDNS and a registry.
 //
-// It runs beside whatever else is on the machine, in network, mount, process
-// and cgroup namespaces of its own, in three stages, each started by the one
-// before:
+// It runs beside other programs of the machine, in network, mount, process and
+// cgroup namespaces of its own. It has three stages, each a process that the
+// previous one starts:
 //
-//	outer  in the machine's namespaces; waits, and cleans up at the end
-//	init   process 1 of the new namespaces; sets them up, reaps
-//	node   runs the components
+//	host   runs in the machine's namespaces; waits, and cleans up at the end
+//	init   is process 1 of the new namespaces; sets them up, and reaps orphans
+//	node   serves the registry, and runs the components
 //
-// The kernel ends a process namespace with its process 1, and process 1 is
-// ended with the outer stage: so whoever kills the outer one kills everything.
+// When process 1 of a namespace ends, the kernel kills the others in it, and it
+// kills process 1 when the host stage ends. So killing the host stage ends the
+// whole node.
 package node
 
 import (
@@ -27,55 +28,57 @@ import (
 )
 
 const (
-	// Name is the node's name.
+	// Name is the name of the Node object.
 	Name = "cistern"
 	// IP is the node's address in its own network.
 	IP = "10.89.0.1"
-	// Registry is the host of images as the cluster names it. It has a dot, as
-	// Crossplane wants, and a private address, to which clients speak plain HTTP.
+	// Registry is the registry's host in image references of the cluster. It has a
+	// dot, which Crossplane requires, and a private address, for which clients use
+	// plain HTTP.
 	Registry = IP + ":25000"
-	// MinIOIP is the cluster address that MinIO's Service must ask for: what
-	// reaches the MinIO listener is forwarded there, to port 9000.
+	// MinIOIP is the cluster IP that MinIO's Service must request: connections to
+	// the MinIO listener are forwarded to its port 9000.
 	MinIOIP = "10.96.0.90"
 
 	serviceCIDR = "10.96.0.0/16"
 	podCIDR     = "10.244.0.0/24"
-	apiIP       = "10.96.0.1" // the first of serviceCIDR, by Kubernetes' rule
+	apiIP       = "10.96.0.1" // Kubernetes takes the first of serviceCIDR
 	apiPort     = "6443"
 
-	// Inside, the run and log directories are mounted here.
+	// The run and log directories are mounted here in the node's mount namespace.
 	innerDir = "/run/cistern"
 	innerLog = "/run/cistern-log"
 )
 
-// The stages' names, as in the command line.
+// The names of the stages on the command line.
 const (
-	StageOuter = "outer"
-	stageInit  = "init"
-	stageNode  = "node"
+	StageHost = "host"
+	stageInit = "init"
+	stageNode = "node"
 )
 
-// The listeners that the daemon inherits, in the order of their descriptors.
-// They are of the machine's own network namespace, and stay in it.
+// The listeners that the daemon inherits, in the order of their descriptors. They
+// belong to the machine's own network namespace, and stay in it.
 const (
 	ListenerAPI = iota
 	ListenerMinIO
 	ListenerRegistry
-	// ListenerCount is how many there are.
+	// ListenerCount is the number of listeners.
 	ListenerCount
 )
 
 // firstListener is the descriptor after standard input, output and error.
 const firstListener = 3
 
-// Config is what the daemon is told, through a file in its run directory.
+// Config is the configuration of the daemon, which it reads from a file in its
+// run directory.
 type Config struct {
-	// RunDir is the daemon's to fill, and to remove at the end. It must not be
-	// on an overlay file system.
+	// RunDir holds the daemon's files; it is removed at the end. It must not be on
+	// an overlay file system.
 	RunDir string
-	// LogDir gets one file for each component, and the pods' logs.
+	// LogDir gets a log file for each component, and the pods' logs.
 	LogDir string
-	// Kube and CoreDNS are the programs; Programs are the others'.
+	// Kube and CoreDNS are paths of executables; Programs has the others.
 	Kube, CoreDNS string
 	Programs      tools.Programs
 	// Cgroups are the control groups that hold the pods.
@@ -97,11 +100,11 @@ func (c Config) write() error {
 	return nil
 }
 
-// Main runs one stage of the daemon, whose command line must end in the stage
-// and the run directory, and returns at its end.
+// Main runs one stage of the daemon, and returns when it ends. The command line of
+// the process must end with the stage and the run directory.
 func Main(stage, runDir string) error {
 	for fd := firstListener; fd < firstListener+ListenerCount; fd++ {
-		unix.CloseOnExec(fd) // or every component would inherit it
+		unix.CloseOnExec(fd) // otherwise every component would inherit it
 	}
 
 	b, err := os.ReadFile(filepath.Join(runDir, configFile))
@@ -115,18 +118,18 @@ func Main(stage, runDir string) error {
 	}
 
 	switch stage {
-	case StageOuter:
-		return c.outer()
+	case StageHost:
+		return c.runHost()
 	case stageInit:
-		return c.init()
+		return c.runInit()
 	case stageNode:
-		return c.node()
+		return c.runNode()
 	default:
 		return fmt.Errorf("there is no stage %q", stage)
 	}
 }
 
-// nextStage returns the arguments, less the program, of the next stage.
+// nextStage returns the arguments of the process that runs another stage.
 func nextStage(stage, runDir string) []string {
 	args := slices.Clone(os.Args[1:])
 

@@ -12,11 +12,12 @@ import (
 //go:embed config
 var configFiles embed.FS
 
-// VolumeDir is where, inside, the directory is that VolumeUser may write to.
+// VolumeDir is the path, in the node's mount namespace, of a directory that the
+// volume user of Prepare may write to.
 const VolumeDir = innerDir + "/volumes/minio"
 
-// Prepare fills the run directory with all that the daemon reads, and returns a
-// kubeconfig for an administrator who reaches the API server at a URL.
+// Prepare writes the files that the daemon reads to the run directory, and returns
+// a kubeconfig for an administrator who reaches the API server at a URL.
 func (c Config) Prepare(url string, volumeUser int) ([]byte, error) {
 	for _, dir := range []string{
 		filepath.Join(c.LogDir, "pods"),

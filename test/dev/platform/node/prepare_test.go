@@ -13,7 +13,7 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-// TestPrepare fills a run directory and parses what is in it.
+// TestPrepare fills a run directory and parses the files in it.
 func TestPrepare(t *testing.T) {
 	t.Parallel()
 

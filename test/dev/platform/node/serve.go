@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -12,9 +13,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// serve starts the registry, inside and outside, and the forwarding of the
-// machine's connections into the node's network.
-func (c Config) serve() error {
+// serve serves the registry to the node and to the machine, and forwards the
+// machine's connections to the API server and MinIO.
+func serve(ctx context.Context) error {
 	var outside [ListenerCount]net.Listener
 
 	for i, f := range listenerFiles() {
@@ -23,11 +24,11 @@ func (c Config) serve() error {
 			return fmt.Errorf("cannot use an inherited listener: %w", err)
 		}
 
-		_ = f.Close() // FileListener made its own
+		_ = f.Close() // FileListener made a duplicate
 		outside[i] = l
 	}
 
-	inside, err := net.Listen("tcp", Registry)
+	inside, err := (&net.ListenConfig{}).Listen(ctx, "tcp", Registry)
 	if err != nil {
 		return fmt.Errorf("cannot listen for the registry: %w", err)
 	}
@@ -35,21 +36,21 @@ func (c Config) serve() error {
 	server := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: registry.New(
-			registry.Logger(log.New(io.Discard, "", 0)), // it would log each request
+			registry.Logger(log.New(io.Discard, "", 0)), // by default it logs each request
 			registry.WithBlobHandler(registry.NewDiskBlobHandler(innerDir+"/registry")),
 		),
 	}
-	go server.Serve(inside)                    //nolint:errcheck // it ends with this process
-	go server.Serve(outside[ListenerRegistry]) //nolint:errcheck // it ends with this process
+	go server.Serve(inside)                    //nolint:errcheck // It ends with this process.
+	go server.Serve(outside[ListenerRegistry]) //nolint:errcheck // It ends with this process.
 	go forward(outside[ListenerAPI], net.JoinHostPort(IP, apiPort))
 	go forward(outside[ListenerMinIO], net.JoinHostPort(MinIOIP, "9000"))
 
 	return nil
 }
 
-// forward passes each connection on to an address in the node's network. A
-// listener stays in the network namespace that it was made in, while a
-// connection is made in the caller's: here.
+// forward forwards each connection to an address in the node's network. A listener
+// stays in the network namespace in which it was made, here the machine's; a new
+// connection is made in the namespace of this process, the node's.
 func forward(l net.Listener, address string) {
 	for {
 		conn, err := l.Accept()
@@ -69,7 +70,7 @@ func forwardOne(conn net.Conn, address string) {
 	target, err := dial(address)
 	if err != nil {
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // a reset tells the caller that this is no answer
+			_ = tcp.SetLinger(0) // a reset shows the client that the server did not answer
 		}
 
 		return
@@ -82,11 +83,11 @@ func forwardOne(conn net.Conn, address string) {
 	both.Wait()
 }
 
-// dial connects, with some patience: a pod that has just become ready may not
-// have made it into kube-proxy's rules.
+// dial connects, and tries again for a second: kube-proxy may have no rule yet for
+// a pod that has just become ready.
 func dial(address string) (net.Conn, error) {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(50 * time.Millisecond) {
-		//nolint:noctx // the node's end ends it
+		//nolint:noctx // It ends with this process.
 		conn, err := net.DialTimeout("tcp", address, 5*time.Second)
 		if err == nil || time.Now().After(deadline) {
 			return conn, err
@@ -94,7 +95,8 @@ func dial(address string) (net.Conn, error) {
 	}
 }
 
-// pipe copies one direction and passes on its end; the other goes on.
+// pipe copies one direction of a connection. It closes that direction at its end,
+// and leaves the other open.
 func pipe(to, from net.Conn) {
 	if _, err := io.Copy(to, from); err != nil {
 		_ = from.Close() // ends the other direction too

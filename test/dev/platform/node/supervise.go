@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// supervise runs a component, and runs it again when it ends: a component that
-// is killed, as chaos tests do, comes back as it would on a real node.
+// supervise runs a component, and starts it again when it ends. So a component
+// that a test kills comes back as it does on a production node.
 func supervise(ctx context.Context, name string, env, argv []string) {
 	log, err := os.OpenFile(filepath.Join(innerLog, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -25,6 +25,6 @@ func supervise(ctx context.Context, name string, env, argv []string) {
 		cmd.Stdout, cmd.Stderr, cmd.Env = log, log, env
 		err := cmd.Run()
 		fmt.Fprintf(os.Stderr, "%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, err)
-		time.Sleep(500 * time.Millisecond) // not as fast as the machine can
+		time.Sleep(500 * time.Millisecond) // do not restart a failing component in a tight loop
 	}
 }

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// lifetime is longer than any platform stays up: it is made anew by each Up.
+// lifetime is longer than any platform stays up: each Up issues new certificates.
 const lifetime = 365 * 24 * time.Hour
 
-// A Pair is a certificate and its private key, both in PEM.
+// Pair is a certificate and its private key, both in PEM.
 type Pair struct {
 	Cert, Key []byte
 }
 
-// A CA is a certificate authority.
+// CA is a certificate authority.
 type CA struct {
 	Pair
 
@@ -52,8 +52,8 @@ func NewCA(commonName string) (*CA, error) {
 	return &CA{Pair: pair, cert: cert, key: key}, nil
 }
 
-// Server issues the certificate of a server that is reached under names, each a
-// host name or an IP address.
+// Server issues the certificate of a server. Each of names is a host name or an IP
+// address at which clients reach it.
 func (ca *CA) Server(commonName string, names ...string) (Pair, error) {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: commonName},
@@ -101,7 +101,7 @@ func sign(
 ) (Pair, *x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return Pair{}, nil, fmt.Errorf("cannot draw a serial number: %w", err)
+		return Pair{}, nil, fmt.Errorf("cannot make a serial number: %w", err)
 	}
 
 	template.SerialNumber = serial
@@ -115,7 +115,7 @@ func sign(
 
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return Pair{}, nil, fmt.Errorf("cannot parse what was signed: %w", err)
+		return Pair{}, nil, fmt.Errorf("cannot parse the certificate: %w", err)
 	}
 
 	encoded, err := keyPEM(key)
@@ -126,7 +126,7 @@ func sign(
 	return Pair{Cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), Key: encoded}, cert, nil
 }
 
-// NewKey makes a private key, in PEM, that needs no certificate.
+// NewKey makes a private key without a certificate, in PEM.
 func NewKey() ([]byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -24,10 +24,10 @@ func TestServer(t *testing.T) {
 		name   string
 		valid  bool
 	}{
-		"Name":    {reason: "A name that was asked for is certified.", roots: ca, name: "minio.minio.svc", valid: true},
-		"Address": {reason: "So is an address.", roots: ca, name: "127.0.0.1", valid: true},
-		"Other":   {reason: "Another name is not.", roots: ca, name: "minio"},
-		"OtherCA": {reason: "Another CA vouches for nothing.", roots: newCA(t), name: "127.0.0.1"},
+		"Name":    {reason: "The certificate is valid for a requested name.", roots: ca, name: "minio.minio.svc", valid: true},
+		"Address": {reason: "The certificate is valid for a requested address.", roots: ca, name: "127.0.0.1", valid: true},
+		"Other":   {reason: "The certificate is not valid for another name.", roots: ca, name: "minio"},
+		"OtherCA": {reason: "The certificate is not valid with another CA.", roots: newCA(t), name: "127.0.0.1"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,8 @@ func TestClient(t *testing.T) {
 	}
 
 	cert := leaf(t, pair)
-	if diff := cmp.Diff([]string{"system:node:x", "system:nodes"}, append([]string{cert.Subject.CommonName}, cert.Subject.Organization...)); diff != "" {
+	got := append([]string{cert.Subject.CommonName}, cert.Subject.Organization...)
+	if diff := cmp.Diff([]string{"system:node:x", "system:nodes"}, got); diff != "" {
 		t.Errorf("Client(): user and groups: -want, +got:\n%s", diff)
 	}
 
@@ -63,7 +64,7 @@ func TestClient(t *testing.T) {
 	roots.AppendCertsFromPEM(ca.Cert)
 
 	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err == nil {
-		t.Error("Client(): the certificate is also one of a server")
+		t.Error("Client(): the certificate is valid for a server, too")
 	}
 }
 
@@ -78,7 +79,7 @@ func newCA(t *testing.T) *CA {
 	return ca
 }
 
-// leaf parses a pair as a server does, which checks that both belong together.
+// leaf parses a pair, and checks that certificate and key belong together.
 func leaf(t *testing.T, p Pair) *x509.Certificate {
 	t.Helper()
 

@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/angryjet
+module github.com/cistern-dev/cistern/test/dev/tools/angryjet
 
 go 1.26.0
 

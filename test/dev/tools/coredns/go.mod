@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/coredns
+module github.com/cistern-dev/cistern/test/dev/tools/coredns
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/crossplane
+module github.com/cistern-dev/cistern/test/dev/tools/crossplane
 
 go 1.26.0
 

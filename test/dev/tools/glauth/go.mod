@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/glauth
+module github.com/cistern-dev/cistern/test/dev/tools/glauth
 
 go 1.26.0
 

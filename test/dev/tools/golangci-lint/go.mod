@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/golangci-lint
+module github.com/cistern-dev/cistern/test/dev/tools/golangci-lint
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/helm
+module github.com/cistern-dev/cistern/test/dev/tools/helm
 
 go 1.26.0
 

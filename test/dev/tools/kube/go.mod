@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/kube
+module github.com/cistern-dev/cistern/test/dev/tools/kube
 
 go 1.26.0
 

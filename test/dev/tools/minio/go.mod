@@ -1,4 +1,4 @@
-module github.com/cistern-dev/cistern/test/tools/minio
+module github.com/cistern-dev/cistern/test/dev/tools/minio
 
 go 1.26.0
 

@@ -1,3 +1,3 @@
-module github.com/cistern-dev/cistern/test/tools/pause
+module github.com/cistern-dev/cistern/test/dev/tools/pause
 
 go 1.26.0

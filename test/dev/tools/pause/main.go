@@ -1,5 +1,5 @@
-// Command pause holds a pod's namespaces: it waits to be told to stop, and
-// reaps what a pod with a shared process namespace leaves to it as PID 1.
+// Command pause holds a pod's namespaces. It waits for a signal to stop, and reaps
+// orphaned processes in a pod with a shared process namespace, where it is PID 1.
 package main
 
 import (

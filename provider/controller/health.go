@@ -1,0 +1,64 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
+	"github.com/cistern-dev/cistern/provider/minio"
+)
+
+// withServerHealth is a client whose errors name the provider configuration and the
+// remedy, in the words of that configuration's own condition, if they are caused by the
+// server's health or by the connection to it.
+type withServerHealth[T resource.ModernManaged] struct {
+	client managed.TypedExternalClient[T]
+	// config names the provider configuration: its kind and its quoted name.
+	config string
+}
+
+func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T) withServerHealth[T] {
+	w := withServerHealth[T]{client: c}
+	if ref := mg.GetProviderConfigReference(); ref != nil {
+		w.config = fmt.Sprintf("%s %q", ref.Kind, ref.Name)
+	}
+
+	return w
+}
+
+func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.ExternalObservation, error) {
+	o, err := w.client.Observe(ctx, mg)
+	return o, w.explain(err)
+}
+
+func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.ExternalCreation, error) {
+	c, err := w.client.Create(ctx, mg)
+	return c, w.explain(err)
+}
+
+func (w withServerHealth[T]) Update(ctx context.Context, mg T) (managed.ExternalUpdate, error) {
+	u, err := w.client.Update(ctx, mg)
+	return u, w.explain(err)
+}
+
+func (w withServerHealth[T]) Delete(ctx context.Context, mg T) (managed.ExternalDelete, error) {
+	d, err := w.client.Delete(ctx, mg)
+	return d, w.explain(err)
+}
+
+func (w withServerHealth[T]) Disconnect(ctx context.Context) error { return w.client.Disconnect(ctx) }
+
+// explain adds the provider configuration and the remedy to an error that the server's
+// health explains. It returns any other error as it is.
+func (w withServerHealth[T]) explain(err error) error {
+	err = minio.Explain(err)
+
+	if unhealthy := new(minio.Error); errors.As(err, &unhealthy) {
+		return errors.Wrapf(err, "cannot use %s", w.config)
+	}
+
+	return err
+}

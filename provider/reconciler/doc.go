@@ -1,0 +1,73 @@
+// Package reconciler corrects crossplane-runtime v2.2.0 where its defaults cost this
+// provider too many requests, or lose data. It wraps the client, the event recorder,
+// the finalizer and the reconciler that the runtime's managed.Reconciler works with. It
+// knows no MinIO and no API of this project; each file could become a change of the
+// runtime, and then go.
+//
+//	writes.go
+//	  runtime  updates the status at the end of every reconcile, changed or not
+//	  here     omits an update if a current cache shows that it would change nothing;
+//	           omits the status "Creating" right after a creation was recorded, because
+//	           the next reconcile follows at once and writes the outcome
+//	  reason   with 10,000 idle resources these updates are most of the API server's load
+//	  until    the runtime compares the status before it updates it
+//
+//	secrets.go
+//	  runtime  reads a connection Secret from the API server in every reconcile, merges
+//	           what is published into it, and creates an empty one before a creation
+//	  here     reads each version of a Secret once, replaces its data as a whole, creates no
+//	           empty Secret, and reconciles the owner when its Secret is edited or deleted
+//	  reason   reads grow with the number of resources; a withdrawn key must not stay
+//	  until    the runtime publishes the whole of a Secret, and caches Secrets by metadata
+//
+//	events.go
+//	  runtime  records an event for every failed attempt, with the same message each time
+//	  here     records an event if it differs from the last one of the object and reason
+//	  reason   a resource that waits is retried every few seconds
+//	  until    the runtime, or its recorder, drops repeated events
+//
+//	finalizer.go
+//	  runtime  adds the finalizer with an Update whose answer replaces the observed status
+//	  here     keeps the status; adds the finalizer in memory only if the runtime's next
+//	           step, the record of a pending creation, stores it
+//	  reason   an adopted resource becomes Ready in its first reconcile; a resource that is
+//	           created needs one write less
+//	  until    the runtime adds the finalizer with a patch of the metadata
+//
+//	ownership.go
+//	  runtime  takes whatever exists under the external name for the resource's own
+//	  here     takes only what the resource created, or was asked to adopt
+//	  reason   a resource must not take over what another one, or a person, created
+//	  until    the runtime distinguishes adoption from observation
+//
+//	predicate.go
+//	  runtime  reconciles a resource when an annotation changes, also by its own hand
+//	  here     ignores updates that only record a creation
+//	  reason   the runtime requeues after a creation anyway: one reconcile less for each
+//	  until    resource.DesiredStateChanged ignores the annotations of a creation
+//
+//	shutdown.go
+//	  runtime  cancels running reconciles as soon as the process is asked to stop
+//	  here     lets them finish, for a bounded time
+//	  reason   a cancelled call may or may not have been carried out
+//	  until    controller-runtime drains its workers before it cancels their context
+//
+//	throttle.go
+//	  runtime  lists all usages of a provider configuration for each one that changes
+//	  here     reconciles each configuration at most once per interval
+//	  reason   a burst of n resources costs n lists of up to n usages
+//	  until    the runtime counts usages from events
+//
+//	retry.go
+//	  runtime  retries a resource after 1 to 60 seconds
+//	  here     retries after 20 milliseconds to 15 seconds
+//	  reason   a creation is confirmed by a retry, and a server that comes back is noticed
+//	  until    the runtime confirms a creation without its rate limiter
+//
+//	memory.go
+//	  runtime  keeps nothing of a resource between reconciles; a resource whose deletion
+//	           policy keeps the external resource goes without a call of Delete
+//	  here     keeps what a kind remembers until the resource is gone, however it goes
+//	  reason   a poll that knows the previous one needs fewer calls
+//	  until    the runtime reports deleted resources to its external clients
+package reconciler
