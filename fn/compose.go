@@ -115,6 +115,8 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 		ForProvider: miniov1alpha1.UserParameters{
 			Grants:   []miniov1alpha1.Grant{{BucketName: o.bucketName(), Access: access}},
 			Rotation: composeRotation(spec.Rotation),
+			// Only the pool has this field, so that a tenant cannot allow what the platform denies.
+			DenyUnsignedUploads: pool.DenyUnsignedUploads,
 			// A user that is removed from the claim loses its key at once; the claim's own key is
 			// kept as long as the bucket.
 			WhenBucketsRemain: miniov1alpha1.WhenBucketsRemainRemove,

@@ -92,6 +92,7 @@ func newSecret(name string, data map[string]any) *resource.DesiredComposed {
 		"type": string(corev1.SecretTypeOpaque),
 		"data": data,
 	})
+	s.SetLabels(map[string]string{tenantv1alpha1.LabelUserSecret: "true"})
 
 	return &resource.DesiredComposed{Resource: s, Ready: resource.ReadyTrue}
 }

@@ -29,7 +29,9 @@ func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
 
 // IsNoSuchPolicy reports whether the server does not have a policy.
-func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" && isMinIOsAnswer(err) }
+func IsNoSuchPolicy(err error) bool {
+	return code(err) == "XMinioAdminNoSuchPolicy" && isMinIOsAnswer(err)
+}
 
 // IsPolicyInUse reports whether the server did not delete a policy because it is attached
 // to a user or group.

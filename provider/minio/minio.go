@@ -75,6 +75,8 @@ type Server struct {
 	S3 *miniogo.Client
 	// Admin is the client of MinIO's administration API.
 	Admin *madmin.AdminClient
+	// CACertificates are those of the CA bundle to hand to users of buckets, PEM.
+	CACertificates string
 
 	transport *transport
 	snapshot  snapshot
@@ -118,7 +120,10 @@ func New(c Config, opts ...Option) (*Server, error) {
 		return nil, fmt.Errorf("cannot create an administration client for endpoint %q: %w", c.Endpoint, err)
 	}
 
-	return &Server{Config: c, S3: s3, Admin: admin, transport: rt, snapshot: snapshot{age: o.snapshotAge}}, nil
+	return &Server{
+		Config: c, S3: s3, Admin: admin, CACertificates: certificates(c.CABundle),
+		transport: rt, snapshot: snapshot{age: o.snapshotAge},
+	}, nil
 }
 
 // Close closes idle connections. Running calls are not affected.

@@ -23,6 +23,9 @@ type connection struct {
 	endpoint string
 	// region may be empty.
 	region string
+	// caCertificates are the authorities that clients of the user have to trust, PEM.
+	// It may be empty.
+	caCertificates string
 }
 
 // publishes reports whether the user's key is published. A key that is not published
@@ -39,6 +42,7 @@ func (c connection) details(u *miniov1alpha1.User, secretKey minio.Secret) manag
 	d := miniov1alpha1.Connection{
 		Endpoint:        c.endpoint,
 		Region:          c.region,
+		CACertificates:  c.caCertificates,
 		AccessKeyID:     accessKey(u, u.Status.AtProvider.Generation),
 		SecretAccessKey: secretKey.Reveal(),
 	}

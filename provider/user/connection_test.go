@@ -104,3 +104,21 @@ func TestHashFollowsDetails(t *testing.T) {
 		t.Error("hash(...): want different hashes for different details")
 	}
 }
+
+// TestDetailsHoldCertificates wants the authorities of the server to be published with
+// the key, and new ones to be noticed.
+func TestDetailsHoldCertificates(t *testing.T) {
+	const old, renewed = "the old certificate", "the renewed certificate"
+
+	c := connection{endpoint: publicEndpoint, caCertificates: old}
+
+	before := c.details(newUser(), "secret")
+	if got := string(before[miniov1alpha1.ConnectionKeyCACertificates]); got != old {
+		t.Errorf("details(...): want %q, got %q", old, got)
+	}
+
+	c.caCertificates = renewed
+	if hash(before) == hash(c.details(newUser(), "secret")) {
+		t.Error("hash(...): want another hash for other certificates")
+	}
+}

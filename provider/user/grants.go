@@ -26,21 +26,43 @@ type statement struct {
 	Condition map[string]map[string][]string `json:"Condition,omitempty"`
 }
 
-// noOwnKeys denies a user what MinIO allows every user by default: creating access
-// keys of its own, which would outlive a rotation, and changing or removing the keys
-// that this provider created for it.
-var noOwnKeys = statement{
-	Effect: "Deny",
-	Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
-}
+var (
+	// noAdministration denies a user the whole administration API. MinIO allows every
+	// user by default to create access keys of its own, which would outlive a rotation,
+	// and to change and remove the keys that this provider created for it. Its forks
+	// have other names for that, which the parsers of other servers reject, so all
+	// actions are denied.
+	noAdministration = statement{Effect: "Deny", Action: []string{"admin:*"}}
+
+	// noOwnKeys denies only what MinIO allows every user by default, to a user whose
+	// further policies may allow other actions of the administration API.
+	noOwnKeys = statement{
+		Effect: "Deny",
+		Action: []string{"admin:CreateServiceAccount", "admin:CreateUser", "admin:RemoveServiceAccount", "admin:UpdateServiceAccount"},
+	}
+
+	// noUnsignedUploads denies uploads whose body is not part of the signature and has a
+	// checksum after it. Community servers do not verify the signature of all of them
+	// (CVE-2026-40344, CVE-2026-41145).
+	noUnsignedUploads = statement{
+		Effect:    "Deny",
+		Action:    []string{"s3:PutObject"},
+		Resource:  []string{"arn:aws:s3:::*"},
+		Condition: map[string]map[string][]string{"StringEquals": {"s3:x-amz-content-sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}},
+	}
+)
 
 // The actions of each kind of access, on the bucket itself and on its objects, sorted.
-// None of them reads or changes a setting of the bucket.
+// None of them changes a setting of the bucket.
 var (
 	locateActions = []string{"s3:GetBucketLocation"}
 	listActions   = []string{"s3:ListBucket", "s3:ListBucketVersions"}
-	// listUploadsActions cannot be limited to a prefix.
-	listUploadsActions = []string{"s3:ListBucketMultipartUploads"}
+	// wholeBucketActions cannot be limited to a prefix. Clients read the settings of a
+	// bucket before they use versions or locks, and report false ones if they may not.
+	wholeBucketActions = []string{
+		"s3:GetBucketCors", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketTagging",
+		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:ListBucketMultipartUploads",
+	}
 
 	readActions = []string{
 		"s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectLegalHold", "s3:GetObjectRetention",
@@ -64,9 +86,9 @@ var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 // pattern, a variable or an escape.
 const patternChars = `*?$\`
 
-// grantsDocument returns the policy of grants as JSON.
-func grantsDocument(grants []miniov1alpha1.Grant) ([]byte, error) {
-	p, err := grantsPolicy(grants)
+// policyDocument returns the policy of a user as JSON.
+func policyDocument(params miniov1alpha1.UserParameters, inGroups bool) ([]byte, error) {
+	p, err := userPolicy(params, inGroups)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +98,13 @@ func grantsDocument(grants []miniov1alpha1.Grant) ([]byte, error) {
 	return document, errors.Wrap(err, "cannot encode policy")
 }
 
-// grantsPolicy returns the policy that allows what the grants allow and nothing else.
-func grantsPolicy(grants []miniov1alpha1.Grant) (iamPolicy, error) {
-	p := iamPolicy{Version: "2012-10-17", Statement: []statement{noOwnKeys}}
+// userPolicy returns the policy that allows what the grants of a user allow and nothing
+// else. A user that is in groups may hold policies of theirs.
+func userPolicy(params miniov1alpha1.UserParameters, inGroups bool) (iamPolicy, error) {
+	p := iamPolicy{Version: "2012-10-17", Statement: denials(params, inGroups)}
 	seen := map[miniov1alpha1.Grant]bool{}
 
-	for i, g := range grants {
+	for i, g := range params.Grants {
 		if !bucketName.MatchString(g.BucketName) {
 			return p, errors.Errorf("spec.forProvider.grants[%d]: %q is not a bucket name", i, g.BucketName)
 		}
@@ -104,11 +127,28 @@ func grantsPolicy(grants []miniov1alpha1.Grant) (iamPolicy, error) {
 	return p, nil
 }
 
+// denials returns the statements that hold whatever grants and other policies allow.
+func denials(params miniov1alpha1.UserParameters, inGroups bool) []statement {
+	d := []statement{noAdministration}
+	if len(params.Policies) > 0 || inGroups {
+		d = []statement{noOwnKeys}
+	}
+
+	if params.DenyUnsignedUploads {
+		d = append(d, noUnsignedUploads)
+	}
+
+	return d
+}
+
 // allow returns the statements of one grant.
 func allow(g miniov1alpha1.Grant) []statement {
 	var onObjects []string
 
 	onBucket := listActions
+	if g.Prefix == "" {
+		onBucket = slices.Concat(listActions, wholeBucketActions)
+	}
 
 	switch g.Access {
 	case miniov1alpha1.AccessReadOnly:
@@ -117,10 +157,6 @@ func allow(g miniov1alpha1.Grant) []statement {
 		onBucket, onObjects = nil, writeActions
 	case miniov1alpha1.AccessReadWrite:
 		onObjects = slices.Concat(readActions, writeActions, deleteActions)
-
-		if g.Prefix == "" {
-			onBucket = slices.Concat(listActions, listUploadsActions)
-		}
 	default:
 		// An access that only a later version knows allows nothing.
 		return nil

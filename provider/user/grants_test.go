@@ -19,29 +19,36 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files testdata/*.json")
 
+// grantsDocument returns the policy of a user with some grants and nothing else.
+func grantsDocument(grants ...miniov1alpha1.Grant) ([]byte, error) {
+	return policyDocument(miniov1alpha1.UserParameters{Grants: grants}, false)
+}
+
 func mustDocument(t testing.TB, grants ...miniov1alpha1.Grant) []byte {
 	t.Helper()
 
-	b, err := grantsDocument(grants)
+	b, err := grantsDocument(grants...)
 	if err != nil {
-		t.Fatalf("grantsDocument(%v): %v", grants, err)
+		t.Fatalf("policyDocument(%v): %v", grants, err)
 	}
 
 	return b
 }
 
-// TestGrantsDocument pins the whole policy of each kind of access: one more action is
+// TestPolicyDocument pins the whole policy of each kind of access: one more action is
 // one more right. After an intended change, refresh the golden files with
 //
-//	go test -tags fips ./provider/user -run TestGrantsDocument -update
-func TestGrantsDocument(t *testing.T) {
+//	go test -tags fips ./provider/user -run TestPolicyDocument -update
+func TestPolicyDocument(t *testing.T) {
 	grant := func(bucket string, a miniov1alpha1.Access) miniov1alpha1.Grant {
 		return miniov1alpha1.Grant{BucketName: bucket, Access: a}
 	}
 
 	cases := map[string]struct {
-		reason string
-		grants []miniov1alpha1.Grant
+		reason   string
+		grants   []miniov1alpha1.Grant
+		change   func(p *miniov1alpha1.UserParameters)
+		inGroups bool
 	}{
 		"nothing": {reason: "Without grants the user has no access to any bucket."},
 		"read-write": {reason: "ReadWrite allows listing, reading, writing and deleting objects.", grants: []miniov1alpha1.Grant{
@@ -67,12 +74,41 @@ func TestGrantsDocument(t *testing.T) {
 			grant("videos", miniov1alpha1.AccessWriteOnly),
 			grant("photos", miniov1alpha1.AccessReadOnly),
 		}},
+		"prefix-read-only": {reason: "With a prefix, ReadOnly reads no settings of the bucket.", grants: []miniov1alpha1.Grant{
+			{BucketName: "photos", Prefix: "out/", Access: miniov1alpha1.AccessReadOnly},
+		}},
+		"signed-uploads": {
+			reason: "Unsigned uploads can be denied.",
+			grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessWriteOnly)},
+			change: func(p *miniov1alpha1.UserParameters) { p.DenyUnsignedUploads = true },
+		},
+		"policies": {
+			reason: "A further policy may allow administration, but never keys of the user's own.",
+			change: func(p *miniov1alpha1.UserParameters) {
+				p.Policies = []miniov1alpha1.PolicyAttachment{{PolicyName: "diagnostics"}}
+			},
+		},
+		"groups": {reason: "So may a policy of a group.", inGroups: true},
 	}
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
+			params := miniov1alpha1.UserParameters{Grants: tc.grants}
+			if tc.change != nil {
+				tc.change(&params)
+			}
+
+			document, err := policyDocument(params, tc.inGroups)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if err := minio.CheckPolicy(document); err != nil {
+				t.Errorf("%s\nwant a policy that the server accepts: %v", tc.reason, err)
+			}
+
 			var got bytes.Buffer
-			if err := json.Indent(&got, mustDocument(t, tc.grants...), "", "  "); err != nil {
+			if err := json.Indent(&got, document, "", "  "); err != nil {
 				t.Fatal(err)
 			}
 
@@ -89,7 +125,7 @@ func TestGrantsDocument(t *testing.T) {
 			}
 
 			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("%s\ngrantsDocument(...): -want, +got:\n%s", tc.reason, diff)
+				t.Errorf("%s\npolicyDocument(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
@@ -99,8 +135,8 @@ func TestGrantsDocument(t *testing.T) {
 // one bucket, or as part of the policy itself.
 func TestGrantsRejectNames(t *testing.T) {
 	for _, name := range []string{"", "*", "photos*", "pho?os", "${aws:username}", "../photos", "photos/x", `x","y`, "Photos"} {
-		if _, err := grantsDocument([]miniov1alpha1.Grant{{BucketName: name, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
-			t.Errorf("grantsDocument(%q): want an error", name)
+		if _, err := grantsDocument(miniov1alpha1.Grant{BucketName: name, Access: miniov1alpha1.AccessReadOnly}); err == nil {
+			t.Errorf("policyDocument(%q): want an error", name)
 		}
 	}
 }
@@ -109,8 +145,8 @@ func TestGrantsRejectNames(t *testing.T) {
 // pattern or a variable.
 func TestGrantsRejectPrefixes(t *testing.T) {
 	for _, prefix := range []string{"*", "a/*", "a?", "${aws:username}/", `a\b`} {
-		if _, err := grantsDocument([]miniov1alpha1.Grant{{BucketName: "photos", Prefix: prefix, Access: miniov1alpha1.AccessReadOnly}}); err == nil {
-			t.Errorf("grantsDocument(%q): want an error", prefix)
+		if _, err := grantsDocument(miniov1alpha1.Grant{BucketName: "photos", Prefix: prefix, Access: miniov1alpha1.AccessReadOnly}); err == nil {
+			t.Errorf("policyDocument(%q): want an error", prefix)
 		}
 	}
 }
@@ -184,7 +220,7 @@ func FuzzPolicy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, bucket, prefix, access string) {
 		grant := miniov1alpha1.Grant{BucketName: bucket, Prefix: prefix, Access: miniov1alpha1.Access(access)}
 
-		p, err := grantsPolicy([]miniov1alpha1.Grant{grant})
+		p, err := userPolicy(miniov1alpha1.UserParameters{Grants: []miniov1alpha1.Grant{grant}}, false)
 		if err != nil {
 			return
 		}

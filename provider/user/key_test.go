@@ -1,6 +1,8 @@
 package user
 
 import (
+	"net/url"
+	"regexp"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -31,5 +33,19 @@ func TestAccessKeys(t *testing.T) {
 
 	if a, b := newSecretKey(), newSecretKey(); a.Reveal() == b.Reveal() || len(a.Reveal()) != secretKeyLength {
 		t.Error("newSecretKey(): want a different key of full length each time")
+	}
+}
+
+// TestKeysNeedNoQuoting wants keys that can stand anywhere as they are: in URLs, such as
+// that of mc, in INI files and in shells.
+func TestKeysNeedNoQuoting(t *testing.T) {
+	plain := regexp.MustCompile(`^[A-Z0-9]+$`)
+
+	for g := range int64(1000) {
+		id, secretKey := accessKey(newUser(), g), newSecretKey().Reveal()
+
+		if key := id + secretKey; !plain.MatchString(key) || url.QueryEscape(key) != key {
+			t.Fatalf("generation %d: want capital letters and digits, got access key %q, or a secret key of other characters", g, id)
+		}
 	}
 }

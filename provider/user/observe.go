@@ -76,6 +76,7 @@ func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.
 	}
 
 	e.observed = observed{exists: exists, info: info}
+	e.policies.inGroups = len(info.MemberOf) > 0
 
 	if meta.WasDeleted(u) {
 		return e.observeDeleted(ctx, u)

@@ -250,8 +250,8 @@ func TestUpgrade(t *testing.T) {
 	env.wantWorkingKey("A key of the first version is kept.")
 	env.wantKeys("in the overlap", 0, 1)
 
-	if len(env.calls) > 0 || env.user.Status.AtProvider.PublishedHash != u.Status.AtProvider.PublishedHash {
-		t.Errorf("want no call and the same hash, got %v", env.calls)
+	if gotID, got := env.published(); len(env.calls) > 0 || gotID != id || got != secretKey {
+		t.Errorf("want no call and the same key, got %v, %s", env.calls, gotID)
 	}
 
 	if k := env.user.Status.AtProvider.RetiringKeys; len(k) != 1 || !k[0].Until.Time.Equal(u.Status.AtProvider.RetiringKeys[0].Until.Time) {

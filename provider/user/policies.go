@@ -31,6 +31,8 @@ type policyAdmin interface {
 type policies struct {
 	kube  client.Reader
 	admin policyAdmin
+	// inGroups reports whether the user was observed to be in groups.
+	inGroups bool
 }
 
 // policyName returns the name of u's own policy. It follows from the UID even if the
@@ -60,10 +62,10 @@ func attachmentsDrifted(u *miniov1alpha1.User, attached string) bool {
 	return !slices.Equal(want, got)
 }
 
-// drifted reports whether the user's own policy is missing or differs from the
-// grants.
+// drifted reports whether the user's own policy is missing or differs from what the
+// spec asks for.
 func (p policies) drifted(ctx context.Context, u *miniov1alpha1.User, m *memory) (bool, error) {
-	want, err := grantsDocument(u.Spec.ForProvider.Grants)
+	want, err := policyDocument(u.Spec.ForProvider, p.inGroups)
 	if err != nil {
 		return false, err
 	}
@@ -89,7 +91,7 @@ func (p policies) get(ctx context.Context, name string) (document []byte, exists
 
 // write writes the user's own policy.
 func (p policies) write(ctx context.Context, u *miniov1alpha1.User) error {
-	document, err := grantsDocument(u.Spec.ForProvider.Grants)
+	document, err := policyDocument(u.Spec.ForProvider, p.inGroups)
 	if err != nil {
 		return err
 	}

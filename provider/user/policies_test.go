@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
@@ -49,5 +51,25 @@ func TestMissingPolicies(t *testing.T) {
 	_, err := env.reconcile()
 	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "remove them from spec.forProvider.policies") {
 		t.Errorf("Update(...): want error %q and the field, got %v", want, err)
+	}
+}
+
+// TestGroupsMayAdminister wants a user that joins a group to be allowed what a policy of
+// the group allows, except keys of its own, and to be denied it after it has left.
+func TestGroupsMayAdminister(t *testing.T) {
+	env := newReadyEnv(t)
+
+	for _, groups := range [][]string{nil, {"operators"}, nil} {
+		env.fakeServer.user.MemberOf = groups
+		env.settle()
+
+		want, err := policyDocument(env.user.Spec.ForProvider, len(groups) > 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if diff := cmp.Diff(string(want), string(env.policy)); diff != "" {
+			t.Errorf("groups %v: -want policy, +got policy:\n%s", groups, diff)
+		}
 	}
 }

@@ -38,7 +38,7 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 				providersUser: srv.AccessKey,
 				keys:          keys{admin: srv.Admin},
 				policies:      policies{kube: kube, admin: srv.Admin},
-				connection:    connection{kube: kube, endpoint: srv.PublicEndpoint, region: srv.Region},
+				connection:    connection{kube: kube, endpoint: srv.PublicEndpoint, region: srv.Region, caCertificates: srv.CACertificates},
 				verifier:      verifier{locate: srv.Locate, endpoint: srv.PublicEndpoint, internalEndpoint: srv.Endpoint},
 				memories:      memories,
 				now:           time.Now,
@@ -83,7 +83,7 @@ type external struct {
 // does not matter where an earlier attempt stopped. A user that was lost on the server
 // gets the key that is stored.
 func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
-	if _, err := grantsDocument(u.Spec.ForProvider.Grants); err != nil {
+	if _, err := policyDocument(u.Spec.ForProvider, e.policies.inGroups); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 

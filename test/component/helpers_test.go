@@ -171,6 +171,7 @@ func connection(ctx context.Context, u *miniov1alpha1.User) (miniov1alpha1.Conne
 	c := miniov1alpha1.Connection{
 		Endpoint:        env.Endpoint,
 		Region:          region,
+		CACertificates:  string(env.ca.Cert),
 		AccessKeyID:     u.Status.AtProvider.AccessKeyID,
 		SecretAccessKey: string(s.Data[miniov1alpha1.ConnectionKeySecretAccessKey]),
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -188,12 +189,23 @@ func connectionNames(t testing.TB, namespace, claim, user string) (resource, sec
 func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 	t.Helper()
 
+	ca, err := os.ReadFile(plat.MinIOCAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	for _, user := range users {
 		name := tenantv1alpha1.SecretNameFor(claim, user)
 
 		s := getSecret(t, namespace, name)
 		if s.Type != corev1.SecretTypeOpaque || len(s.Data) != 1 {
 			t.Errorf("Secret %s: want type Opaque and one key, BucketInfo, got %s and %d keys", name, s.Type, len(s.Data))
+		}
+
+		for _, s := range []*corev1.Secret{s, getSecret(t, namespace, tenantv1alpha1.CredentialsSecretNameFor(claim, user))} {
+			if s.Labels["apps.cozystack.io/user-secret"] != "true" {
+				t.Errorf("Secret %s: want the label of tenants' Secrets, got %v", s.Name, s.Labels)
+			}
 		}
 
 		info := getBucketInfo(t, namespace, claim, user)
@@ -206,7 +218,7 @@ func wantCredentials(t testing.TB, namespace, claim string, users ...string) {
 
 		for of, want := range map[string]map[string][]byte{
 			"BucketInfo": miniov1alpha1.Connection{
-				Endpoint: s3.Endpoint, Region: s3.Region, BucketName: info.Spec.BucketName,
+				Endpoint: s3.Endpoint, Region: s3.Region, BucketName: info.Spec.BucketName, CACertificates: string(ca),
 				AccessKeyID: s3.AccessKeyID, SecretAccessKey: s3.AccessSecretKey,
 			}.Details(),
 			"the connection Secret": getSecret(t, namespace, connection).Data,

@@ -194,10 +194,11 @@ func TestClaimRotationStatus(t *testing.T) {
 	}
 
 	for _, key := range []string{
-		miniov1alpha1.ConnectionKeyAWSFile, miniov1alpha1.ConnectionKeyRcloneFile, miniov1alpha1.ConnectionKeyS3cmdFile,
+		miniov1alpha1.ConnectionKeyAWSFile, miniov1alpha1.ConnectionKeyVeleroFile, miniov1alpha1.ConnectionKeyRcloneFile,
+		miniov1alpha1.ConnectionKeyS3cmdFile, miniov1alpha1.ConnectionKeyMCHost,
 	} {
 		if !strings.Contains(string(s.Data[key]), after.Spec.SecretS3.AccessKeyID) {
-			t.Errorf("Secret %s: file %s does not hold the access key ID of BucketInfo", s.Name, key)
+			t.Errorf("Secret %s: %s does not hold the access key ID of BucketInfo", s.Name, key)
 		}
 	}
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -152,6 +153,14 @@ func TestCompositionLockedBackups(t *testing.T) {
 
 	applyClaim(t, ns, "backup-db", "{locking: true, users: {auditor: {readonly: true}}}")
 	waitReady(t, ns, "backup-db")
+
+	// The policies of the claim's users deny unsigned uploads, as the pool asks.
+	for _, user := range []string{"", "auditor"} {
+		p, err := admin.InfoCannedPolicyV2(t.Context(), getBucketInfo(t, ns, "backup-db", user).Spec.SecretS3.AccessKeyID)
+		if err != nil || !strings.Contains(string(p.Policy), "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
+			t.Errorf("user %q: want a policy that denies unsigned uploads, got %+v, %v", user, p, err)
+		}
+	}
 
 	bucket := getClaim(t, ns, "backup-db").Status.BucketName
 	// The bucket outlives its claim. It can be removed because nothing was written to it.

@@ -4,12 +4,14 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"slices"
 	"testing"
 
 	miniogo "github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
@@ -57,6 +59,11 @@ func TestUserAccess(t *testing.T) {
 		"settings": func(s3 *miniogo.Client, _ string) error {
 			return s3.EnableVersioning(ctx, b.Name)
 		},
+		"read settings": func(s3 *miniogo.Client, _ string) error {
+			_, err := s3.GetBucketVersioning(ctx, b.Name)
+
+			return err
+		},
 		"policy": func(s3 *miniogo.Client, _ string) error {
 			return s3.SetBucketPolicy(ctx, b.Name, `{"Version":"2012-10-17","Statement":[]}`)
 		},
@@ -69,14 +76,15 @@ func TestUserAccess(t *testing.T) {
 		inside, outside []string
 	}{
 		"readwrite": {
-			reason: "ReadWrite allows every action on objects, and none on settings.",
-			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite},
-			inside: []string{"list", "read", "write", "delete"}, outside: []string{"list", "read", "write", "delete"},
+			reason:  "ReadWrite allows every action on objects, and reading settings.",
+			grant:   miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadWrite},
+			inside:  []string{"list", "read", "write", "delete", "read settings"},
+			outside: []string{"list", "read", "write", "delete", "read settings"},
 		},
 		"readonly": {
-			reason: "ReadOnly allows listing and reading.",
+			reason: "ReadOnly allows listing and reading, also settings.",
 			grant:  miniov1alpha1.Grant{Access: miniov1alpha1.AccessReadOnly},
-			inside: []string{"list", "read"}, outside: []string{"list", "read"},
+			inside: []string{"list", "read", "read settings"}, outside: []string{"list", "read", "read settings"},
 		},
 		"writeonly": {
 			reason: "WriteOnly allows writing.",
@@ -110,7 +118,7 @@ func TestUserAccess(t *testing.T) {
 
 			for prefix, allowed := range map[string][]string{"in/": tc.inside, "out/": tc.outside} {
 				// delete comes after write: it deletes the object that write wrote.
-				for _, action := range []string{"list", "read", "write", "delete", "settings", "policy"} {
+				for _, action := range []string{"list", "read", "write", "delete", "read settings", "settings", "policy"} {
 					err := actions[action](s3, prefix)
 					if !slices.Contains(allowed, action) {
 						wantDenied(t, action+" "+prefix, err)
@@ -175,10 +183,51 @@ func TestUserSecretFormats(t *testing.T) {
 		}
 	}
 
-	for _, file := range []string{"credentials", "cloud", "rclone.conf", "s3cfg"} {
+	for _, file := range []string{"credentials", "cloud", "rclone.conf", "s3cfg", "MC_HOST_s3"} {
 		if !bytes.Contains(d[file], d["secretKey"]) {
-			t.Errorf("want file %s to hold the secret key", file)
+			t.Errorf("want %s to hold the secret key", file)
 		}
+	}
+}
+
+// TestUserSecretIsEnough checks that a client that trusts no other authority reaches its
+// bucket with what the connection Secret holds, and nothing else.
+func TestUserSecretIsEnough(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	b := newBucket(ns, "enough")
+	create(t, b)
+
+	u := newUser(ns, "enough", miniov1alpha1.Grant{BucketRef: &xpv1.NamespacedReference{Name: b.Name}})
+	create(t, u)
+	waitAvailable(t, u)
+
+	d := connectionSecret(t, u).Data
+
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(d["ca.crt"]) || !bytes.Equal(d["ca.crt"], d["COSI_CERTIFICATE_AUTHORITY"]) {
+		t.Fatal("want ca.crt and COSI_CERTIFICATE_AUTHORITY to hold the platform's certificate")
+	}
+
+	transport, err := clients.Transport(plat)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	transport.TLSClientConfig.RootCAs = pool
+
+	s3, err := miniogo.New(string(d["BUCKET_HOST"])+":"+string(d["BUCKET_PORT"]), &miniogo.Options{
+		Creds: credentials.NewStaticV4(string(d["AWS_ACCESS_KEY_ID"]), string(d["AWS_SECRET_ACCESS_KEY"]), ""),
+		// Another region than the server's would be rejected.
+		Secure: true, Region: string(d["AWS_DEFAULT_REGION"]), Transport: transport, MaxRetries: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := list(t.Context(), s3, string(d["BUCKET_NAME"])); err != nil {
+		t.Errorf("list with what the Secret holds: %v", err)
 	}
 }
 

@@ -308,7 +308,20 @@ func byName(objects []map[string]any) map[string]map[string]any {
 	for _, o := range objects {
 		u := &unstructured.Unstructured{Object: o}
 		name := u.GetAnnotations()[nameAnnotation]
-		o["metadata"] = map[string]any{"name": u.GetName()}
+		metadata := map[string]any{"name": u.GetName()}
+
+		labels := map[string]any{}
+		for k, v := range u.GetLabels() {
+			if !strings.HasPrefix(k, "crossplane.io/") {
+				labels[k] = v
+			}
+		}
+
+		if len(labels) > 0 {
+			metadata["labels"] = labels
+		}
+
+		o["metadata"] = metadata
 		all[name] = o
 	}
 

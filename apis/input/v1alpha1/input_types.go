@@ -92,6 +92,14 @@ type Pool struct {
 	// +optional
 	Retention *miniov1alpha1.Retention `json:"retention,omitempty"`
 
+	// DenyUnsignedUploads denies all keys of the pool's buckets uploads whose body is
+	// not part of the signature and is followed by a checksum. Set it for servers that
+	// do not verify the signature of all such uploads, which are all community
+	// releases of MinIO since 2023-05-18: see the field of the same name of User.
+	// Tenants cannot change it.
+	// +optional
+	DenyUnsignedUploads bool `json:"denyUnsignedUploads,omitempty"`
+
 	// Fields of a claim's spec that tenants may use. A claim that sets a field to
 	// its default does not use it. The default is all fields except publicRead.
 	// +optional

@@ -25,8 +25,9 @@ type RetentionMode string
 
 // Modes of retention.
 const (
-	// RetentionGovernance lets a user shorten it whose policy allows
-	// s3:BypassGovernanceRetention.
+	// RetentionGovernance protects against mistakes only. MinIO lets every access key
+	// of the server shorten or end it, also one without a grant for the bucket, if the
+	// client asks for that; no policy can deny it.
 	RetentionGovernance RetentionMode = "Governance"
 	// RetentionCompliance lets no user shorten it, not even an administrator.
 	RetentionCompliance RetentionMode = "Compliance"
@@ -36,7 +37,11 @@ const (
 // retention of its own.
 // +kubebuilder:validation:ExactlyOneOf=days;years
 type Retention struct {
-	// Mode of the locks.
+	// Mode of the locks. In mode Compliance no user can shorten or end a lock, not
+	// even an administrator. Mode Governance protects against mistakes only, not
+	// against a stolen key: MinIO lets every access key of the server shorten or end
+	// such a lock, also one without a grant for the bucket, if the client asks for
+	// that. No policy can deny it.
 	Mode RetentionMode `json:"mode"`
 
 	// Days for which a new object is locked.

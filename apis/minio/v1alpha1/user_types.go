@@ -13,9 +13,11 @@ type Access string
 
 // The kinds of access. None of them allows changing the bucket's settings.
 const (
-	// AccessReadWrite allows listing, reading, writing and deleting objects.
+	// AccessReadWrite allows listing, reading, writing and deleting objects and, in a
+	// grant without a prefix, reading the bucket's settings.
 	AccessReadWrite Access = "ReadWrite"
-	// AccessReadOnly allows listing and reading objects.
+	// AccessReadOnly allows listing and reading objects and, in a grant without a
+	// prefix, reading the bucket's settings.
 	AccessReadOnly Access = "ReadOnly"
 	// AccessWriteOnly allows writing objects, but not listing, reading or deleting
 	// them.
@@ -145,6 +147,18 @@ type UserParameters struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Policies []PolicyAttachment `json:"policies,omitempty"`
+
+	// DenyUnsignedUploads denies the user's keys uploads whose body is not part of the
+	// signature and is followed by a checksum. Community releases of MinIO since
+	// 2023-05-18 verify the signature of such uploads only in part: with the ID of an
+	// access key alone, which is not secret, any client can write to the buckets of
+	// that key (CVE-2026-40344, CVE-2026-41145). Set it for such servers.
+	//
+	// Recent AWS SDKs upload in this way by default over TLS. They do not where
+	// AWS_REQUEST_CHECKSUM_CALCULATION or request_checksum_calculation of their
+	// configuration is when_required, as in the connection Secret.
+	// +optional
+	DenyUnsignedUploads bool `json:"denyUnsignedUploads,omitempty"`
 
 	// Enabled is whether the user's keys work. A disabled user keeps its keys.
 	// +optional

@@ -9,6 +9,11 @@ import (
 // returns. Its value is a BucketInfo document.
 const BucketInfoKey = "BucketInfo"
 
+// LabelUserSecret is the label of the Secrets that belong to tenants, with the value
+// "true". It tells them from Secrets that the platform has in a tenant's namespace, for
+// rights and for views of Cozystack.
+const LabelUserSecret = "apps.cozystack.io/user-secret" //nolint:gosec // The name of a label, not a secret.
+
 // SecretNameFor returns the name of the Secret that holds the BucketInfo of a
 // claim's user. The user of the claim's own credentials is the empty string.
 func SecretNameFor(claim, user string) string {
