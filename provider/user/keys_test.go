@@ -115,7 +115,7 @@ func TestLostOnServer(t *testing.T) {
 
 // rejecting makes the API server reject writes of the connection Secret.
 func (env *env) rejecting(err error) {
-	env.kube = interceptor.NewClient(env.kube.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // The fake is one.
+	env.kube = interceptor.NewClient(env.kube.(client.WithWatch), interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if _, is := o.(*corev1.Secret); is {
 				return err
@@ -264,7 +264,7 @@ func TestPendingKey(t *testing.T) {
 				env.now = env.now.Add(minKeyAge)
 
 				n, made := 0, map[string]bool{}
-				env.kube = interceptor.NewClient(env.kube.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // The fake is one.
+				env.kube = interceptor.NewClient(env.kube.(client.WithWatch), interceptor.Funcs{
 					Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
 						s, is := o.(*corev1.Secret)
 						if !is {

@@ -128,13 +128,15 @@ func rotate(u *miniov1alpha1.User, now time.Time) {
 // excess returns the IDs of replaced keys that have to be revoked before the next
 // generation begins, so that no more than maxEarlierKeys work.
 func excess(u *miniov1alpha1.User) []string {
-	var ids []string
+	retiring := u.Status.AtProvider.RetiringKeys
+	n := max(0, len(retiring)-(maxEarlierKeys-1))
+	ids := make([]string, n)
 
-	for _, k := range u.Status.AtProvider.RetiringKeys {
-		ids = append(ids, k.AccessKeyID)
+	for i := range n {
+		ids[i] = retiring[i].AccessKeyID
 	}
 
-	return ids[:max(0, len(ids)-(maxEarlierKeys-1))]
+	return ids
 }
 
 // recordKey records in the status which key is published, and when the next one is

@@ -107,7 +107,7 @@ func (s stored) withPending(id string, secretKey minio.Secret) managed.Connectio
 		data = managed.ConnectionDetails{}
 	}
 
-	// Two texts can always be encoded.
+	//nolint:errchkjson // Two texts can always be encoded.
 	data[miniov1alpha1.ConnectionKeyPending], _ = json.Marshal(pendingKey{AccessKeyID: id, SecretAccessKey: secretKey.Reveal()})
 
 	return data

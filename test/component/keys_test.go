@@ -286,7 +286,11 @@ func TestTerminatingNamespace(t *testing.T) {
 	b := newBucket(ns, "full")
 	create(t, b)
 	await.For(t, "the bucket", func() error { return settled(t.Context(), b) })
-	putObject(t, b.Name)
+
+	// Trying a key puts and removes another object.
+	if _, err := env.Server.S3.PutObject(t.Context(), b.Name, "kept", strings.NewReader("text"), 4, miniogo.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
 
 	keys := map[*miniov1alpha1.User]miniov1alpha1.Connection{}
 
@@ -323,7 +327,7 @@ func TestTerminatingNamespace(t *testing.T) {
 		t.Errorf("want no key to be set in a namespace that is being deleted, got %d", n)
 	}
 
-	if err := env.Server.S3.RemoveObject(t.Context(), b.Name, "object", miniogo.RemoveObjectOptions{}); err != nil {
+	if err := env.Server.S3.RemoveObject(t.Context(), b.Name, "kept", miniogo.RemoveObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
 

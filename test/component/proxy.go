@@ -62,27 +62,6 @@ func (p *Proxy) outageOf(c Call) Outage {
 	return p.outage(c)
 }
 
-// SetAnswer has calls answered, in place of their server, by the handler that answer
-// returns for them, if it returns one, until SetAnswer is called again. With nil, all
-// calls are forwarded.
-func (p *Proxy) SetAnswer(answer func(Call) http.Handler) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	p.answer = answer
-}
-
-func (p *Proxy) answerOf(c Call) http.Handler {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if p.answer == nil {
-		return nil
-	}
-
-	return p.answer(c)
-}
-
 // A Fault kills the provider at one of its calls: after the server has carried out the
 // call, and before the response reaches the provider.
 type Fault struct {
