@@ -126,6 +126,11 @@ func secretData(o *observed, i identity) (map[resource.Name]map[string]any, erro
 
 	var encoded []byte
 	for k, v := range user.ConnectionDetails {
+		// The next key may not work yet; the provider keeps it there for itself.
+		if k == miniov1alpha1.ConnectionKeyPending {
+			continue
+		}
+
 		encoded = base64.StdEncoding.AppendEncode(encoded[:0], v)
 		details[k] = string(encoded)
 	}

@@ -51,9 +51,11 @@ const (
 	spreadShare = 10
 )
 
-// Kube reads from the cache, which may lag behind the API server by moments.
+// Kube reads from the cache, which may lag behind the API server by moments. It writes
+// what the runtime does not.
 type Kube struct {
 	client.Reader
+	client.Writer
 
 	// Live reads from the API server itself.
 	Live client.Reader
@@ -216,6 +218,6 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg), nil
+		return newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg), nil
 	})
 }

@@ -82,7 +82,7 @@ func captureResponse(rsp *http.Response) {
 // responseError returns the error that a response holds: in JSON if it is of the
 // administration API or the KMS, in XML if it is of the S3 API.
 func responseError(rsp *http.Response, body []byte) error {
-	r := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Body: io.NopCloser(bytes.NewReader(body))}
+	r := &http.Response{Status: rsp.Status, StatusCode: rsp.StatusCode, Header: rsp.Header, Body: io.NopCloser(bytes.NewReader(body))}
 	if strings.HasPrefix(rsp.Request.URL.Path, "/minio/") {
 		return adminError(r)
 	}

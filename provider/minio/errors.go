@@ -10,14 +10,12 @@ import (
 // IsNotFound reports whether MinIO answered that a bucket, user, group or policy does not
 // exist.
 //
-// minio-go turns every 404 for a bucket into NoSuchBucket, also that of a gateway; only
-// MinIO's own answers have a request ID.
+// Only MinIO's own answers count, which have a request ID: a gateway answers 404 as well,
+// and minio-go turns every 404 for a bucket into NoSuchBucket.
 func IsNotFound(err error) bool {
 	switch code(err) {
-	case miniogo.NoSuchBucket:
+	case miniogo.NoSuchBucket, "XMinioAdminNoSuchUser", "XMinioAdminNoSuchGroup", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
 		return isMinIOsAnswer(err)
-	case "XMinioAdminNoSuchUser", "XMinioAdminNoSuchGroup", "XMinioAdminNoSuchPolicy", "XMinioInvalidIAMCredentials":
-		return true
 	}
 
 	return false
@@ -31,7 +29,9 @@ func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
 
 // IsNoSuchPolicy reports whether the server does not have a policy.
-func IsNoSuchPolicy(err error) bool { return code(err) == "XMinioAdminNoSuchPolicy" }
+func IsNoSuchPolicy(err error) bool {
+	return code(err) == "XMinioAdminNoSuchPolicy" && isMinIOsAnswer(err)
+}
 
 // IsPolicyInUse reports whether the server did not delete a policy because it is attached
 // to a user or group.
@@ -40,10 +40,10 @@ func IsPolicyInUse(err error) bool { return code(err) == "XMinioIAMPolicyInUse" 
 // IsDenied reports whether MinIO knows the access key and does not allow it the call.
 func IsDenied(err error) bool { return code(err) == miniogo.AccessDenied && isMinIOsAnswer(err) }
 
-// IsBadKey reports whether the server does not know the access key, or knows it with
-// another secret key.
+// IsBadKey reports whether MinIO does not know the access key, or knows it with another
+// secret key. A gateway that changes requests, or signs them itself, does not count.
 func IsBadKey(err error) bool {
-	return code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch
+	return (code(err) == miniogo.InvalidAccessKeyID || code(err) == miniogo.SignatureDoesNotMatch) && isMinIOsAnswer(err)
 }
 
 // IsClientError reports whether the server answered with a 4xx, so that the request was

@@ -40,13 +40,13 @@ func TestPredicates(t *testing.T) {
 		},
 		"NoUser": {
 			reason: "The administration API's code.",
-			err:    madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser"},
-			want:   want{notFound: true},
+			err:    madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser", RequestID: "1"},
+			want:   want{notFound: true, client: true},
 		},
 		"NoPolicy": {
 			reason: "The administration API's code.",
-			err:    madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"},
-			want:   want{notFound: true},
+			err:    madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy", RequestID: "1"},
+			want:   want{notFound: true, client: true},
 		},
 		"NotEmpty": {
 			reason: "A bucket with objects.",
@@ -70,18 +70,18 @@ func TestPredicates(t *testing.T) {
 		},
 		"NoKey": {
 			reason: "The server does not know the key.",
-			err:    miniogo.ErrorResponse{Code: "InvalidAccessKeyId", StatusCode: 403},
+			err:    miniogo.ErrorResponse{Code: "InvalidAccessKeyId", RequestID: "1", StatusCode: 403},
 			want:   want{badKey: true, client: true},
 		},
 		"WrongKey": {
 			reason: "The server knows the key with another secret.",
-			err:    miniogo.ErrorResponse{Code: "SignatureDoesNotMatch", StatusCode: 403},
+			err:    miniogo.ErrorResponse{Code: "SignatureDoesNotMatch", RequestID: "1", StatusCode: 403},
 			want:   want{badKey: true, client: true},
 		},
 		"NoAccess": {
 			reason: "The access key is not a user's own.",
-			err:    madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials"},
-			want:   want{notFound: true},
+			err:    madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials", RequestID: "1"},
+			want:   want{notFound: true, client: true},
 		},
 		"PolicyAttached": {
 			reason: "A policy that is attached is not deleted.",
@@ -91,6 +91,15 @@ func TestPredicates(t *testing.T) {
 		"InternalError": {
 			reason: "An internal error leaves open what the server did.",
 			err:    madmin.ErrorResponse{Code: "InternalError", RequestID: "1"},
+		},
+		"Ingress404OfAdmin": {
+			reason: "A gateway's 404 says nothing about a user, whatever its code.",
+			err:    madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser"},
+		},
+		"IngressBadKey": {
+			reason: "A gateway's word on a key is not MinIO's.",
+			err:    miniogo.ErrorResponse{Code: "SignatureDoesNotMatch", StatusCode: 403},
+			want:   want{client: true},
 		},
 	}
 

@@ -21,6 +21,7 @@ import (
 // answer returns a handler that gives every request the same answer.
 func answer(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amz-Request-Id", "1")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}

@@ -43,7 +43,7 @@ func (f *fakeAdmin) AddCannedPolicy(_ context.Context, _ string, d []byte) error
 
 func (f *fakeAdmin) InfoCannedPolicyV2(context.Context, string) (*madmin.PolicyInfo, error) {
 	if f.policy == nil {
-		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
+		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy", RequestID: "1"}
 	}
 
 	return &madmin.PolicyInfo{Policy: f.policy}, nil

@@ -93,6 +93,8 @@ func (c *secretClient) Create(ctx context.Context, obj client.Object, opts ...cl
 		return nil
 	}
 
+	defer c.forget(obj)
+
 	return c.Client.Create(ctx, obj, opts...)
 }
 

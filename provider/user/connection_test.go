@@ -5,6 +5,7 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestPublishesChanges wants connection details to be published only if the Secret
@@ -39,21 +40,24 @@ func TestPublishesChanges(t *testing.T) {
 			env := newReadyEnv(t)
 			env.store()
 
-			d := env.secret().Data
+			before, d := env.secret().Data, env.secret().Data
 			tc.change(d)
-			env.publish(d)
+			env.edit(d)
 
 			o, err := env.external().Observe(t.Context(), env.user)
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			if got := len(o.ConnectionDetails) > 0; got != tc.want {
-				t.Errorf("%s\nwant details to be published: %t, got %t", tc.reason, tc.want, got)
+			if o.ResourceUpToDate == tc.want || len(o.ConnectionDetails) > 0 {
+				t.Errorf("%s\nwant details to be published: %t, by Update, got %+v", tc.reason, tc.want, o)
 			}
 
-			if !o.ResourceUpToDate || env.user.Status.AtProvider.PublishedHash == "" {
-				t.Errorf("%s\nwant the user to be up to date, got %+v", tc.reason, env.user.Status)
+			env.settle()
+			env.wantWorkingKey(tc.reason)
+
+			if diff := cmp.Diff(before, env.secret().Data); diff != "" || len(env.calls) > 0 {
+				t.Errorf("%s\nwant no call, got %v, and the Secret to be restored: -want, +got:\n%s", tc.reason, env.calls, diff)
 			}
 		})
 	}
@@ -63,25 +67,24 @@ func TestPublishesChanges(t *testing.T) {
 // is.
 func TestReadChangesNothing(t *testing.T) {
 	env := newReadyEnv(t)
-	env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"}
-	env.settle()
+	env.rotate("now")
 
 	// Without a status the published generation is not the User's.
 	env.user.Status = miniov1alpha1.UserStatus{}
 
-	published, err := env.external().connection.read(t.Context(), env.user)
-	if err != nil || len(published) == 0 || env.user.Status.AtProvider.Generation != 0 {
+	st, err := env.external().connection.read(t.Context(), env.user)
+	if err != nil || len(st.details) == 0 || env.user.Status.AtProvider.Generation != 0 {
 		t.Errorf("read(...): want details and no change, got %d details, generation %d, %v",
-			len(published), env.user.Status.AtProvider.Generation, err)
+			len(st.details), env.user.Status.AtProvider.Generation, err)
 	}
 
-	if k := currentSecretKey(env.user, published); k != "" {
-		t.Error("currentSecretKey(...): want no key of another generation")
+	if k, _ := st.key(env.user); k != "" {
+		t.Error("key(...): want no key of another generation")
 	}
 
-	restoreGeneration(env.user, published, env.now)
+	restoreGeneration(env.user, st, env.now)
 
-	if k := currentSecretKey(env.user, published); k == "" || env.user.Status.AtProvider.Generation != 1 {
+	if k, current := st.key(env.user); k == "" || !current || env.user.Status.AtProvider.Generation != 1 {
 		t.Errorf("restoreGeneration(...): want generation 1, got %d", env.user.Status.AtProvider.Generation)
 	}
 }

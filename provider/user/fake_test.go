@@ -15,13 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
-
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/controller"
 	"github.com/cistern-dev/cistern/provider/minio"
 	"github.com/cistern-dev/cistern/provider/reconciler"
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 )
 
 const (
@@ -46,6 +44,9 @@ type fakeServer struct {
 	elsewhere bool
 	// attachedTo is what else the user's own policy is attached to.
 	attachedTo []madmin.PolicyEntities
+	// answers are what the next reads of the user and uses of a key are answered with; nil
+	// stands for the server's own answer.
+	answers []error
 	// userReads, policyReads and keyUses count the calls that change nothing.
 	userReads, policyReads, keyUses int
 }
@@ -74,11 +75,27 @@ func (f *fakeServer) AddUser(_ context.Context, accessKey, secretKey string) err
 	return f.call("AddUser")
 }
 
+// answer returns what to answer in place of the server; nil for its own answer.
+func (f *fakeServer) answer() error {
+	if len(f.answers) == 0 {
+		return nil
+	}
+
+	err := f.answers[0]
+	f.answers = f.answers[1:]
+
+	return err
+}
+
 func (f *fakeServer) GetUserInfo(context.Context, string) (madmin.UserInfo, error) {
 	f.userReads++
 
+	if err := f.answer(); err != nil {
+		return madmin.UserInfo{}, err
+	}
+
 	if f.user == nil {
-		return madmin.UserInfo{}, madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser"}
+		return madmin.UserInfo{}, madmin.ErrorResponse{Code: "XMinioAdminNoSuchUser", RequestID: "1"}
 	}
 
 	return *f.user, nil
@@ -113,7 +130,7 @@ func (f *fakeServer) AddServiceAccount(_ context.Context, r madmin.AddServiceAcc
 
 func (f *fakeServer) DeleteServiceAccount(_ context.Context, accessKey string) error {
 	if _, there := f.keys[accessKey]; !there {
-		return madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials"}
+		return madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials", RequestID: "1"}
 	}
 
 	delete(f.keys, accessKey)
@@ -131,7 +148,7 @@ func (f *fakeServer) InfoCannedPolicyV2(_ context.Context, name string) (*madmin
 	f.policyReads++
 
 	if f.policy == nil || strings.HasPrefix(name, noSuch) {
-		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
+		return nil, madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy", RequestID: "1"}
 	}
 
 	return &madmin.PolicyInfo{Policy: f.policy}, nil
@@ -142,7 +159,7 @@ const noSuch = "no-such-"
 
 func (f *fakeServer) SetPolicy(_ context.Context, names, _ string, _ bool) error {
 	if strings.Contains(names, noSuch) {
-		return madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy"}
+		return madmin.ErrorResponse{Code: "XMinioAdminNoSuchPolicy", RequestID: "1"}
 	}
 
 	f.user.PolicyName = names
@@ -156,7 +173,7 @@ func (f *fakeServer) GetPolicyEntities(context.Context, madmin.PolicyEntitiesQue
 
 func (f *fakeServer) RemoveCannedPolicy(context.Context, string) error {
 	if len(f.attachedTo) > 0 {
-		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse"}
+		return madmin.ErrorResponse{Code: "XMinioIAMPolicyInUse", RequestID: "1"}
 	}
 
 	f.policy = nil
@@ -167,6 +184,10 @@ func (f *fakeServer) RemoveCannedPolicy(context.Context, string) error {
 // locate answers a call with a user's key as the server does.
 func (f *fakeServer) locate(_ context.Context, endpoint, accessKey string, secretKey minio.Secret, bucket string) error {
 	f.keyUses++
+
+	if err := f.answer(); err != nil {
+		return err
+	}
 
 	if (f.elsewhere && endpoint == publicEndpoint) || f.keys[accessKey] != secretKey.Reveal() {
 		return miniogo.ErrorResponse{Code: miniogo.InvalidAccessKeyID, RequestID: "1", StatusCode: 403}
@@ -257,11 +278,11 @@ func newReadyEnv(t *testing.T) *env {
 
 func (env *env) external() *external {
 	return &external{
-		kube:       controller.Kube{Reader: env.kube, Live: env.kube},
+		kube:       controller.Kube{Reader: env.kube, Writer: env.kube, Live: env.kube},
 		admin:      env.fakeServer,
 		keys:       keys{admin: env.fakeServer},
 		policies:   policies{kube: env.kube, admin: env.fakeServer},
-		connection: connection{kube: env.kube, endpoint: publicEndpoint, region: "eu-1"},
+		connection: connection{kube: controller.Kube{Reader: env.kube, Writer: env.kube, Live: env.kube}, endpoint: publicEndpoint, region: "eu-1"},
 		verifier:   verifier{locate: env.locate, endpoint: publicEndpoint, internalEndpoint: "https://minio:9000"},
 		memories:   env.memories,
 		now:        func() time.Time { return env.now },
@@ -281,26 +302,17 @@ func (env *env) reconcile() (bool, error) {
 		return false, err
 	}
 
-	details := o.ConnectionDetails
-
 	switch {
 	case !o.ResourceExists:
-		var c managed.ExternalCreation
-
-		c, err = e.Create(ctx, env.user)
-		details = c.ConnectionDetails
+		_, err = e.Create(ctx, env.user)
 	case !o.ResourceUpToDate:
-		var u managed.ExternalUpdate
-
-		u, err = e.Update(ctx, env.user)
-		details = u.ConnectionDetails
+		_, err = e.Update(ctx, env.user)
 	}
 
 	if err != nil {
 		return true, err
 	}
 
-	env.publish(details)
 	env.store()
 
 	return !o.ResourceExists || !o.ResourceUpToDate, nil
@@ -324,21 +336,29 @@ func (env *env) settle() {
 	env.t.Fatal("reconcile: want an end, but there is always something to do")
 }
 
-// publish writes details to the connection Secret, as the runtime does.
-func (env *env) publish(details map[string][]byte) {
+// rotate replaces the key by a new trigger.
+func (env *env) rotate(trigger string) {
 	env.t.Helper()
 
-	if len(details) == 0 {
-		return
+	r := env.user.Spec.ForProvider.Rotation
+	if r == nil {
+		r = &miniov1alpha1.Rotation{}
 	}
 
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "u-key", Namespace: "team-a"}}
-	if err := client.IgnoreNotFound(env.kube.Delete(env.t.Context(), s)); err != nil {
-		env.t.Fatal(err)
-	}
+	r.Trigger = trigger
+	env.user.Spec.ForProvider.Rotation = r
+	env.now = env.now.Add(minKeyAge)
+	env.settle()
+}
 
-	s = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "u-key", Namespace: "team-a"}, Data: details}
-	if err := env.kube.Create(env.t.Context(), s); err != nil {
+// edit replaces the data of the connection Secret, as a person does.
+func (env *env) edit(data map[string][]byte) {
+	env.t.Helper()
+
+	s := env.secret()
+	s.Data = data
+
+	if err := env.kube.Update(env.t.Context(), s); err != nil {
 		env.t.Fatal(err)
 	}
 }

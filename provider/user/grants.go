@@ -31,7 +31,8 @@ var (
 	// user by default to create access keys of its own, which would outlive a rotation,
 	// and to change and remove the keys that this provider created for it. Its forks
 	// have other names for that, which the parsers of other servers reject, so all
-	// actions are denied.
+	// actions are denied. MinIO lets any key of a user remove the user's service accounts
+	// all the same, so that an earlier key can remove its successor until it is revoked.
 	noAdministration = statement{Effect: "Deny", Action: []string{"admin:*"}}
 
 	// noOwnKeys denies only what MinIO allows every user by default, to a user whose

@@ -87,39 +87,35 @@ func newSecretKey() minio.Secret {
 	return minio.Secret((rand.Text() + rand.Text())[:secretKeyLength])
 }
 
-// addUser creates the user with a new secret key, or replaces the secret key of a
-// user that exists, and returns the secret key. It also enables the user.
-func (k keys) addUser(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
-	secretKey := newSecretKey()
+// addUser creates the user with a secret key, or sets the secret key of a user that
+// exists. It also enables the user.
+func (k keys) addUser(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
 	err := k.admin.AddUser(ctx, Name(u), secretKey.Reveal())
 
-	return secretKey, errors.Wrapf(err, "cannot set the secret key of user %q", Name(u))
+	return errors.Wrapf(err, "cannot set the secret key of user %q", Name(u))
 }
 
-// create creates the access key of the current generation, or replaces its secret
-// key, and returns the secret key. An earlier secret key of the same ID stops
-// working.
-func (k keys) create(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
+// set creates the access key of the current generation with a secret key, or sets the
+// secret key of one that exists. Another secret key of the same ID stops working.
+func (k keys) set(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
 	if u.Status.AtProvider.Generation == 0 {
-		secretKey, err := k.addUser(ctx, u)
-		if err != nil {
-			return "", err
+		if err := k.addUser(ctx, u, secretKey); err != nil {
+			return err
 		}
 
-		return secretKey, k.revokeTokens(ctx, u)
+		return k.revokeTokens(ctx, u)
 	}
 
 	id := accessKey(u, u.Status.AtProvider.Generation)
 	if err := k.remove(ctx, id); err != nil {
-		return "", err
+		return err
 	}
 
-	secretKey := newSecretKey()
 	_, err := k.admin.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
 		TargetUser: Name(u), AccessKey: id, SecretKey: secretKey.Reveal(),
 	})
 
-	return secretKey, errors.Wrapf(err, "cannot create the access key %q of user %q", id, Name(u))
+	return errors.Wrapf(err, "cannot create the access key %q of user %q", id, Name(u))
 }
 
 // revoke makes access keys of earlier generations useless.
@@ -140,7 +136,7 @@ func (k keys) revokeOne(ctx context.Context, u *miniov1alpha1.User, id string) e
 
 	// The user's own key cannot be removed. It gets a secret key that is not stored
 	// anywhere.
-	if _, err := k.addUser(ctx, u); err != nil {
+	if err := k.addUser(ctx, u, newSecretKey()); err != nil {
 		return err
 	}
 

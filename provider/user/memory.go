@@ -3,6 +3,7 @@ package user
 import (
 	"crypto/sha256"
 	"slices"
+	"time"
 
 	"github.com/cistern-dev/cistern/provider/minio"
 )
@@ -15,6 +16,26 @@ type memory struct {
 	// comparedPolicies is the hash of two documents that mean the same: the desired
 	// and the observed policy.
 	comparedPolicies [sha256.Size]byte
+	// replaced is when a lost key was replaced last.
+	replaced time.Time
+	// overdue is what was due already when the last reconcile ended.
+	overdue string
+}
+
+// next returns when what is due next has to be done; the zero time if it was due
+// already when the last reconcile ended, which did not do it: it then waits for the
+// next poll.
+func (m *memory) next(d dueAction, now time.Time) time.Time {
+	switch {
+	case d.at.IsZero() || d.at.After(now):
+		m.overdue = ""
+	case m.overdue == d.what:
+		return time.Time{}
+	default:
+		m.overdue = d.what
+	}
+
+	return d.at
 }
 
 // samePolicy reports whether two policy documents mean the same. It parses them only

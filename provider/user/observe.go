@@ -25,10 +25,10 @@ import (
 type observed struct {
 	exists bool
 	info   madmin.UserInfo
-	// published is what the connection Secret holds.
-	published managed.ConnectionDetails
-	// secretKey is the published secret key of the current generation; empty if it is
-	// not published.
+	// stored is what the connection Secret holds.
+	stored stored
+	// secretKey is the stored secret key of the current generation; empty if none is
+	// stored.
 	secretKey minio.Secret
 }
 
@@ -40,9 +40,15 @@ type drift struct {
 	attachments bool
 	// status reports whether the user is enabled and should not be, or the reverse.
 	status bool
-	// keyLost reports whether the current key was never published, or its
-	// publication was lost, or it does not work.
-	keyLost bool
+	// keyMissing reports whether no key of the current generation is stored: it is new,
+	// or the connection Secret was lost or edited.
+	keyMissing bool
+	// keyPending reports whether the stored key is not the current one yet.
+	keyPending bool
+	// keyUnknown reports whether the server does not know the stored key.
+	keyUnknown bool
+	// secret reports whether the connection Secret holds something else than it should.
+	secret bool
 	// rotationDue reports whether the next key is due.
 	rotationDue bool
 	// expiredKeys are the IDs of replaced keys whose overlap has ended.
@@ -51,7 +57,8 @@ type drift struct {
 
 // none reports whether nothing has to be done.
 func (d drift) none() bool {
-	return !d.policy && !d.attachments && !d.status && !d.keyLost && !d.rotationDue && len(d.expiredKeys) == 0
+	return !d.policy && !d.attachments && !d.status && !d.keyMissing && !d.keyPending && !d.keyUnknown && !d.secret &&
+		!d.rotationDue && len(d.expiredKeys) == 0
 }
 
 // Observe makes three plain calls while nothing changes: for the user, for its
@@ -63,12 +70,12 @@ func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.
 		return managed.ExternalObservation{}, errProviderOwnUser(u)
 	}
 
-	info, err := e.admin.GetUserInfo(ctx, name)
-	if err != nil && !minio.IsNotFound(err) {
-		return managed.ExternalObservation{}, errors.Wrapf(err, "cannot read user %q", name)
+	info, exists, err := e.get(ctx, u)
+	if err != nil {
+		return managed.ExternalObservation{}, err
 	}
 
-	e.observed = observed{exists: err == nil, info: info}
+	e.observed = observed{exists: exists, info: info}
 	e.policies.inGroups = len(info.MemberOf) > 0
 
 	if meta.WasDeleted(u) {
@@ -79,40 +86,55 @@ func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.
 		return managed.ExternalObservation{}, nil
 	}
 
-	if e.observed.published, err = e.connection.read(ctx, u); err != nil {
+	if err := e.readKey(ctx, u); err != nil {
 		return managed.ExternalObservation{}, err
 	}
-
-	restoreGeneration(u, e.observed.published, e.now())
-	e.observed.secretKey = currentSecretKey(u, e.observed.published)
 
 	if e.drift, err = e.examine(ctx, u); err != nil {
 		return managed.ExternalObservation{}, err
 	}
 
-	if e.drift.keyLost {
+	if e.drift.keyMissing {
 		if err := e.requireFresh(ctx, u); err != nil {
 			return managed.ExternalObservation{}, err
 		}
 	}
 
-	o := managed.ExternalObservation{
+	e.setCondition(u)
+
+	// Connection details are written by Update, not by the runtime.
+	return managed.ExternalObservation{
 		ResourceExists:          true,
 		ResourceUpToDate:        e.drift.none(),
 		ResourceLateInitialized: reconciler.RecordName(u, name),
+	}, nil
+}
+
+// get returns the user, and whether it exists. That a user is gone that had existed is
+// not believed at the first answer.
+func (e *external) get(ctx context.Context, u *miniov1alpha1.User) (madmin.UserInfo, bool, error) {
+	info, err := e.admin.GetUserInfo(ctx, Name(u))
+	if minio.IsNotFound(err) && meta.GetExternalName(u) != "" {
+		info, err = e.admin.GetUserInfo(ctx, Name(u))
 	}
 
-	details := e.publishableDetails(u)
-
-	// The runtime compares published details with these byte by byte, which costs
-	// more than the rest of an observation.
-	if !maps.EqualFunc(details, e.observed.published, bytes.Equal) {
-		o.ConnectionDetails = details
+	if minio.IsNotFound(err) {
+		return info, false, nil
 	}
 
-	e.setCondition(u, details)
+	return info, err == nil, errors.Wrapf(err, "cannot read user %q", Name(u))
+}
 
-	return o, nil
+// readKey reads the stored key.
+func (e *external) readKey(ctx context.Context, u *miniov1alpha1.User) (err error) {
+	if e.observed.stored, err = e.connection.read(ctx, u); err != nil {
+		return err
+	}
+
+	restoreGeneration(u, e.observed.stored, e.now())
+	e.observed.secretKey, _ = e.observed.stored.key(u)
+
+	return nil
 }
 
 // observeDeleted reports that a User exists until the server has neither the user
@@ -142,39 +164,75 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 		return d, nil
 	}
 
-	secretKey := e.observed.secretKey
-
 	d.attachments = attachmentsDrifted(u, e.observed.info.PolicyName)
-	d.keyLost = secretKey == "" && publishes(u)
-	d.rotationDue = !d.keyLost && due(u, e.now())
-	d.expiredKeys = expired(u, e.now())
 
-	// Update verifies the key once the rest is corrected.
-	if secretKey == "" || d.policy || d.attachments || d.status {
+	if !publishes(u) {
+		d.expiredKeys = expired(u, e.now())
+
 		return d, nil
 	}
 
-	d.keyLost, err = e.keyLost(ctx, u, secretKey)
+	secretKey, current := e.observed.stored.key(u)
+	d.keyMissing, d.keyPending = secretKey == "", secretKey != "" && !current
 
-	return d, err
+	if !current {
+		return d, nil
+	}
+
+	d.secret = e.secretDrifted(u, secretKey)
+
+	// Update verifies the key once the rest is corrected.
+	if !d.policy && !d.attachments && !d.status {
+		known, err := e.known(ctx, u, secretKey)
+		if err != nil || !known {
+			// A key that was edited is replaced, one that was not is set again.
+			d.keyMissing, d.keyUnknown = !e.intact(u, secretKey), e.intact(u, secretKey)
+
+			return d, err
+		}
+	}
+
+	d.rotationDue, d.expiredKeys = due(u, e.now()), expired(u, e.now())
+
+	return d, nil
 }
 
-// keyLost reports whether a published key does not work. It uses the key once, or
-// verifies it in full if that was not done before.
-func (e *external) keyLost(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) (bool, error) {
-	var err error
+// secretDrifted reports whether the connection Secret holds something else than it
+// should.
+func (e *external) secretDrifted(u *miniov1alpha1.User, secretKey minio.Secret) bool {
+	return !maps.EqualFunc(e.connection.details(u, secretKey), e.observed.stored.data(), bytes.Equal)
+}
 
-	if e.verified(u, secretKey) {
-		err = e.verifier.checkAllowed(ctx, u, secretKey)
-	} else {
-		err = e.verify(ctx, u, secretKey)
+// intact reports whether the stored secret key is the one that was published last,
+// whatever else of the connection Secret was edited.
+func (e *external) intact(u *miniov1alpha1.User, secretKey minio.Secret) bool {
+	return e.observed.stored.intact(u) || u.Status.AtProvider.PublishedHash == hash(e.connection.details(u, secretKey))
+}
+
+// known reports whether the server knows a stored key. It uses the key once, or
+// verifies it in full if that was not done before. That the server does not know the
+// key is not believed at the first answer.
+func (e *external) known(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) (bool, error) {
+	err := e.use(ctx, u, secretKey)
+	if minio.IsBadKey(err) {
+		err = e.use(ctx, u, secretKey)
 	}
 
 	if minio.IsBadKey(err) {
-		return e.verifier.unknownToServer(ctx, u, secretKey, err)
+		unknown, err := e.verifier.unknownToServer(ctx, u, secretKey, err)
+
+		return !unknown, err
 	}
 
-	return false, err
+	return err == nil, err
+}
+
+func (e *external) use(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
+	if e.verified(u, secretKey) {
+		return e.verifier.checkAllowed(ctx, u, secretKey)
+	}
+
+	return e.verify(ctx, u, secretKey)
 }
 
 // verified reports whether the key was verified with the same connection details
@@ -185,8 +243,8 @@ func (e *external) verified(u *miniov1alpha1.User, secretKey minio.Secret) bool 
 }
 
 // requireFresh returns a conflict if u is not the latest version that Kubernetes
-// stores. A key that seems lost may only be newer than the cache; replacing it would
-// revoke a working key.
+// stores. A key that seems to be missing may only be newer than the cache; replacing it
+// would revoke a working key.
 func (e *external) requireFresh(ctx context.Context, u *miniov1alpha1.User) error {
 	live := &miniov1alpha1.User{}
 	if err := e.kube.Live.Get(ctx, client.ObjectKeyFromObject(u), live); err != nil {
@@ -202,25 +260,15 @@ func (e *external) requireFresh(ctx context.Context, u *miniov1alpha1.User) erro
 	return nil
 }
 
-// publishableDetails returns the connection details of a published key that works;
-// nil if none does.
-func (e *external) publishableDetails(u *miniov1alpha1.User) managed.ConnectionDetails {
-	if e.drift.keyLost {
-		return nil
-	}
-
-	return e.connection.details(u, e.observed.secretKey)
-}
-
 // setCondition sets the condition Ready of an observed user. A user that drifted
 // keeps the condition it has, unless no key of it works.
-func (e *external) setCondition(u *miniov1alpha1.User, published managed.ConnectionDetails) {
+func (e *external) setCondition(u *miniov1alpha1.User) {
 	switch {
 	case e.drift.none() && enabled(u):
-		e.setReady(u, published)
+		e.setReady(u)
 	case e.drift.none():
 		u.SetConditions(disabledCondition())
-	case e.drift.keyLost && len(u.Status.AtProvider.RetiringKeys) == 0:
+	case (e.drift.keyMissing || e.drift.keyUnknown) && len(u.Status.AtProvider.RetiringKeys) == 0:
 		u.SetConditions(xpv1.Unavailable())
 	}
 }

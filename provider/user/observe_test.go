@@ -35,14 +35,14 @@ func TestDrift(t *testing.T) {
 		"SecretOfAnotherKey": {
 			reason: "A Secret with another access key counts as a lost key.",
 			change: func(env *env) {
-				env.publish(miniov1alpha1.Connection{AccessKeyID: "OTHER", SecretAccessKey: otherSecretKey}.Details())
+				env.edit(miniov1alpha1.Connection{AccessKeyID: "OTHER", SecretAccessKey: otherSecretKey}.Details())
 			},
 			calls: []string{"AddUser", "RevokeTokens"},
 		},
 		"SecretEdited": {
 			reason: "A published key that does not work is replaced.",
 			change: func(env *env) {
-				env.publish(miniov1alpha1.Connection{AccessKeyID: key, SecretAccessKey: otherSecretKey}.Details())
+				env.edit(miniov1alpha1.Connection{AccessKeyID: key, SecretAccessKey: otherSecretKey}.Details())
 			},
 			calls: []string{"AddUser", "RevokeTokens"},
 		},
@@ -113,11 +113,12 @@ func TestPollMakesThreeCalls(t *testing.T) {
 		t.Error("want a user to be polled once per interval: a poll finds all drift")
 	}
 
-	for name, rotation := range map[string]*miniov1alpha1.Rotation{"OwnKey": nil, "LaterKey": {Trigger: "now"}} {
+	for name, rotated := range map[string]bool{"OwnKey": false, "LaterKey": true} {
 		t.Run(name, func(t *testing.T) {
 			env := newReadyEnv(t)
-			env.user.Spec.ForProvider.Rotation = rotation
-			env.settle()
+			if rotated {
+				env.rotate("now")
+			}
 
 			for range 3 {
 				env.userReads, env.policyReads, env.keyUses = 0, 0, 0
@@ -141,8 +142,7 @@ func TestStaleCache(t *testing.T) {
 	env := newReadyEnv(t)
 	stale := env.user.DeepCopy()
 
-	env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"}
-	env.settle()
+	env.rotate("now")
 	env.calls = nil
 
 	_, err := env.external().Observe(t.Context(), stale)

@@ -1,48 +1,67 @@
 package user
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 const (
-	// defaultOverlap is the CRD's default, for resources that were stored before the
-	// CRD had it.
-	defaultOverlap = 24 * time.Hour
-
 	// maxGenerations bounds the search for the generation of a published key.
 	maxGenerations = 1 << 12
+
+	// maxEarlierKeys is how many replaced keys of a user work at most: the one that
+	// was just replaced and the one before it. AWS allows two keys in all.
+	maxEarlierKeys = 2
+
+	// minKeyAge is the time between two keys of a user at least. Each costs the server
+	// an encrypted call and a write.
+	minKeyAge = 10 * time.Second
 )
 
-// A rotation takes three reconciles. All of its state is in the User's status:
+// A rotation takes three reconciles. Its state is in the User's status and in the
+// connection Secret:
 //
-//  1. The next key is due. Its generation is stored, and when the previous key must
-//     be revoked. Nothing else happens.
-//  2. The connection Secret does not hold the key of the current generation: the key
-//     is created, verified and published. Its ID follows from UID and generation, so
-//     the next attempt replaces what an attempt that failed half-way left behind.
-//  3. The overlap ends: the previous key is revoked.
+//  1. The next key is due. Its generation is stored in the status. Nothing else
+//     happens.
+//  2. The connection Secret does not hold a key of the current generation: a secret
+//     key is made and stored there as pending, and read back. Then the server is given
+//     it, it is verified at the published endpoint, and it becomes the current one in
+//     the Secret, which is read back again. An attempt that follows one that failed
+//     half-way finds the pending key and continues with it.
+//  3. The overlap, which begins when applications can read the current key, ends: the
+//     previous key is revoked.
 
 // due reports whether the next key is due.
 func due(u *miniov1alpha1.User, now time.Time) bool {
+	at := dueAt(u)
+
+	return !at.IsZero() && !now.Before(at)
+}
+
+// dueAt returns when the next key is due; the zero time for never. None is due before
+// applications can read the current one, which would otherwise be revoked unread.
+func dueAt(u *miniov1alpha1.User) time.Time {
 	r, s := u.Spec.ForProvider.Rotation, u.Status.AtProvider
-	if r == nil || s.AccessKeyID == "" || !publishes(u) {
-		return false
+	if r == nil || s.AccessKeyID == "" || s.RotatedAt == nil || !publishes(u) || !served(u) {
+		return time.Time{}
 	}
 
 	if r.Trigger != "" && r.Trigger != s.RotationTrigger {
-		return true
+		return s.RotatedAt.Add(minKeyAge)
 	}
 
-	at := scheduled(u)
+	if at := scheduled(u); at != nil {
+		return at.Time
+	}
 
-	return at != nil && !now.Before(at.Time)
+	return time.Time{}
 }
 
 // scheduled returns when the next key is due by the interval; nil for never.
@@ -52,88 +71,77 @@ func scheduled(u *miniov1alpha1.User) *metav1.Time {
 		return nil
 	}
 
-	return new(metav1.NewTime(s.RotatedAt.Add(r.Interval.Duration)))
+	return new(metav1.NewTime(s.RotatedAt.Add(max(r.Interval.Duration, minKeyAge))))
 }
 
-// nextDue returns when a key has to be created, replaced or revoked next; the zero
-// time for never.
-func nextDue(u *miniov1alpha1.User) time.Time {
+// dueAction is something that has to be done at a time; never if that is the zero time.
+type dueAction struct {
+	what string
+	at   time.Time
+}
+
+// nextDue returns what has to be done next of creating, replacing and revoking keys. It
+// names only what due, expired and the drift of keys act on.
+func nextDue(u *miniov1alpha1.User) dueAction {
 	s := u.Status.AtProvider
-	if !enabled(u) || s.AccessKeyID == "" {
-		return time.Time{}
+	if !enabled(u) || !updatable(u) || s.AccessKeyID == "" || s.RotatedAt == nil {
+		return dueAction{}
 	}
 
-	if s.AccessKeyID != accessKey(u, s.Generation) {
-		return time.Now()
+	if id := accessKey(u, s.Generation); s.AccessKeyID != id {
+		return dueAction{what: "publish " + id, at: s.RotatedAt.Time}
 	}
 
-	var at time.Time
-
-	if n := scheduled(u); n != nil {
-		at = n.Time
-	}
+	next := dueAction{what: fmt.Sprintf("rotate %d", s.Generation), at: dueAt(u)}
 
 	for _, k := range s.RetiringKeys {
-		if at.IsZero() || k.Until.Time.Before(at) {
-			at = k.Until.Time
+		if k.Until != nil && k.AccessKeyID != servedKey(u) && (next.at.IsZero() || k.Until.Time.Before(next.at)) {
+			next = dueAction{what: "revoke " + k.AccessKeyID, at: k.Until.Time}
 		}
 	}
 
-	return at
+	return next
 }
 
-// rotate begins the next generation. The current key keeps working until the overlap
-// ends.
+// updatable reports whether management policies allow changes of the user.
+func updatable(u *miniov1alpha1.User) bool {
+	p := u.GetManagementPolicies()
+
+	return len(p) == 0 || slices.Contains(p, xpv1.ManagementActionAll) || slices.Contains(p, xpv1.ManagementActionUpdate)
+}
+
+// rotate begins the next generation. The current key stays the published one until the
+// next one is published.
 func rotate(u *miniov1alpha1.User, now time.Time) {
-	s, overlap := &u.Status.AtProvider, defaultOverlap
+	s := &u.Status.AtProvider
 
 	if r := u.Spec.ForProvider.Rotation; r != nil {
 		s.RotationTrigger = r.Trigger
-
-		if r.Overlap != nil {
-			overlap = r.Overlap.Duration
-		}
 	}
 
-	s.RetiringKeys = append(s.RetiringKeys, miniov1alpha1.RetiringKey{
-		AccessKeyID: accessKey(u, s.Generation),
-		Until:       metav1.NewTime(now.Add(overlap)),
-	})
+	s.RetiringKeys = append(s.RetiringKeys, miniov1alpha1.RetiringKey{AccessKeyID: accessKey(u, s.Generation)})
 	s.Generation++
 	s.RotatedAt = new(metav1.NewTime(now))
 	s.NextRotationAt = scheduled(u)
 }
 
-// expired returns the IDs of replaced keys whose overlap has ended; none before the
-// current key is published.
-func expired(u *miniov1alpha1.User, now time.Time) []string {
-	s := u.Status.AtProvider
-	if s.AccessKeyID != accessKey(u, s.Generation) {
-		return nil
-	}
+// excess returns the IDs of replaced keys that have to be revoked before the next
+// generation begins, so that no more than maxEarlierKeys work.
+func excess(u *miniov1alpha1.User) []string {
+	retiring := u.Status.AtProvider.RetiringKeys
+	n := max(0, len(retiring)-(maxEarlierKeys-1))
+	ids := make([]string, n)
 
-	var ids []string
-
-	for _, k := range s.RetiringKeys {
-		if !now.Before(k.Until.Time) {
-			ids = append(ids, k.AccessKeyID)
-		}
+	for i := range n {
+		ids[i] = retiring[i].AccessKeyID
 	}
 
 	return ids
 }
 
-// dropRetiring removes keys that were revoked from the status.
-func dropRetiring(u *miniov1alpha1.User, ids []string) {
-	s := &u.Status.AtProvider
-	s.RetiringKeys = slices.DeleteFunc(s.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool {
-		return slices.Contains(ids, k.AccessKeyID)
-	})
-}
-
 // recordKey records in the status which key is published, and when the next one is
 // due.
-func recordKey(u *miniov1alpha1.User, published managed.ConnectionDetails, now time.Time) {
+func recordKey(u *miniov1alpha1.User, published stored, now time.Time) {
 	s, r := &u.Status.AtProvider, u.Spec.ForProvider.Rotation
 
 	if s.AccessKeyID == "" && s.RotationTrigger == "" && r != nil {
@@ -141,33 +149,41 @@ func recordKey(u *miniov1alpha1.User, published managed.ConnectionDetails, now t
 		s.RotationTrigger = r.Trigger
 	}
 
-	if s.RotatedAt == nil {
+	// A time in the future is that of a clock that was ahead.
+	if s.RotatedAt == nil || s.RotatedAt.After(now) {
 		s.RotatedAt = new(metav1.NewTime(now))
 	}
 
-	if len(published) > 0 || !publishes(u) {
+	if _, current := published.key(u); current || !publishes(u) {
 		s.AccessKeyID = accessKey(u, s.Generation)
-		s.PublishedHash = hash(published)
+		s.PublishedHash = hash(published.details)
 	}
 
 	s.NextRotationAt = scheduled(u)
 }
 
 // restoreGeneration restores the generation of a User whose status was lost, for
-// example when it was restored from a backup, from the published access key. The
+// example when it was restored from a backup, from the stored access keys. The
 // previous key may still work and gets its overlap again.
-func restoreGeneration(u *miniov1alpha1.User, published managed.ConnectionDetails, now time.Time) {
-	s, id := &u.Status.AtProvider, string(published[miniov1alpha1.ConnectionKeyAccessKeyID])
-	if s.AccessKeyID != "" || s.Generation > 0 || id == "" || id == accessKey(u, 0) {
+func restoreGeneration(u *miniov1alpha1.User, st stored, now time.Time) {
+	s, id := &u.Status.AtProvider, st.accessKeyID()
+	if s.AccessKeyID != "" || s.Generation > 0 || id == "" {
 		return
 	}
 
-	for g := int64(1); g < maxGenerations; g++ {
-		if accessKey(u, g) == id {
-			s.Generation = g - 1
-			rotate(u, now)
-
-			return
+	for g := range int64(maxGenerations) {
+		if accessKey(u, g) != id {
+			continue
 		}
+
+		if s.Generation = max(0, g-1); g > 0 {
+			rotate(u, now)
+		}
+
+		if st.pending.AccessKeyID == accessKey(u, g+1) {
+			rotate(u, now)
+		}
+
+		return
 	}
 }

@@ -98,8 +98,7 @@ func TestRotationTrigger(t *testing.T) {
 	}
 
 	for i, trigger := range []string{"once", "twice"} {
-		env.user.Spec.ForProvider.Rotation.Trigger = trigger
-		env.settle()
+		env.rotate(trigger)
 		env.wantWorkingKey("A changed trigger replaces the key at once.")
 
 		if g := env.user.Status.AtProvider.Generation; g != int64(i+1) {
@@ -113,21 +112,21 @@ func TestRotationTrigger(t *testing.T) {
 // TestNextDue wants the next reconcile when a rotation is due or an overlap ends.
 func TestNextDue(t *testing.T) {
 	env := newReadyEnv(t)
-	if at := nextDue(env.user); !at.IsZero() {
+	if at := nextDue(env.user).at; !at.IsZero() {
 		t.Errorf("nextDue(...): want the zero time without rotation, got %s", at)
 	}
 
 	env.user.Spec.ForProvider.Rotation = rotating(24*time.Hour, time.Hour)
 	env.settle()
 
-	if at := nextDue(env.user); !at.Equal(env.now.Add(24 * time.Hour)) {
+	if at := nextDue(env.user).at; !at.Equal(env.now.Add(24 * time.Hour)) {
 		t.Errorf("nextDue(...): want the rotation, got %s", at)
 	}
 
 	env.now = env.now.Add(24 * time.Hour)
 	env.settle()
 
-	if at := nextDue(env.user); !at.Equal(env.now.Add(time.Hour)) {
+	if at := nextDue(env.user).at; !at.Equal(env.now.Add(time.Hour)) {
 		t.Errorf("nextDue(...): want the end of the overlap, got %s", at)
 	}
 }

@@ -44,7 +44,9 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 				now:           time.Now,
 			}
 		},
-		Next:   nextDue,
+		Next: func(u *miniov1alpha1.User) time.Time {
+			return memories.Of(u).next(nextDue(u), time.Now())
+		},
 		Forget: memories.Forget,
 	}
 }
@@ -76,16 +78,31 @@ type external struct {
 	drift    drift
 }
 
-// Create writes the policy, creates the user, which has no rights yet, and attaches
-// the policy. Each step can be repeated, so it does not matter where an earlier
-// attempt stopped.
+// Create stores the key in the connection Secret, writes the policy, creates the user,
+// which has no rights yet, and attaches the policy. Each step can be repeated, so it
+// does not matter where an earlier attempt stopped. A user that was lost on the server
+// gets the key that is stored.
 func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
+	if _, err := policyDocument(u.Spec.ForProvider, e.policies.inGroups); err != nil {
+		return managed.ExternalCreation{}, err
+	}
+
+	secretKey, err := e.keyToCreate(ctx, u)
+	if err != nil {
+		return managed.ExternalCreation{}, err
+	}
+
 	if err := e.policies.write(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
-	secretKey, err := e.keys.addUser(ctx, u)
-	if err != nil {
+	// The own key of a rotated user was replaced: nobody knows its secret key.
+	own := secretKey
+	if u.Status.AtProvider.Generation > 0 {
+		own = newSecretKey()
+	}
+
+	if err := e.keys.addUser(ctx, u, own); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
@@ -95,10 +112,8 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalCreation{}, err
 	}
 
-	// A rotated user that was lost on the server gets the key of its current
-	// generation again.
 	if u.Status.AtProvider.Generation > 0 {
-		if secretKey, err = e.keys.create(ctx, u); err != nil {
+		if err := e.keys.set(ctx, u, secretKey); err != nil {
 			return managed.ExternalCreation{}, err
 		}
 	}
@@ -107,93 +122,7 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		err = e.setStatus(ctx, u, madmin.AccountDisabled)
 	}
 
-	return managed.ExternalCreation{ConnectionDetails: e.connection.details(u, secretKey)}, err
-}
-
-// Update corrects what has drifted, and nothing else. The next reconcile may be a
-// whole poll interval away, so Update itself marks the user Ready.
-func (e *external) Update(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalUpdate, error) {
-	if !e.observed.exists {
-		return managed.ExternalUpdate{}, reconciler.NotCreatable("user", Name(u))
-	}
-
-	if e.drift.policy {
-		if err := e.policies.write(ctx, u); err != nil {
-			return managed.ExternalUpdate{}, err
-		}
-	}
-
-	if !enabled(u) {
-		return managed.ExternalUpdate{}, e.disable(ctx, u)
-	}
-
-	secretKey, err := e.mend(ctx, u)
-	if err != nil {
-		return managed.ExternalUpdate{}, err
-	}
-
-	details := e.connection.details(u, secretKey)
-	e.setReady(u, details)
-
-	if e.drift.rotationDue {
-		// The new generation is stored first. The next reconcile creates its key:
-		// however often that fails, each attempt creates the same key.
-		rotate(u, e.now())
-	}
-
-	return managed.ExternalUpdate{ConnectionDetails: details}, nil
-}
-
-// mend corrects the drift of a user that should be enabled, and returns its current
-// secret key; empty if the key is not published. It enables the user before it
-// attaches policies, because the server denies that a disabled user exists. It
-// verifies a key before it is published.
-func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
-	if e.drift.status {
-		if err := e.setStatus(ctx, u, madmin.AccountEnabled); err != nil {
-			return "", err
-		}
-	}
-
-	if e.drift.attachments {
-		if err := e.policies.attach(ctx, u); err != nil {
-			return "", err
-		}
-	}
-
-	if err := e.keys.revoke(ctx, u, e.drift.expiredKeys); err != nil {
-		return "", err
-	}
-
-	dropRetiring(u, e.drift.expiredKeys)
-
-	secretKey := e.observed.secretKey
-
-	if e.drift.keyLost {
-		var err error
-		if secretKey, err = e.keys.create(ctx, u); err != nil {
-			return "", err
-		}
-	}
-
-	if secretKey == "" {
-		return "", nil
-	}
-
-	return secretKey, e.verify(ctx, u, secretKey)
-}
-
-// disable disables the user.
-func (e *external) disable(ctx context.Context, u *miniov1alpha1.User) error {
-	if e.drift.status {
-		if err := e.setStatus(ctx, u, madmin.AccountDisabled); err != nil {
-			return err
-		}
-	}
-
-	u.SetConditions(disabledCondition())
-
-	return nil
+	return managed.ExternalCreation{}, err
 }
 
 // Delete removes the user with all its keys, and then its policy, which the server
@@ -214,34 +143,6 @@ func (e *external) Delete(ctx context.Context, u *miniov1alpha1.User) (managed.E
 
 // Disconnect does nothing: the client is shared.
 func (e *external) Disconnect(context.Context) error { return nil }
-
-// verify verifies a key and remembers the connection details that it was verified
-// with.
-func (e *external) verify(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
-	inGroups := len(e.observed.info.MemberOf) > 0
-	if err := e.verifier.verify(ctx, u, secretKey, inGroups); err != nil {
-		return err
-	}
-
-	e.memories.Of(u).verified = hash(e.connection.details(u, secretKey))
-
-	return nil
-}
-
-// setReady marks an enabled user Ready and records the key that is published.
-func (e *external) setReady(u *miniov1alpha1.User, published managed.ConnectionDetails) {
-	recordKey(u, published, e.now())
-	u.SetConditions(xpv1.Available())
-}
-
-// disabledCondition is the condition Ready of a user that is disabled as its spec
-// asks.
-func disabledCondition() xpv1.Condition {
-	c := xpv1.Unavailable().WithMessage("the user is disabled, as spec.forProvider.enabled asks")
-	c.Reason = miniov1alpha1.ReasonDisabled
-
-	return c
-}
 
 func (e *external) setStatus(ctx context.Context, u *miniov1alpha1.User, status madmin.AccountStatus) error {
 	err := e.admin.SetUserStatus(ctx, Name(u), status)

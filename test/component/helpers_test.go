@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	miniogo "github.com/minio/minio-go/v7"
@@ -20,6 +21,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // startProvider starts the provider and kills it at the end of the test.
@@ -135,6 +137,23 @@ func newUser(ns, name string, grants ...miniov1alpha1.Grant) *miniov1alpha1.User
 	u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: name}
 
 	return u
+}
+
+// rotateNow replaces a User's key. It lets the present one seem older than it is, because
+// two keys of a user are some seconds apart.
+func rotateNow(t *testing.T, u *miniov1alpha1.User, r miniov1alpha1.Rotation) {
+	t.Helper()
+
+	await.For(t, "the age of a key", func() error {
+		if err := env.Kube.Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil {
+			return err
+		}
+
+		u.Status.AtProvider.RotatedAt = new(metav1.NewTime(time.Now().Add(-time.Minute)))
+
+		return env.Kube.Status().Update(t.Context(), u)
+	})
+	await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation = &r })
 }
 
 func newBucket(ns, name string) *miniov1alpha1.Bucket {

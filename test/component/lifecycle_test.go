@@ -172,9 +172,7 @@ func userLifecycle(t *testing.T) lifecycle {
 					t.Fatal(err)
 				}
 
-				await.Change(t, env.Kube, u, func(u *miniov1alpha1.User) {
-					u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: fmt.Sprint(generation), Overlap: &metav1.Duration{}}
-				})
+				rotateNow(t, u, miniov1alpha1.Rotation{Trigger: fmt.Sprint(generation), Overlap: &metav1.Duration{}})
 			},
 			done:   func() error { return errors.Join(done(generation)(), revoked(t.Context(), previous)) },
 			writes: writes,
@@ -190,8 +188,8 @@ func userLifecycle(t *testing.T) lifecycle {
 				"add-canned-policy", "add-user", "set-user-or-group-policy", "PATCH users", "POST secrets", "PUT users/status",
 			},
 		},
-		rotate(1, "PUT users/status", "add-service-account", "PATCH secrets", "add-user"),
-		rotate(2, "PUT users/status", "add-service-account", "PATCH secrets", "delete-service-account"),
+		rotate(1, "PUT users/status", "add-service-account", "PUT secrets", "add-user"),
+		rotate(2, "PUT users/status", "add-service-account", "PUT secrets", "delete-service-account"),
 		deletion(t, u, before, "remove-user", "remove-canned-policy", "PATCH users"),
 	}}
 }

@@ -26,6 +26,8 @@ type Proxy struct {
 	kill func()
 	// outage decides which calls fail; nil if none do.
 	outage func(Call) Outage
+	// answer returns what answers a call in place of its server, or nil.
+	answer func(Call) http.Handler
 }
 
 // Outage is how a call fails without reaching its server.
@@ -178,6 +180,12 @@ func (p *Proxy) handler(server *url.URL, transport http.RoundTripper, name func(
 		c := name(r.Method, r.URL)
 		if err := p.intercept(c, false); err != nil {
 			panic(http.ErrAbortHandler)
+		}
+
+		if h := p.answerOf(c); h != nil {
+			h.ServeHTTP(rw, r)
+
+			return
 		}
 
 		switch p.outageOf(c) {

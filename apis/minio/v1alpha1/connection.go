@@ -114,6 +114,12 @@ const (
 	ConnectionKeyS3cmdFile = "s3cfg"
 )
 
+// ConnectionKeyPending holds the next access key while it is not the current one yet,
+// as a JSON document with accessKeyID and secretAccessKey. It is for the provider
+// alone, which stores a key before it gives it to the server: the key may not work
+// yet. Clients ignore it, and controllers that copy the connection Secret leave it out.
+const ConnectionKeyPending = "pending"
+
 // defaultRegion is the region of a MinIO server that was not given one.
 const defaultRegion = "us-east-1"
 

@@ -96,13 +96,17 @@ type Rotation struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="interval must be at least 1m"
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
-	// Overlap is how long a replaced key keeps working. The default is 24h.
+	// Overlap is how long a replaced key keeps working once its successor has arrived
+	// where applications read it; at most 720h. The default is 24h. Another overlap
+	// also counts for keys that were replaced before.
 	// +optional
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="overlap cannot be negative"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('720h')",message="overlap cannot be longer than 720h: each replaced key works until it ends"
 	Overlap *metav1.Duration `json:"overlap,omitempty"`
 
-	// Trigger is any text. Changing it to another text replaces the key at once.
+	// Trigger is any text. Changing it to another text replaces the key at once, but
+	// not within 10 seconds of the previous replacement.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Trigger string `json:"trigger,omitempty"`
@@ -184,18 +188,27 @@ type RetiringKey struct {
 	// AccessKeyID is the ID of the key. It is not secret.
 	AccessKeyID string `json:"accessKeyID"`
 
-	// Until is when the key is revoked.
-	Until metav1.Time `json:"until"`
+	// Since is when the overlap began: when a later key had arrived where applications
+	// read it. Unset means that it has not begun.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+
+	// Until is when the overlap ends and the key is revoked. Unset means that the
+	// overlap has not begun.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
 }
 
 // UserObservation is the observed state of a user and its access keys.
 type UserObservation struct {
-	// AccessKeyID is the ID of the current access key. It is not secret.
+	// AccessKeyID is the ID of the current access key, which the connection Secret
+	// holds. It is not secret.
 	// +optional
 	AccessKeyID string `json:"accessKeyID,omitempty"`
 
-	// PublishedHash is a hash of the connection Secret's content. It changes with the
-	// content, so that clients that watch the User notice, and reveals nothing of it.
+	// PublishedHash is a hash of the connection Secret's content, as it was read back,
+	// without a key that is still pending. It changes with the content, so that clients
+	// that watch the User notice, and reveals nothing of it.
 	// +optional
 	PublishedHash string `json:"publishedHash,omitempty"`
 
@@ -217,7 +230,8 @@ type UserObservation struct {
 	// +optional
 	RotationTrigger string `json:"rotationTrigger,omitempty"`
 
-	// RetiringKeys are the replaced keys that still work.
+	// RetiringKeys are the replaced keys that still work, at most two once the current
+	// key is published.
 	// +optional
 	// +listType=map
 	// +listMapKey=accessKeyID
@@ -254,10 +268,11 @@ type UserStatus struct {
 //
 // The current access key is published in the Secret that
 // spec.writeConnectionSecretToRef names, in the formats of the AWS SDKs, COSI,
-// Cozystack, Velero, rclone and s3cmd. The server never returns a secret key. A user
-// whose Secret or key is lost therefore gets a new key, and so does an existing user
-// that is adopted by its external name. Without the reference the secret key is not
-// stored anywhere.
+// Cozystack, Velero, rclone and s3cmd. The server never returns a secret key, so that
+// a key is stored in the Secret before the server is given it. A user or key that is
+// lost on the server gets the stored key again. A user whose Secret is lost or edited
+// gets a new key, and so does an existing user that is adopted by its external name
+// without a Secret. Without the reference the secret key is not stored anywhere.
 //
 // Ready means verified: at the published endpoint, the server allowed the published
 // key what a grant allows, and denied it what no grant allows.
