@@ -44,7 +44,7 @@ func (s *Server) BucketUsage(ctx context.Context) ([]BucketUsage, error) {
 	defer func() { _ = rsp.Body.Close() }()
 
 	if rsp.StatusCode != http.StatusOK {
-		return nil, adminAnswerOf(rsp)
+		return nil, adminError(rsp)
 	}
 
 	return decodeUsage(io.LimitReader(rsp.Body, maxUsage))
