@@ -90,8 +90,41 @@ func TestCheck(t *testing.T) {
 		},
 		"OtherS3": {
 			reason:  "A server with the S3 API alone takes the path for that of an object.",
-			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidAccessKeyId</Code><RequestId>1</RequestId></Error>`),
+			handler: answer(404, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchBucket</Code><RequestId>1</RequestId></Error>`),
 			want:    want{health: NoAdminAPI, unusable: true},
+		},
+		"ClockSkew": {
+			reason: "RELEASE.2026-02-12 writes this error in XML.",
+			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the server&#39;s time is too large.</Message>`+
+				`<Resource>/minio/admin/v3/info</Resource><Region>eu-1</Region><RequestId>18EB866BA897A95B</RequestId><HostId>2</HostId></Error>`),
+			want: want{health: ClockSkew, text: "compare the clocks"},
+		},
+		"ClockSkewInJSON": {
+			reason:  "The same in the form of the administration API.",
+			handler: answer(403, `{"Code":"RequestTimeTooSkewed","Message":"The difference is too large.","RequestId":"1","HostId":"2"}`),
+			want:    want{health: ClockSkew, text: "compare the clocks"},
+		},
+		"UnknownKeyInXML": {
+			reason:  "Some rejections are written in XML.",
+			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidAccessKeyId</Code><RequestId>1</RequestId></Error>`),
+			want:    want{health: CredentialsRejected, text: "rejects the credentials"},
+		},
+		"WrongSecretInXML": {
+			reason:  "A secret key that is not the key's.",
+			handler: answer(403, `<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match.</Message></Error>`),
+			want:    want{health: CredentialsRejected, text: "does not match"},
+		},
+		"DeniedInXML": {
+			reason:  "A key without the permission.",
+			handler: answer(403, `<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>`),
+			want:    want{health: CredentialsRejected, text: "Access Denied"},
+		},
+		"AIStor": {
+			reason: "AIStor serves version 4 of the API only.",
+			handler: answer(426, `{"Code":"XMinioAdminVersionMismatch","Message":"Server expects client requests with 'admin' API version 'v4', found 'v3', `+
+				`please upgrade the client to latest releases","Resource":"/minio/admin/v3/info","Region":"","RequestId":"","HostId":""}`),
+			want: want{health: UnsupportedAdminAPI, unusable: true, text: "AIStor"},
 		},
 		"NotFound": {
 			reason:  "A web server.",

@@ -40,7 +40,9 @@ var reasons = map[minio.Health]xpv1.ConditionReason{
 	minio.Unreachable:          miniov1alpha1.ReasonUnreachable,
 	minio.CertificateUntrusted: miniov1alpha1.ReasonCertificateUntrusted,
 	minio.CredentialsRejected:  miniov1alpha1.ReasonCredentialsRejected,
+	minio.ClockSkew:            miniov1alpha1.ReasonClockSkew,
 	minio.NoAdminAPI:           miniov1alpha1.ReasonNoAdminAPI,
+	minio.UnsupportedAdminAPI:  miniov1alpha1.ReasonUnsupportedAdminAPI,
 	minio.TooOld:               miniov1alpha1.ReasonServerTooOld,
 }
 

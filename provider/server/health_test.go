@@ -182,7 +182,10 @@ func TestHealthOfDeletedConfiguration(t *testing.T) {
 
 // TestReasons expects a condition with a reason for each health of a server that cannot be used.
 func TestReasons(t *testing.T) {
-	for _, h := range []minio.Health{minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.NoAdminAPI, minio.TooOld} {
+	for _, h := range []minio.Health{
+		minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.ClockSkew,
+		minio.NoAdminAPI, minio.UnsupportedAdminAPI, minio.TooOld,
+	} {
 		if c := notReady(reasons[h], &minio.Error{Health: h}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
 			t.Errorf("health %q: want a condition with a reason and a message, got %v", h, c)
 		}

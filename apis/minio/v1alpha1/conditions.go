@@ -57,6 +57,14 @@ const (
 	// they do not belong to an administrator.
 	ReasonCredentialsRejected xpv1.ConditionReason = "CredentialsRejected"
 
+	// ReasonClockSkew means that the server rejects signatures because its clock and that of
+	// the provider differ by too much.
+	ReasonClockSkew xpv1.ConditionReason = "ClockSkew"
+
+	// ReasonUnsupportedAdminAPI means that the server serves a version of the administration
+	// API that the provider does not support, such as that of MinIO AIStor.
+	ReasonUnsupportedAdminAPI xpv1.ConditionReason = "UnsupportedAdminAPI"
+
 	// ReasonNoAdminAPI means that the endpoint does not serve MinIO's administration API.
 	ReasonNoAdminAPI xpv1.ConditionReason = "NoAdminAPI"
 
