@@ -8,7 +8,8 @@
 // the observed status, and retries within seconds. For each reconcile the connector
 // records that the resource uses its provider configuration, gets the server from package
 // server, and returns the kind's client, wrapped so that errors caused by the server's
-// health name the configuration and the remedy.
+// health name the configuration and the remedy. The resources of one configuration keep at
+// most a third of a kind's workers busy, so a server that hangs delays its own only.
 package controller
 
 import (
@@ -129,6 +130,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 	co := o.ForControllerRuntime()
 	co.RateLimiter = reconciler.RetryLimiter()
+	co.MaxConcurrentReconciles = workersPerShare * o.MaxConcurrentReconciles
 
 	record := reconciler.NewChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
 	kube := mgr.GetClient()
@@ -148,7 +150,8 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 	r := newReconciler(mgr, kube, o, servers, k, record)
 
-	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
+	// What waits for its share of the workers does not count against the rate limit.
+	return b.Complete(share(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter), mgr.GetClient(), k.Object, o.MaxConcurrentReconciles))
 }
 
 // newReconciler returns the reconciler of a kind, which reads and writes through kube.
@@ -210,6 +213,6 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg), nil
+		return newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }), nil
 	})
 }

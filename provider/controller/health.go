@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
@@ -18,10 +21,12 @@ type withServerHealth[T resource.ModernManaged] struct {
 	client managed.TypedExternalClient[T]
 	// config names the provider configuration: its kind and its quoted name.
 	config string
+	// unreachable is called when the server did not answer a call.
+	unreachable func()
 }
 
-func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T) withServerHealth[T] {
-	w := withServerHealth[T]{client: c}
+func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T, unreachable func()) withServerHealth[T] {
+	w := withServerHealth[T]{client: c, unreachable: unreachable}
 	if ref := mg.GetProviderConfigReference(); ref != nil {
 		w.config = fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	}
@@ -31,6 +36,12 @@ func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient
 
 func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.ExternalObservation, error) {
 	o, err := w.client.Observe(ctx, mg)
+	if errors.Is(err, minio.ErrUnanswered) {
+		// Another resource waits for the same endpoint. The runtime repeats a reconcile
+		// in silence after a conflict.
+		return o, kerrors.NewConflict(schema.GroupResource{}, mg.GetName(), err)
+	}
+
 	return o, w.explain(err)
 }
 
@@ -52,11 +63,16 @@ func (w withServerHealth[T]) Delete(ctx context.Context, mg T) (managed.External
 func (w withServerHealth[T]) Disconnect(ctx context.Context) error { return w.client.Disconnect(ctx) }
 
 // explain adds the provider configuration and the remedy to an error that the server's
-// health explains. It returns any other error as it is.
+// health explains. It returns any other error as it is. After a call that was not answered
+// the server is checked, so that other reconciles need not find out for themselves.
 func (w withServerHealth[T]) explain(err error) error {
 	err = minio.Explain(err)
 
 	if unhealthy := new(minio.Error); errors.As(err, &unhealthy) {
+		if unhealthy.Health == minio.Unreachable {
+			w.unreachable()
+		}
+
 		return errors.Wrapf(err, "cannot use %s", w.config)
 	}
 

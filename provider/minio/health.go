@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
+	"time"
 
 	miniogo "github.com/minio/minio-go/v7"
 )
@@ -170,19 +172,76 @@ func (s *Server) Check(ctx context.Context) error {
 		h = TooOld
 	}
 
-	s.health.Store(&h)
-
-	if h == Usable {
-		return nil
+	found := &state{health: h}
+	if h != Usable {
+		found.err = &Error{Health: h, Err: detail(h, err)}
 	}
 
-	return &Error{Health: h, Err: detail(h, err)}
+	s.state.Store(found)
+
+	return s.Failure()
+}
+
+// state is what a Check found.
+type state struct {
+	health Health
+	// err is the error of the Check; nil if the server can be used.
+	err *Error
+}
+
+// Failure returns the error of the last Check, or nil.
+func (s *Server) Failure() error {
+	if st := s.state.Load(); st != nil && st.err != nil {
+		return st.err
+	}
+
+	return nil
+}
+
+// background is a Check that runs in the background.
+type background struct {
+	mu   sync.Mutex
+	done chan struct{}
+}
+
+// backgroundTimeout bounds a Check in the background. Other calls to a server that does not
+// answer may keep it from being made.
+const backgroundTimeout = time.Minute
+
+// CheckInBackground starts a Check, unless one runs in the background already, and returns
+// a channel that is closed when it has ended.
+func (s *Server) CheckInBackground() <-chan struct{} {
+	s.background.mu.Lock()
+	defer s.background.mu.Unlock()
+
+	if s.background.done != nil {
+		return s.background.done
+	}
+
+	done := make(chan struct{})
+	s.background.done = done
+
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), backgroundTimeout)
+		defer cancel()
+
+		// The state keeps the error.
+		_ = s.Check(ctx)
+
+		s.background.mu.Lock()
+		s.background.done = nil
+		s.background.mu.Unlock()
+
+		close(done)
+	}()
+
+	return done
 }
 
 // Health returns the health that the last Check determined.
 func (s *Server) Health() Health {
-	if h := s.health.Load(); h != nil {
-		return *h
+	if st := s.state.Load(); st != nil {
+		return st.health
 	}
 
 	return Unknown

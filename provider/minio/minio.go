@@ -78,7 +78,12 @@ type Server struct {
 
 	transport *transport
 	snapshot  snapshot
-	health    atomic.Pointer[Health]
+	// public guards the calls to endpoints other than the server's own.
+	public gate
+	// state is what the last Check found.
+	state atomic.Pointer[state]
+	// background is the Check that runs in the background, if any.
+	background background
 }
 
 // New returns the clients of the server that a Config describes. It makes no call.

@@ -21,9 +21,21 @@ const maxErrorBody = 64 << 10
 // server does not know (IsBadKey), one that has no access (IsDenied), and a bucket that does
 // not exist (IsNotFound).
 //
+// While another endpoint than the server's own does not answer, few calls are made to it: the
+// error is that of the last one, or ErrUnanswered before there is any.
+//
 // The SDK's own method makes no call if it knows the region.
 func (s *Server) Locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
-	if err := s.locate(ctx, endpoint, accessKey, secretKey, bucket); err != nil {
+	call := func() error { return s.locate(ctx, endpoint, accessKey, secretKey, bucket) }
+
+	var err error
+	if endpoint == s.Endpoint {
+		err = call()
+	} else {
+		err = s.public.do(ctx, call)
+	}
+
+	if err != nil {
 		return &probeError{err}
 	}
 

@@ -137,7 +137,7 @@ func TestHealthOfDeletedConfiguration(t *testing.T) {
 	ctx := context.Background()
 	req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))}
 
-	l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"))
+	l := providertest.NewLagging(t, providertest.NewConfig(usableSpec(t, "")), providertest.NewCredentials("team-a"))
 	servers := NewServers(l)
 	now := time.Unix(0, 0)
 	servers.now = func() time.Time { return now }
