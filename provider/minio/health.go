@@ -49,6 +49,9 @@ const (
 	// MinIO's commercial AIStor does.
 	UnsupportedAdminAPI Health = "UnsupportedAdminAPI"
 
+	// WrongRegion means that the Config names another region than the server.
+	WrongRegion Health = "WrongRegion"
+
 	// TooOld means that the server is older than OldestRelease.
 	TooOld Health = "TooOld"
 )
@@ -61,6 +64,7 @@ var remedy = map[Health]string{ //nolint:gosec // It names where credentials are
 	ClockSkew:            "the server rejects signatures because the clocks differ: compare the clocks of the server's nodes and of the node that runs the provider, and synchronize them",
 	NoAdminAPI:           "the endpoint does not serve MinIO's administration API: point spec.endpoint at the S3 API of a MinIO server, not at its console, a gateway or another service",
 	UnsupportedAdminAPI:  "the server serves an administration API that the provider does not support, such as version 4 of MinIO AIStor: use a server with version 3, the community MinIO or a fork of it",
+	WrongRegion:          "spec.region is not the server's region, so the server would reject its users' requests: correct spec.region, or leave it out to use the server's",
 	TooOld:               "the server is too old to be safe: update it to " + OldestRelease + " or later",
 }
 
@@ -168,16 +172,27 @@ func (s *Server) Check(ctx context.Context) error {
 	}
 
 	h := classifyInfo(err)
-	if h == Usable && outdated(info) {
+
+	switch {
+	case h != Usable:
+		// What the server is does not change while it does not say so.
+		info = s.reported()
+	case outdated(info):
 		h = TooOld
+	case s.wrongRegion(info) != nil:
+		h, err = WrongRegion, s.wrongRegion(info)
 	}
 
-	found := &state{health: h}
+	found := &state{health: h, info: info}
 	if h != Usable {
 		found.err = &Error{Health: h, Err: detail(h, err)}
 	}
 
 	s.state.Store(found)
+
+	if err := s.signS3(s.SigningRegion()); err != nil {
+		return err
+	}
 
 	return s.Failure()
 }
@@ -187,6 +202,17 @@ type state struct {
 	health Health
 	// err is the error of the Check; nil if the server can be used.
 	err *Error
+	// info is what the last successful Check found.
+	info serverInfo
+}
+
+// reported returns what the server reported of itself to the last successful Check.
+func (s *Server) reported() serverInfo {
+	if st := s.state.Load(); st != nil {
+		return st.info
+	}
+
+	return serverInfo{}
 }
 
 // Failure returns the error of the last Check, or nil.
@@ -248,14 +274,15 @@ func (s *Server) Health() Health {
 }
 
 // unusable are the kinds of health with which a server must not be driven.
-var unusable = []Health{NoAdminAPI, UnsupportedAdminAPI, TooOld}
+var unusable = []Health{NoAdminAPI, UnsupportedAdminAPI, WrongRegion, TooOld}
 
 // Unusable returns an *Error if the last Check found a server that must not be driven: one
-// that is too old, or does not serve the administration API in a version that is supported. A failure that may be over, such as a server that did not
+// that is too old, does not serve the administration API in a version that is supported, or
+// has another region. A failure that may be over, such as a server that did not
 // answer, does not count: the next call shows it.
 func (s *Server) Unusable() error {
-	if h := s.Health(); slices.Contains(unusable, h) {
-		return &Error{Health: h}
+	if slices.Contains(unusable, s.Health()) {
+		return s.Failure()
 	}
 
 	return nil

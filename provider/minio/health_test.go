@@ -36,6 +36,7 @@ func TestCheck(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		handler http.HandlerFunc
+		region  string
 		want    want
 	}{
 		"Usable": {
@@ -46,6 +47,24 @@ func TestCheck(t *testing.T) {
 		"Fork": {
 			reason:  "A fork with its own version numbers, which serves the API.",
 			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"1.0.0"}]}`),
+			want:    want{health: Usable},
+		},
+		"Region": {
+			reason:  "The server has another region than the configuration.",
+			handler: answer(200, recordedInfo),
+			region:  "us-west-2",
+			want:    want{health: WrongRegion, unusable: true, text: `spec.region is "us-west-2", the server's region is "eu-1"`},
+		},
+		"SameRegion": {
+			reason:  "The server has the region of the configuration.",
+			handler: answer(200, recordedInfo),
+			region:  "eu-1",
+			want:    want{health: Usable},
+		},
+		"AnyRegion": {
+			reason:  "A server without a region accepts any.",
+			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"2026-02-12T20:18:48Z"}]}`),
+			region:  "us-west-2",
 			want:    want{health: Usable},
 		},
 		"TooOld": {
@@ -138,7 +157,7 @@ func TestCheck(t *testing.T) {
 			srv := httptest.NewServer(tc.handler)
 			t.Cleanup(srv.Close)
 
-			s, err := New(Config{Endpoint: srv.URL, AccessKey: "admin", SecretKey: "do-not-show-me"})
+			s, err := New(Config{Endpoint: srv.URL, AccessKey: "admin", SecretKey: "do-not-show-me", Region: tc.region})
 			if err != nil {
 				t.Fatalf("New(...): %v", err)
 			}

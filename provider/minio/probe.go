@@ -66,7 +66,7 @@ func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretK
 	// The hash of an empty body.
 	req.Header.Set("X-Amz-Content-Sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
-	rsp, err := s.transport.RoundTrip(signer.SignV4(*req, accessKey, secretKey.Reveal(), "", s.signingRegion()))
+	rsp, err := s.transport.RoundTrip(signer.SignV4(*req, accessKey, secretKey.Reveal(), "", s.SigningRegion()))
 	if err != nil {
 		return err
 	}
@@ -93,13 +93,4 @@ func s3Error(rsp *http.Response) error {
 	e.StatusCode = rsp.StatusCode
 
 	return e
-}
-
-// signingRegion returns the region that requests are signed with.
-func (c Config) signingRegion() string {
-	if c.Region == "" {
-		return DefaultRegion
-	}
-
-	return c.Region
 }

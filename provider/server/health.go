@@ -43,6 +43,7 @@ var reasons = map[minio.Health]xpv1.ConditionReason{
 	minio.ClockSkew:            miniov1alpha1.ReasonClockSkew,
 	minio.NoAdminAPI:           miniov1alpha1.ReasonNoAdminAPI,
 	minio.UnsupportedAdminAPI:  miniov1alpha1.ReasonUnsupportedAdminAPI,
+	minio.WrongRegion:          miniov1alpha1.ReasonWrongRegion,
 	minio.TooOld:               miniov1alpha1.ReasonServerTooOld,
 }
 

@@ -25,7 +25,7 @@ type connection struct {
 
 	// endpoint is the URL at which clients of the user reach the server.
 	endpoint string
-	// region may be empty.
+	// region is never empty.
 	region string
 }
 

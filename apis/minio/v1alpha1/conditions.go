@@ -68,6 +68,10 @@ const (
 	// ReasonNoAdminAPI means that the endpoint does not serve MinIO's administration API.
 	ReasonNoAdminAPI xpv1.ConditionReason = "NoAdminAPI"
 
+	// ReasonWrongRegion means that spec.region is not the server's region, so that the server
+	// would reject requests that are signed for it.
+	ReasonWrongRegion xpv1.ConditionReason = "WrongRegion"
+
 	// ReasonServerTooOld means that the server is older than RELEASE.2025-10-15, the oldest
 	// release without known vulnerabilities that matter here.
 	ReasonServerTooOld xpv1.ConditionReason = "ServerTooOld"

@@ -93,8 +93,10 @@ type ProviderConfigSpec struct {
 	// +kubebuilder:validation:MaxLength=512
 	PublicEndpoint string `json:"publicEndpoint,omitempty"`
 
-	// Region of the server. It is published to the users of buckets as it is.
-	// Requests are signed with it, or with us-east-1 if it is empty.
+	// Region of the server. Requests are signed with it, and it is published to the
+	// users of buckets. If it is empty, the region that the server reports is used,
+	// or us-east-1 if the server has none. A configuration whose region is not the
+	// server's cannot be used.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Region string `json:"region,omitempty"`
