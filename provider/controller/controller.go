@@ -213,6 +213,6 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }), nil
+		return newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }, srv.Recheck), nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
@@ -23,10 +24,12 @@ type withServerHealth[T resource.ModernManaged] struct {
 	config string
 	// unreachable is called when the server did not answer a call.
 	unreachable func()
+	// unchanged checks the server, and returns an error if it must not be driven.
+	unchanged func(context.Context) error
 }
 
-func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T, unreachable func()) withServerHealth[T] {
-	w := withServerHealth[T]{client: c, unreachable: unreachable}
+func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T, unreachable func(), unchanged func(context.Context) error) withServerHealth[T] {
+	w := withServerHealth[T]{client: c, unreachable: unreachable, unchanged: unchanged}
 	if ref := mg.GetProviderConfigReference(); ref != nil {
 		w.config = fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	}
@@ -46,6 +49,14 @@ func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.Externa
 }
 
 func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.ExternalCreation, error) {
+	// What existed before may be missing because another server answers. The last check may
+	// have been a minute ago.
+	if !meta.GetExternalCreateSucceeded(mg).IsZero() {
+		if err := w.unchanged(ctx); err != nil {
+			return managed.ExternalCreation{}, w.explain(err)
+		}
+	}
+
 	c, err := w.client.Create(ctx, mg)
 	return c, w.explain(err)
 }

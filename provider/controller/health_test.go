@@ -36,7 +36,7 @@ func TestWithServerHealth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checks := 0
 			b := providertest.NewBucket("ProviderConfig")
-			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b, func() { checks++ })
+			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b, func() { checks++ }, func(context.Context) error { return nil })
 
 			_, observe := c.Observe(t.Context(), b)
 			_, create := c.Create(t.Context(), b)

@@ -49,6 +49,9 @@ const (
 	// MinIO's commercial AIStor does.
 	UnsupportedAdminAPI Health = "UnsupportedAdminAPI"
 
+	// Changed means that another server answers than was expected.
+	Changed Health = "Changed"
+
 	// WrongRegion means that the Config names another region than the server.
 	WrongRegion Health = "WrongRegion"
 
@@ -64,6 +67,7 @@ var remedy = map[Health]string{ //nolint:gosec // It names where credentials are
 	ClockSkew:            "the server rejects signatures because the clocks differ: compare the clocks of the server's nodes and of the node that runs the provider, and synchronize them",
 	NoAdminAPI:           "the endpoint does not serve MinIO's administration API: point spec.endpoint at the S3 API of a MinIO server, not at its console, a gateway or another service",
 	UnsupportedAdminAPI:  "the server serves an administration API that the provider does not support, such as version 4 of MinIO AIStor: use a server with version 3, the community MinIO or a fork of it",
+	Changed:              "another server answers than before, so nothing is created, changed or deleted on it: correct spec.endpoint; if the change is intended, set the annotation minio.cistern.dev/deployment-id of the configuration to the new ID",
 	WrongRegion:          "spec.region is not the server's region, so the server would reject its users' requests: correct spec.region, or leave it out to use the server's",
 	TooOld:               "the server is too old to be safe: update it to " + OldestRelease + " or later",
 }
@@ -177,6 +181,8 @@ func (s *Server) Check(ctx context.Context) error {
 	case h != Usable:
 		// What the server is does not change while it does not say so.
 		info = s.reported()
+	case s.changed(info) != nil:
+		h, err = Changed, s.changed(info)
 	case outdated(info):
 		h = TooOld
 	case s.wrongRegion(info) != nil:
@@ -264,6 +270,16 @@ func (s *Server) CheckInBackground() <-chan struct{} {
 	return done
 }
 
+// Recheck checks the server and returns an error if it must not be driven, or could not be
+// checked.
+func (s *Server) Recheck(ctx context.Context) error {
+	if err := s.Check(ctx); err != nil && s.Health() != CredentialsRejected {
+		return err
+	}
+
+	return nil
+}
+
 // Health returns the health that the last Check determined.
 func (s *Server) Health() Health {
 	if st := s.state.Load(); st != nil {
@@ -274,11 +290,11 @@ func (s *Server) Health() Health {
 }
 
 // unusable are the kinds of health with which a server must not be driven.
-var unusable = []Health{NoAdminAPI, UnsupportedAdminAPI, WrongRegion, TooOld}
+var unusable = []Health{Changed, NoAdminAPI, UnsupportedAdminAPI, WrongRegion, TooOld}
 
 // Unusable returns an *Error if the last Check found a server that must not be driven: one
-// that is too old, does not serve the administration API in a version that is supported, or
-// has another region. A failure that may be over, such as a server that did not
+// that is too old, does not serve the administration API in a version that is supported,
+// has another region, or is another server than was expected. A failure that may be over, such as a server that did not
 // answer, does not count: the next call shows it.
 func (s *Server) Unusable() error {
 	if slices.Contains(unusable, s.Health()) {

@@ -37,6 +37,7 @@ func TestCheck(t *testing.T) {
 		reason  string
 		handler http.HandlerFunc
 		region  string
+		known   []string
 		want    want
 	}{
 		"Usable": {
@@ -65,6 +66,18 @@ func TestCheck(t *testing.T) {
 			reason:  "A server without a region accepts any.",
 			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"2026-02-12T20:18:48Z"}]}`),
 			region:  "us-west-2",
+			want:    want{health: Usable},
+		},
+		"Changed": {
+			reason:  "Another server answers.",
+			handler: answer(200, recordedInfo),
+			known:   []string{"another", ""},
+			want:    want{health: Changed, unusable: true, text: "its deployment ID is 95f8e8f6-97e4-4207-8c7d-df79559ec76b, and was another"},
+		},
+		"Confirmed": {
+			reason:  "Another server answers, and was confirmed.",
+			handler: answer(200, recordedInfo),
+			known:   []string{"another", "95f8e8f6-97e4-4207-8c7d-df79559ec76b"},
 			want:    want{health: Usable},
 		},
 		"TooOld": {
@@ -165,6 +178,8 @@ func TestCheck(t *testing.T) {
 			if h, err := s.Health(), s.Unusable(); h != Unknown || err != nil {
 				t.Errorf("%s\nbefore Check(...): %q, %v", tc.reason, h, err)
 			}
+
+			s.Expect(tc.known...)
 
 			err = s.Check(t.Context())
 			got := want{health: s.Health(), unusable: s.Unusable() != nil}

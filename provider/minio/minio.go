@@ -81,6 +81,8 @@ type Server struct {
 	public gate
 	// state is what the last Check found.
 	state atomic.Pointer[state]
+	// known holds the deployment IDs that the server may have; nil if any will do.
+	known atomic.Pointer[[]string]
 	// background is the Check that runs in the background, if any.
 	background background
 }

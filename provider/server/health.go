@@ -43,6 +43,7 @@ var reasons = map[minio.Health]xpv1.ConditionReason{
 	minio.ClockSkew:            miniov1alpha1.ReasonClockSkew,
 	minio.NoAdminAPI:           miniov1alpha1.ReasonNoAdminAPI,
 	minio.UnsupportedAdminAPI:  miniov1alpha1.ReasonUnsupportedAdminAPI,
+	minio.Changed:              miniov1alpha1.ReasonServerChanged,
 	minio.WrongRegion:          miniov1alpha1.ReasonWrongRegion,
 	minio.TooOld:               miniov1alpha1.ReasonServerTooOld,
 }
@@ -80,7 +81,7 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, nil
 	}
 
-	c, err := h.check(ctx, key)
+	c, id, err := h.check(ctx, key)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -93,46 +94,73 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 	result := reconcile.Result{RequeueAfter: wait.Jitter(after, checkJitter)}
 
 	c.ObservedGeneration = pc.GetGeneration()
-	if pc.GetCondition(c.Type).Equal(c) {
+	known := pc.GetCondition(c.Type).Equal(c)
+
+	if known && !recordID(pc, id) {
 		return result, nil
 	}
 
+	recordID(pc, id)
 	pc.SetConditions(c)
 
 	if err := h.kube.Status().Update(ctx, pc); err != nil {
 		return errors.SilentlyRequeueOnConflict(reconcile.Result{}, errors.Wrapf(err, "cannot update the status of %s %q", h.kind, req.Name))
 	}
 
-	h.recordChange(pc, c)
+	if !known {
+		h.recordChange(pc, c)
+	}
 
 	return result, nil
 }
 
-// check returns the condition Ready of a configuration. It returns an error if the health
+// recordID records the deployment ID of a server that can be used, and reports whether it was
+// not recorded before.
+func recordID(pc resource.ProviderConfig, id string) bool {
+	var status *miniov1alpha1.ProviderConfigStatus
+
+	switch o := pc.(type) {
+	case *miniov1alpha1.ProviderConfig:
+		status = &o.Status
+	case *miniov1alpha1.ClusterProviderConfig:
+		status = &o.Status
+	}
+
+	if status == nil || id == "" || status.DeploymentID == id {
+		return false
+	}
+
+	status.DeploymentID = id
+
+	return true
+}
+
+// check returns the condition Ready of a configuration, and the deployment ID of its server if
+// that can be used. It returns an error if the health
 // of the server could not be determined.
-func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, error) {
+func (h *health) check(ctx context.Context, key configKey) (c xpv1.Condition, id string, err error) {
 	srv, err := h.servers.lookup(ctx, key, 0)
 	if isTransient(err) {
-		return xpv1.Condition{}, err
+		return xpv1.Condition{}, "", err
 	}
 
 	if err != nil {
-		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), nil
+		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), "", nil
 	}
 
 	err = srv.Check(ctx)
 	if err == nil {
 		return xpv1.Condition{
 			Type: xpv1.TypeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: miniov1alpha1.ReasonServerUsable,
-		}, nil
+		}, srv.DeploymentID(), nil
 	}
 
 	unhealthy := new(minio.Error)
 	if !errors.As(err, &unhealthy) {
-		return xpv1.Condition{}, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
+		return xpv1.Condition{}, "", errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
 	}
 
-	return notReady(reasons[unhealthy.Health], err), nil
+	return notReady(reasons[unhealthy.Health], err), "", nil
 }
 
 // isTransient reports whether an error is a temporary failure of the API server or of this

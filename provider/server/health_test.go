@@ -184,7 +184,7 @@ func TestHealthOfDeletedConfiguration(t *testing.T) {
 func TestReasons(t *testing.T) {
 	for _, h := range []minio.Health{
 		minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.ClockSkew,
-		minio.NoAdminAPI, minio.UnsupportedAdminAPI, minio.WrongRegion, minio.TooOld,
+		minio.NoAdminAPI, minio.UnsupportedAdminAPI, minio.WrongRegion, minio.Changed, minio.TooOld,
 	} {
 		if c := notReady(reasons[h], &minio.Error{Health: h}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
 			t.Errorf("health %q: want a condition with a reason and a message, got %v", h, c)

@@ -91,7 +91,8 @@ func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
 // would hold a worker until it times out, and say no more than the check did. It returns a
 // conflict, after which a reconcile is repeated in silence, if the first check takes long.
 //
-// While mg is being deleted, For returns also a server that must not be driven, and the
+// While mg is being deleted, For returns also a server that must not be driven, unless it is
+// another one than before, and the
 // server of an earlier call if the configuration cannot be read: when a namespace is
 // deleted, its ProviderConfig and credentials may go before the resources that need them.
 func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error) {
@@ -122,7 +123,8 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 		return srv.Server, errors.Wrapf(err, "cannot use %s %q", ref.Kind, ref.Name)
 	}
 
-	if meta.WasDeleted(mg) {
+	// What has the name of the resource's own on another server is not the resource's.
+	if meta.WasDeleted(mg) && srv.Health() != minio.Changed {
 		return srv.Server, nil
 	}
 
@@ -133,18 +135,21 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 // configuration is unchanged and its references were read less than maxAge ago, otherwise
 // one that is built from what they hold now.
 func (s *Servers) lookup(ctx context.Context, key configKey, maxAge time.Duration) (*cachedServer, error) {
-	spec, version, err := s.readConfig(ctx, key)
+	spec, version, ids, err := s.readConfig(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 
-	if srv := s.cached(key, version, maxAge); srv != nil {
-		return srv, nil
+	srv := s.cached(key, version, maxAge)
+	if srv == nil {
+		if srv, err = s.build(ctx, key, spec, version); err != nil {
+			return nil, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+		}
 	}
 
-	srv, err := s.build(ctx, key, spec, version)
+	srv.Expect(ids...)
 
-	return srv, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+	return srv, nil
 }
 
 // cached returns the server of a configuration's version if its references were read less

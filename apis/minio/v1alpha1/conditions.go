@@ -72,6 +72,10 @@ const (
 	// would reject requests that are signed for it.
 	ReasonWrongRegion xpv1.ConditionReason = "WrongRegion"
 
+	// ReasonServerChanged means that another server answers than the one that the configuration
+	// was used with before: its deployment ID is not that of the status.
+	ReasonServerChanged xpv1.ConditionReason = "ServerChanged"
+
 	// ReasonServerTooOld means that the server is older than RELEASE.2025-10-15, the oldest
 	// release without known vulnerabilities that matter here.
 	ReasonServerTooOld xpv1.ConditionReason = "ServerTooOld"

@@ -15,6 +15,10 @@ const (
 	CredentialsKeySecretKey = "secretKey"
 )
 
+// AnnotationDeploymentID confirms that a provider configuration leads to another server than
+// before: its value is the deployment ID of that server.
+const AnnotationDeploymentID = Group + "/deployment-id"
+
 // ObjectReference names a Secret or ConfigMap.
 type ObjectReference struct {
 	// Name of the object.
@@ -118,6 +122,12 @@ type ProviderConfigSpec struct {
 // ProviderConfigStatus is the observed state of a provider configuration.
 type ProviderConfigStatus struct {
 	xpv1.ProviderConfigStatus `json:",inline"`
+
+	// DeploymentID identifies the server that the configuration was first used with.
+	// Another server at the same endpoint cannot be used, unless the annotation
+	// minio.cistern.dev/deployment-id of the configuration holds its ID.
+	// +optional
+	DeploymentID string `json:"deploymentID,omitempty"`
 }
 
 // ProviderConfig describes the MinIO server of managed resources in its own
