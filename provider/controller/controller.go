@@ -168,7 +168,7 @@ func newReconciler[T resource.ModernManaged](
 	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
 
 	opts := []managed.ReconcilerOption{
-		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),
+		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k, record)),
 		managed.WithDeterministicExternalName(true),
 		// External names follow from the resource, and Create records them; see
 		// reconciler.Owns. So no initializer sets one beforehand.
@@ -196,7 +196,7 @@ func newReconciler[T resource.ModernManaged](
 
 // newConnector returns a connector that finds the server of a resource and returns the
 // kind's client for it.
-func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T]) managed.TypedExternalConnector[T] {
+func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T], record event.Recorder) managed.TypedExternalConnector[T] {
 	tracker := resource.NewProviderConfigUsageTracker(kube, &miniov1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
@@ -213,6 +213,9 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }, srv.Recheck), nil
+		w := newWithServerHealth(k.Client(Kube{Reader: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }, srv.Recheck)
+		w.kind, w.record = k.GVK.Kind, record
+
+		return w, nil
 	})
 }

@@ -3,11 +3,13 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
@@ -26,10 +28,14 @@ type withServerHealth[T resource.ModernManaged] struct {
 	unreachable func()
 	// unchanged checks the server, and returns an error if it must not be driven.
 	unchanged func(context.Context) error
+	// kind of the resource, the recorder of its events, and the clock.
+	kind   string
+	record event.Recorder
+	now    func() time.Time
 }
 
 func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T, unreachable func(), unchanged func(context.Context) error) withServerHealth[T] {
-	w := withServerHealth[T]{client: c, unreachable: unreachable, unchanged: unchanged}
+	w := withServerHealth[T]{client: c, unreachable: unreachable, unchanged: unchanged, record: event.NewNopRecorder(), now: time.Now}
 	if ref := mg.GetProviderConfigReference(); ref != nil {
 		w.config = fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	}
@@ -45,19 +51,28 @@ func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.Externa
 		return o, kerrors.NewConflict(schema.GroupResource{}, mg.GetName(), err)
 	}
 
+	if err == nil && o.ResourceExists && !meta.WasDeleted(mg) {
+		showRecreation(mg, w.kind, w.now())
+	}
+
 	return o, w.explain(err)
 }
 
 func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.ExternalCreation, error) {
 	// What existed before may be missing because another server answers. The last check may
 	// have been a minute ago.
-	if !meta.GetExternalCreateSucceeded(mg).IsZero() {
+	again := existed(mg)
+	if again {
 		if err := w.unchanged(ctx); err != nil {
 			return managed.ExternalCreation{}, w.explain(err)
 		}
 	}
 
 	c, err := w.client.Create(ctx, mg)
+	if err == nil && again {
+		recordRecreation(mg, w.kind, w.record, w.now())
+	}
+
 	return c, w.explain(err)
 }
 

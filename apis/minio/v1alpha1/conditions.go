@@ -22,6 +22,33 @@ func Purging(message string) xpv1.Condition {
 	}
 }
 
+// ConditionRecreated is true for a day after a resource that had existed was gone from the server
+// and was made anew: what a bucket held is lost, and the keys of a user were replaced. It turns
+// false earlier if AnnotationRecreatedAt is removed. A resource that was never made anew does not
+// have it.
+const ConditionRecreated xpv1.ConditionType = "Recreated"
+
+// Reasons of the condition Recreated. ReasonRecreated is also the reason of the event.
+const (
+	ReasonRecreated    xpv1.ConditionReason = "Recreated"
+	ReasonAcknowledged xpv1.ConditionReason = "Acknowledged"
+)
+
+// AnnotationRecreatedAt holds the time at which a resource was made anew, in the form of RFC 3339.
+const AnnotationRecreatedAt = Group + "/recreated-at"
+
+// Recreated returns the condition Recreated with a message that says what is lost.
+func Recreated(message string) xpv1.Condition {
+	return xpv1.Condition{
+		Type: ConditionRecreated, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: ReasonRecreated, Message: message,
+	}
+}
+
+// NotRecreated returns the condition Recreated once it was acknowledged or a day has passed.
+func NotRecreated() xpv1.Condition {
+	return xpv1.Condition{Type: ConditionRecreated, Status: corev1.ConditionFalse, LastTransitionTime: metav1.Now(), Reason: ReasonAcknowledged}
+}
+
 // Reasons of the condition Ready of managed resources, in addition to those of every
 // Crossplane provider (Available, Creating, Deleting, Unavailable).
 const (
