@@ -81,7 +81,7 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, nil
 	}
 
-	c, id, err := h.check(ctx, key)
+	c, srv, err := h.check(ctx, key)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -95,12 +95,10 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 
 	c.ObservedGeneration = pc.GetGeneration()
 	known := pc.GetCondition(c.Type).Equal(c)
-
-	if known && !recordID(pc, id) {
+	if changed := record(pc, c, srv); known && !changed {
 		return result, nil
 	}
 
-	recordID(pc, id)
 	pc.SetConditions(c)
 
 	if err := h.kube.Status().Update(ctx, pc); err != nil {
@@ -112,6 +110,26 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 	}
 
 	return result, nil
+}
+
+// record records what a server that answered the check reported of itself, and reports whether
+// that changes the status.
+func record(pc resource.ProviderConfig, ready xpv1.Condition, srv *cachedServer) bool {
+	if srv == nil {
+		return false
+	}
+
+	s := secure(srv.Advisories())
+	s.ObservedGeneration = pc.GetGeneration()
+	changed := !pc.GetCondition(s.Type).Equal(s)
+
+	pc.SetConditions(s)
+
+	if ready.Status == corev1.ConditionTrue && recordID(pc, srv.DeploymentID()) {
+		changed = true
+	}
+
+	return changed
 }
 
 // recordID records the deployment ID of a server that can be used, and reports whether it was
@@ -135,32 +153,36 @@ func recordID(pc resource.ProviderConfig, id string) bool {
 	return true
 }
 
-// check returns the condition Ready of a configuration, and the deployment ID of its server if
-// that can be used. It returns an error if the health
+// check returns the condition Ready of a configuration, and its server if that can be used or is
+// too old. It returns an error if the health
 // of the server could not be determined.
-func (h *health) check(ctx context.Context, key configKey) (c xpv1.Condition, id string, err error) {
-	srv, err := h.servers.lookup(ctx, key, 0)
+func (h *health) check(ctx context.Context, key configKey) (c xpv1.Condition, srv *cachedServer, err error) {
+	srv, err = h.servers.lookup(ctx, key, 0)
 	if isTransient(err) {
-		return xpv1.Condition{}, "", err
+		return xpv1.Condition{}, nil, err
 	}
 
 	if err != nil {
-		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), "", nil
+		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), nil, nil
 	}
 
 	err = srv.Check(ctx)
 	if err == nil {
 		return xpv1.Condition{
 			Type: xpv1.TypeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: miniov1alpha1.ReasonServerUsable,
-		}, srv.DeploymentID(), nil
+		}, srv, nil
 	}
 
 	unhealthy := new(minio.Error)
 	if !errors.As(err, &unhealthy) {
-		return xpv1.Condition{}, "", errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
+		return xpv1.Condition{}, nil, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
 	}
 
-	return notReady(reasons[unhealthy.Health], err), "", nil
+	if unhealthy.Health != minio.TooOld {
+		srv = nil
+	}
+
+	return notReady(reasons[unhealthy.Health], err), srv, nil
 }
 
 // isTransient reports whether an error is a temporary failure of the API server or of this

@@ -103,6 +103,10 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s\nwant %s: …%s…, got %s: %s", s.reason, s.want, s.text, c.Reason, c.Message)
 		}
 
+		if c := pc.GetCondition(miniov1alpha1.ConditionSecure); c.Status != corev1.ConditionFalse || !strings.Contains(c.Message, "CVE-2026-40344") {
+			t.Errorf("%s\nwant the condition Secure to name the vulnerabilities, got %s: %s", s.reason, c.Status, c.Message)
+		}
+
 		if strings.Contains(c.Message, "do-not-show-me") {
 			t.Errorf("%s\nthe message shows a credential: %s", s.reason, c.Message)
 		}

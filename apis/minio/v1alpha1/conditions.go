@@ -22,6 +22,20 @@ func Purging(message string) xpv1.Condition {
 	}
 }
 
+// ConditionSecure of ProviderConfigs and ClusterProviderConfigs shows whether the server's release
+// has known vulnerabilities that concern tenants. It does not stop the use of the server.
+const ConditionSecure xpv1.ConditionType = "Secure"
+
+// Reasons of the condition Secure.
+const (
+	// ReasonNoKnownVulnerabilities means that none is known to this release of the provider.
+	ReasonNoKnownVulnerabilities xpv1.ConditionReason = "NoKnownVulnerabilities"
+	// ReasonKnownVulnerabilities means that the message lists some.
+	ReasonKnownVulnerabilities xpv1.ConditionReason = "KnownVulnerabilities"
+	// ReasonReleaseUnknown means that the server's version has no date, as that of some forks.
+	ReasonReleaseUnknown xpv1.ConditionReason = "ReleaseUnknown"
+)
+
 // ConditionRecreated is true for a day after a resource that had existed was gone from the server
 // and was made anew: what a bucket held is lost, and the keys of a user were replaced. It turns
 // false earlier if AnnotationRecreatedAt is removed. A resource that was never made anew does not
