@@ -40,7 +40,7 @@ func Kind(changed <-chan event.GenericEvent) controller.Kind[*miniov1alpha1.Buck
 		List:   &miniov1alpha1.BucketList{},
 		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.Bucket] {
 			return &external{
-				s3: miniogo.Core{Client: srv.S3}, admin: srv.Admin, server: srv,
+				s3: miniogo.Core{Client: srv.S3()}, admin: srv.Admin, server: srv,
 				live: kube.Live, memories: memories, now: time.Now,
 			}
 		},
@@ -64,16 +64,17 @@ type s3 interface {
 	RemoveBucket(ctx context.Context, bucket string) error
 }
 
-// admin is the part of MinIO's administration client that this package uses. None of
-// these calls has an encrypted payload, so all of them are cheap.
+// admin is the part of MinIO's administration client that this package uses. The payload
+// of its call is not encrypted.
 type admin interface {
-	AccountInfo(ctx context.Context, o madmin.AccountOpts) (madmin.AccountInfo, error)
 	SetBucketQuota(ctx context.Context, bucket string, q *madmin.BucketQuota) error
 }
 
 // metadataServer is the part of minio.Server that reads the metadata of one bucket, or a
-// snapshot of the metadata of all buckets.
+// snapshot of the metadata of all buckets, and what buckets hold.
 type metadataServer interface {
+	usageServer
+
 	ExportBucketMetadata(ctx context.Context, bucket string) (io.ReadCloser, error)
 	BucketSnapshot(ctx context.Context, keep func(file string) bool) map[string]minio.BucketFiles
 }
@@ -141,7 +142,7 @@ func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 
 	var failed []error
 
-	c := clients{s3: e.s3, admin: e.admin}
+	c := clients{s3: e.s3, admin: e.admin, server: e.server}
 	managedSettings := sets.New(b.Status.AtProvider.ManagedSettings...)
 
 	for _, s := range allSettings() {

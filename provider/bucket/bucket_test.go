@@ -38,7 +38,12 @@ func TestForget(t *testing.T) {
 
 	kind := Kind(nil)
 
-	e, ok := kind.Client(controller.Kube{}, &minio.Server{}).(*external)
+	srv, err := minio.New(minio.Config{Endpoint: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	e, ok := kind.Client(controller.Kube{}, srv).(*external)
 	if !ok {
 		t.Fatal("want an external")
 	}

@@ -92,8 +92,8 @@ func (f *fakeServer) ExportBucketMetadata(context.Context, string) (io.ReadClose
 	return io.NopCloser(bytes.NewReader(export(f.t, "photos", f.metadata))), nil
 }
 
-func (f *fakeServer) AccountInfo(context.Context, madmin.AccountOpts) (madmin.AccountInfo, error) {
-	return madmin.AccountInfo{Buckets: []madmin.BucketAccessInfo{{Name: "photos", Size: f.size}}}, nil
+func (f *fakeServer) BucketUsage(context.Context) ([]minio.BucketUsage, error) {
+	return []minio.BucketUsage{{Name: "photos", Size: f.size}}, nil
 }
 
 func (f *fakeServer) SetBucketQuota(_ context.Context, _ string, q *madmin.BucketQuota) error {

@@ -13,10 +13,16 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 type quotaS3 interface {
 	ListObjectsIter(ctx context.Context, bucket string, o miniogo.ListObjectsOptions) iter.Seq[miniogo.ObjectInfo]
+}
+
+// usageServer is the part of minio.Server that reads how much buckets hold.
+type usageServer interface {
+	BucketUsage(ctx context.Context) ([]minio.BucketUsage, error)
 }
 
 // quota means a number of bytes. Zero is no quota.
@@ -93,12 +99,12 @@ func usage(ctx context.Context, c clients, bucket string) (uint64, error) {
 		return 0, nil
 	}
 
-	info, err := c.admin.AccountInfo(ctx, madmin.AccountOpts{})
+	buckets, err := c.server.BucketUsage(ctx)
 	if err != nil {
 		return 0, errors.Wrap(err, "cannot read how much it holds")
 	}
 
-	for _, b := range info.Buckets {
+	for _, b := range buckets {
 		if b.Name == bucket {
 			return b.Size, nil
 		}

@@ -59,8 +59,9 @@ const (
 
 // clients are the clients that settings are written with.
 type clients struct {
-	s3    settingsS3
-	admin admin
+	s3     settingsS3
+	admin  admin
+	server usageServer
 }
 
 // settingsS3 is the part of the S3 client that the settings use.

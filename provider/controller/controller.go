@@ -8,7 +8,8 @@
 // memory, a recorder that drops repeated events, and retries within seconds. For each reconcile the connector
 // records that the resource uses its provider configuration, gets the server from package
 // server, and returns the kind's client, wrapped so that errors caused by the server's
-// health name the configuration and the remedy.
+// health name the configuration and the remedy. The resources of one configuration keep at
+// most a third of a kind's workers busy, so a server that hangs delays its own only.
 package controller
 
 import (
@@ -131,6 +132,7 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 	co := o.ForControllerRuntime()
 	co.RateLimiter = reconciler.RetryLimiter()
+	co.MaxConcurrentReconciles = workersPerShare * o.MaxConcurrentReconciles
 
 	record := reconciler.NewChangeRecorder(maskingRecorder{event.NewAPIRecorder(mgr.GetEventRecorderFor(name))}) //nolint:staticcheck // The runtime knows the older recorder only.
 	kube := mgr.GetClient()
@@ -150,7 +152,8 @@ func setup[T resource.ModernManaged](mgr ctrl.Manager, o xpcontroller.Options, s
 
 	r := newReconciler(mgr, kube, o, servers, k, record)
 
-	return b.Complete(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter))
+	// What waits for its share of the workers does not count against the rate limit.
+	return b.Complete(share(ratelimiter.NewReconciler(name, r, o.GlobalRateLimiter), mgr.GetClient(), k.Object, o.MaxConcurrentReconciles))
 }
 
 // newReconciler returns the reconciler of a kind, which reads and writes through kube.
@@ -168,7 +171,7 @@ func newReconciler[T resource.ModernManaged](
 	references := reconciler.NewReferences(mgr.GetClient())
 
 	opts := []managed.ReconcilerOption{
-		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k)),
+		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k, record)),
 		managed.WithDeterministicExternalName(true),
 		// External names follow from the resource, and Create records them; see
 		// reconciler.Owns. So no initializer sets one beforehand.
@@ -197,7 +200,7 @@ func newReconciler[T resource.ModernManaged](
 
 // newConnector returns a connector that finds the server of a resource and returns the
 // kind's client for it. Copies get a client that changes nothing.
-func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T]) managed.TypedExternalConnector[T] {
+func newConnector[T resource.ModernManaged](kube client.Client, live client.Reader, servers *server.Servers, k Kind[T], record event.Recorder) managed.TypedExternalConnector[T] {
 	tracker := resource.NewProviderConfigUsageTracker(kube, &miniov1alpha1.ProviderConfigUsage{})
 
 	return managed.TypedExternalConnectorFn[T](func(ctx context.Context, mg T) (managed.TypedExternalClient[T], error) {
@@ -218,6 +221,9 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		return newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg), nil
+		w := newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }, srv.Recheck)
+		w.kind, w.record = k.GVK.Kind, record
+
+		return w, nil
 	})
 }

@@ -22,6 +22,7 @@ func TestWithServerHealth(t *testing.T) {
 		reason string
 		err    error
 		want   string
+		checks int
 	}{
 		"Nil":   {reason: "No error stays no error."},
 		"Other": {reason: "An error that the server's health does not explain stays as it is.", err: cannot, want: "cannot"},
@@ -29,11 +30,13 @@ func TestWithServerHealth(t *testing.T) {
 			reason: "An error that the server's health explains names the configuration.",
 			err:    away,
 			want:   `cannot use ProviderConfig "default": ` + away.Error(),
+			checks: 4,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			checks := 0
 			b := providertest.NewBucket("ProviderConfig")
-			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b)
+			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b, func() { checks++ }, func(context.Context) error { return nil })
 
 			_, observe := c.Observe(t.Context(), b)
 			_, create := c.Create(t.Context(), b)
@@ -49,6 +52,10 @@ func TestWithServerHealth(t *testing.T) {
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Errorf("%s\n-want error, +got error:\n%s", tc.reason, diff)
 				}
+			}
+
+			if checks != tc.checks {
+				t.Errorf("%s\nwant %d checks of the server, got %d", tc.reason, tc.checks, checks)
 			}
 		})
 	}

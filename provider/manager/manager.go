@@ -53,7 +53,7 @@ type Flags struct {
 
 	PollInterval             time.Duration `default:"10m" help:"Longest time until a change on the server is found and corrected. It sets how often each resource is compared with the server."`
 	MaxReconcileRate         int           `default:"100" help:"How many reconciles may start per second, for all kinds together."`
-	MaxConcurrency           int           `default:"10"  help:"How many reconciles of each kind may run at once."`
+	MaxConcurrency           int           `default:"10"  help:"How many reconciles of each kind may run at once for one server. A kind has three times as many workers."`
 	LeaderElection           bool          `default:"true" help:"Let only one of several replicas reconcile." negatable:""`
 	LeaderElectionNamespace  string        `env:"POD_NAMESPACE" help:"Namespace of the leader election's Lease; the pod's own by default."`
 	MetricsAddress           string        `default:":8080" help:"Address of /metrics."`

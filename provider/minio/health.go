@@ -4,14 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
-	"io"
+	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
-	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 )
 
@@ -39,8 +36,22 @@ const (
 	// they do not allow what was asked.
 	CredentialsRejected Health = "CredentialsRejected"
 
+	// ClockSkew means that the clocks of the server and of the provider differ by so much
+	// that the server rejects signatures.
+	ClockSkew Health = "ClockSkew"
+
 	// NoAdminAPI means that the endpoint does not serve MinIO's administration API.
 	NoAdminAPI Health = "NoAdminAPI"
+
+	// UnsupportedAdminAPI means that the endpoint serves another version of that API, as
+	// MinIO's commercial AIStor does.
+	UnsupportedAdminAPI Health = "UnsupportedAdminAPI"
+
+	// Changed means that another server answers than was expected.
+	Changed Health = "Changed"
+
+	// WrongRegion means that the Config names another region than the server.
+	WrongRegion Health = "WrongRegion"
 
 	// TooOld means that the server is older than OldestRelease.
 	TooOld Health = "TooOld"
@@ -51,7 +62,11 @@ var remedy = map[Health]string{ //nolint:gosec // It names where credentials are
 	Unreachable:          "the server does not answer: check spec.endpoint, that the server runs, and that no network policy blocks the connection",
 	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, and name a host in spec.endpoint that the certificate is for",
 	CredentialsRejected:  "the server rejects the credentials: put an administrator's accessKey and secretKey into the Secret of spec.credentials",
+	ClockSkew:            "the server rejects signatures because the clocks differ: compare the clocks of the server's nodes and of the node that runs the provider, and synchronize them",
 	NoAdminAPI:           "the endpoint does not serve MinIO's administration API: point spec.endpoint at the S3 API of a MinIO server, not at its console, a gateway or another service",
+	UnsupportedAdminAPI:  "the server serves an administration API that the provider does not support, such as version 4 of MinIO AIStor: use a server with version 3, the community MinIO or a fork of it",
+	Changed:              "another server answers than before, so nothing is created, changed or deleted on it: correct spec.endpoint; if the change is intended, set the annotation minio.cistern.dev/deployment-id of the configuration to the new ID",
+	WrongRegion:          "spec.region is not the server's region, so the server would reject its users' requests: correct spec.region, or leave it out to use the server's",
 	TooOld:               "the server is too old to be safe: update it to " + OldestRelease + " or later",
 }
 
@@ -102,12 +117,22 @@ func Classify(err error) Health {
 		return CertificateUntrusted
 	case inTransport:
 		return Unreachable
+	case code(err) == requestTimeTooSkewed:
+		return ClockSkew
 	case IsDenied(err), IsBadKey(err), slices.Contains(rejections, code(err)) && !isS3Error(err):
 		return CredentialsRejected
 	}
 
 	return Unknown
 }
+
+// requestTimeTooSkewed is the code with which the server rejects a signature whose time
+// differs from its clock by more than 15 minutes.
+const requestTimeTooSkewed = "RequestTimeTooSkewed"
+
+// adminVersionMismatch is the code with which the server answers requests for another
+// version of the administration API.
+const adminVersionMismatch = "XMinioAdminVersionMismatch"
 
 // rejections are the codes with which the administration API rejects credentials. Answers
 // of the S3 API do not count: minio-go turns every 403 into AccessDenied, also that of a
@@ -136,52 +161,6 @@ func isCertificateError(err error) bool {
 	return unknown || host || invalid
 }
 
-// Check determines the server's health. It returns nil if the server can be used, an
-// *Error that says why not, or the context's error if it is cancelled.
-//
-// It makes one plain call, for which the credentials need the permission admin:ServerInfo.
-// The server answers from memory, except that it reads the state of its drives and asks
-// its peers for the same.
-func (s *Server) Check(ctx context.Context) error {
-	info, err := s.Admin.ServerInfo(ctx)
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-
-	h := classifyInfo(err)
-	if h == Usable && outdated(info) {
-		h = TooOld
-	}
-
-	s.health.Store(&h)
-
-	if h == Usable {
-		return nil
-	}
-
-	return &Error{Health: h, Err: detail(h, err)}
-}
-
-// Health returns the health that the last Check determined.
-func (s *Server) Health() Health {
-	if h := s.health.Load(); h != nil {
-		return *h
-	}
-
-	return Unknown
-}
-
-// Unusable returns an *Error if the last Check found a server that must not be driven: one
-// that is too old, or no MinIO. A failure that may be over, such as a server that did not
-// answer, does not count: the next call shows it.
-func (s *Server) Unusable() error {
-	if h := s.Health(); h == NoAdminAPI || h == TooOld {
-		return &Error{Health: h}
-	}
-
-	return nil
-}
-
 // classifyInfo returns the health that a request for server information shows. Unlike any
 // other call, it succeeds on every server that serves the administration API.
 func classifyInfo(err error) Health {
@@ -189,50 +168,42 @@ func classifyInfo(err error) Health {
 		return Usable
 	}
 
-	answer, answered := errors.AsType[madmin.ErrorResponse](err)
+	answer, answered := errors.AsType[*infoError](err)
 
 	switch {
+	case errors.Is(err, errNoInfo):
+		return NoAdminAPI
 	case !answered:
 		if h := Classify(err); h != Unknown {
 			return h
 		}
 
-		// An answer that is not JSON is not the administration API's. The only other
-		// error is that the call waited too long for other calls to end.
-		if isDecodingError(err) {
-			return NoAdminAPI
-		}
-
+		// The only other error is that the call waited too long for other calls to end.
 		return Unreachable
-	case answer.XMLName.Local == "" && slices.Contains(rejections, answer.Code):
+	case answer.Code == requestTimeTooSkewed:
+		return ClockSkew
+	case answer.Status == http.StatusUpgradeRequired, answer.Code == adminVersionMismatch:
+		return UnsupportedAdminAPI
+	case slices.Contains(rejections, answer.Code):
 		return CredentialsRejected
-	case slices.Contains(starting, answer.Code), strings.HasPrefix(answer.Code, "5"):
+	case slices.Contains(starting, answer.Code), answer.Status >= http.StatusInternalServerError:
 		return Unreachable
 	}
 
-	// The error of another service, or of a server with the S3 API alone: that takes the
-	// request for one of an object, and answers in XML.
+	// The error of another service, or of a server with the S3 API alone, which takes the
+	// request for one of an object.
 	return NoAdminAPI
 }
 
-// starting are the codes of a server that is starting or overloaded. For answers of a
-// gateway madmin uses the status as the code, so those of 5xx count too.
+// starting are the codes of a server that is starting or overloaded.
 var starting = []string{
 	"XMinioServerNotInitialized", "XMinioIAMNotInitialized", "ServiceUnavailable", "SlowDown", "SlowDownRead", "InternalError", "RequestTimeout",
-}
-
-// isDecodingError reports whether an answer was not the JSON that was expected.
-func isDecodingError(err error) bool {
-	_, syntax := errors.AsType[*json.SyntaxError](err)
-	_, typ := errors.AsType[*json.UnmarshalTypeError](err)
-
-	return syntax || typ || errors.Is(err, io.EOF)
 }
 
 // detail returns what a message adds to a health's remedy. The answer of a service that is
 // no MinIO is left out: it may be long, and differ from call to call.
 func detail(h Health, err error) error {
-	if h == NoAdminAPI || h == TooOld {
+	if h == NoAdminAPI || h == TooOld || h == ClockSkew {
 		return nil
 	}
 

@@ -37,6 +37,8 @@ func TestCheck(t *testing.T) {
 	cases := map[string]struct {
 		reason  string
 		handler http.HandlerFunc
+		region  string
+		known   []string
 		want    want
 	}{
 		"Usable": {
@@ -47,6 +49,36 @@ func TestCheck(t *testing.T) {
 		"Fork": {
 			reason:  "A fork with its own version numbers, which serves the API.",
 			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"1.0.0"}]}`),
+			want:    want{health: Usable},
+		},
+		"Region": {
+			reason:  "The server has another region than the configuration.",
+			handler: answer(200, recordedInfo),
+			region:  "us-west-2",
+			want:    want{health: WrongRegion, unusable: true, text: `spec.region is "us-west-2", the server's region is "eu-1"`},
+		},
+		"SameRegion": {
+			reason:  "The server has the region of the configuration.",
+			handler: answer(200, recordedInfo),
+			region:  "eu-1",
+			want:    want{health: Usable},
+		},
+		"AnyRegion": {
+			reason:  "A server without a region accepts any.",
+			handler: answer(200, `{"mode":"online","servers":[{"state":"online","version":"2026-02-12T20:18:48Z"}]}`),
+			region:  "us-west-2",
+			want:    want{health: Usable},
+		},
+		"Changed": {
+			reason:  "Another server answers.",
+			handler: answer(200, recordedInfo),
+			known:   []string{"another", ""},
+			want:    want{health: Changed, unusable: true, text: "its deployment ID is 95f8e8f6-97e4-4207-8c7d-df79559ec76b, and was another"},
+		},
+		"Confirmed": {
+			reason:  "Another server answers, and was confirmed.",
+			handler: answer(200, recordedInfo),
+			known:   []string{"another", "95f8e8f6-97e4-4207-8c7d-df79559ec76b"},
 			want:    want{health: Usable},
 		},
 		"TooOld": {
@@ -91,8 +123,41 @@ func TestCheck(t *testing.T) {
 		},
 		"OtherS3": {
 			reason:  "A server with the S3 API alone takes the path for that of an object.",
-			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidAccessKeyId</Code><RequestId>1</RequestId></Error>`),
+			handler: answer(404, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchBucket</Code><RequestId>1</RequestId></Error>`),
 			want:    want{health: NoAdminAPI, unusable: true},
+		},
+		"ClockSkew": {
+			reason: "RELEASE.2026-02-12 writes this error in XML.",
+			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the server&#39;s time is too large.</Message>`+
+				`<Resource>/minio/admin/v3/info</Resource><Region>eu-1</Region><RequestId>18EB866BA897A95B</RequestId><HostId>2</HostId></Error>`),
+			want: want{health: ClockSkew, text: "compare the clocks"},
+		},
+		"ClockSkewInJSON": {
+			reason:  "The same in the form of the administration API.",
+			handler: answer(403, `{"Code":"RequestTimeTooSkewed","Message":"The difference is too large.","RequestId":"1","HostId":"2"}`),
+			want:    want{health: ClockSkew, text: "compare the clocks"},
+		},
+		"UnknownKeyInXML": {
+			reason:  "Some rejections are written in XML.",
+			handler: answer(403, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidAccessKeyId</Code><RequestId>1</RequestId></Error>`),
+			want:    want{health: CredentialsRejected, text: "rejects the credentials"},
+		},
+		"WrongSecretInXML": {
+			reason:  "A secret key that is not the key's.",
+			handler: answer(403, `<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match.</Message></Error>`),
+			want:    want{health: CredentialsRejected, text: "does not match"},
+		},
+		"DeniedInXML": {
+			reason:  "A key without the permission.",
+			handler: answer(403, `<Error><Code>AccessDenied</Code><Message>Access Denied.</Message></Error>`),
+			want:    want{health: CredentialsRejected, text: "Access Denied"},
+		},
+		"AIStor": {
+			reason: "AIStor serves version 4 of the API only.",
+			handler: answer(426, `{"Code":"XMinioAdminVersionMismatch","Message":"Server expects client requests with 'admin' API version 'v4', found 'v3', `+
+				`please upgrade the client to latest releases","Resource":"/minio/admin/v3/info","Region":"","RequestId":"","HostId":""}`),
+			want: want{health: UnsupportedAdminAPI, unusable: true, text: "AIStor"},
 		},
 		"NotFound": {
 			reason:  "A web server.",
@@ -106,7 +171,7 @@ func TestCheck(t *testing.T) {
 			srv := httptest.NewServer(tc.handler)
 			t.Cleanup(srv.Close)
 
-			s, err := New(Config{Endpoint: srv.URL, AccessKey: "admin", SecretKey: "do-not-show-me"})
+			s, err := New(Config{Endpoint: srv.URL, AccessKey: "admin", SecretKey: "do-not-show-me", Region: tc.region})
 			if err != nil {
 				t.Fatalf("New(...): %v", err)
 			}
@@ -114,6 +179,8 @@ func TestCheck(t *testing.T) {
 			if h, err := s.Health(), s.Unusable(); h != Unknown || err != nil {
 				t.Errorf("%s\nbefore Check(...): %q, %v", tc.reason, h, err)
 			}
+
+			s.Expect(tc.known...)
 
 			err = s.Check(t.Context())
 			got := want{health: s.Health(), unusable: s.Unusable() != nil}

@@ -9,12 +9,11 @@ import (
 	"time"
 
 	"github.com/minio/madmin-go/v3"
-	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// DefaultRegion is the region that requests are signed with if Config names none. MinIO
-// uses it by default.
+// DefaultRegion is the region of a server if neither Config nor the server names one. Such a
+// server accepts any.
 const DefaultRegion = "us-east-1"
 
 // Limits of the calls to a server if Config sets none. The CRDs have the same defaults.
@@ -35,8 +34,8 @@ type Config struct {
 	Endpoint string
 	// PublicEndpoint is the URL that is published to the users of buckets.
 	PublicEndpoint string
-	// Region that is published to the users of buckets; may be empty. Requests are signed
-	// with it, or with DefaultRegion.
+	// Region of the server; if it is empty, the one that the server reports. See
+	// Server.PublishedRegion and Server.SigningRegion.
 	Region string
 	// AccessKey of an administrator.
 	AccessKey string
@@ -71,16 +70,23 @@ func WithObserver(o Observer) Option { return func(opts *options) { opts.observe
 type Server struct {
 	Config
 
-	// S3 is the client of the S3 API.
-	S3 *miniogo.Client
 	// Admin is the client of MinIO's administration API.
 	Admin *madmin.AdminClient
 	// CACertificates are those of the CA bundle to hand to users of buckets, PEM.
 	CACertificates string
 
+	// s3 is the client of the S3 API for a region.
+	s3        atomic.Pointer[regionalS3]
 	transport *transport
 	snapshot  snapshot
-	health    atomic.Pointer[Health]
+	// public guards the calls to endpoints other than the server's own.
+	public gate
+	// state is what the last Check found.
+	state atomic.Pointer[state]
+	// known holds the deployment IDs that the server may have; nil if any will do.
+	known atomic.Pointer[[]string]
+	// background is the Check that runs in the background, if any.
+	background background
 }
 
 // New returns the clients of the server that a Config describes. It makes no call.
@@ -101,29 +107,22 @@ func New(c Config, opts ...Option) (*Server, error) {
 	}
 
 	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), "")
-	secure := u.Scheme == "https"
 
-	s3, err := miniogo.New(u.Host, &miniogo.Options{
-		Creds:        creds,
-		Secure:       secure,
-		Transport:    rt,
-		Region:       c.signingRegion(),
-		BucketLookup: miniogo.BucketLookupPath,
-		MaxRetries:   1,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot create an S3 client for endpoint %q: %w", c.Endpoint, err)
-	}
-
-	admin, err := madmin.NewWithOptions(u.Host, &madmin.Options{Creds: creds, Secure: secure, Transport: rt})
+	admin, err := madmin.NewWithOptions(u.Host, &madmin.Options{Creds: creds, Secure: u.Scheme == "https", Transport: rt})
 	if err != nil {
 		return nil, fmt.Errorf("cannot create an administration client for endpoint %q: %w", c.Endpoint, err)
 	}
 
-	return &Server{
-		Config: c, S3: s3, Admin: admin, CACertificates: certificates(c.CABundle),
+	s := &Server{
+		Config: c, Admin: admin, CACertificates: certificates(c.CABundle),
 		transport: rt, snapshot: snapshot{age: o.snapshotAge},
-	}, nil
+	}
+
+	if err := s.signS3(s.SigningRegion()); err != nil {
+		return nil, err
+	}
+
+	return s, nil
 }
 
 // Close closes idle connections. Running calls are not affected.

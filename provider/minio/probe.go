@@ -21,9 +21,21 @@ const maxErrorBody = 64 << 10
 // server does not know (IsBadKey), one that has no access (IsDenied), and a bucket that does
 // not exist (IsNotFound).
 //
+// While another endpoint than the server's own does not answer, few calls are made to it: the
+// error is that of the last one, or ErrUnanswered before there is any.
+//
 // The SDK's own method makes no call if it knows the region.
 func (s *Server) Locate(ctx context.Context, endpoint, accessKey string, secretKey Secret, bucket string) error {
-	if err := s.locate(ctx, endpoint, accessKey, secretKey, bucket); err != nil {
+	call := func() error { return s.locate(ctx, endpoint, accessKey, secretKey, bucket) }
+
+	var err error
+	if endpoint == s.Endpoint {
+		err = call()
+	} else {
+		err = s.public.do(ctx, call)
+	}
+
+	if err != nil {
 		return &probeError{err}
 	}
 
@@ -54,7 +66,7 @@ func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretK
 	// The hash of an empty body.
 	req.Header.Set("X-Amz-Content-Sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
-	rsp, err := s.transport.RoundTrip(signer.SignV4(*req, accessKey, secretKey.Reveal(), "", s.signingRegion()))
+	rsp, err := s.transport.RoundTrip(signer.SignV4(*req, accessKey, secretKey.Reveal(), "", s.SigningRegion()))
 	if err != nil {
 		return err
 	}
@@ -87,13 +99,4 @@ func s3Error(rsp *http.Response) error {
 	}
 
 	return e
-}
-
-// signingRegion returns the region that requests are signed with.
-func (c Config) signingRegion() string {
-	if c.Region == "" {
-		return DefaultRegion
-	}
-
-	return c.Region
 }

@@ -3,8 +3,6 @@ package minio
 import (
 	"strings"
 	"time"
-
-	"github.com/minio/madmin-go/v3"
 )
 
 // OldestRelease is the oldest release that may be driven. In earlier ones a restricted
@@ -18,7 +16,7 @@ var oldest = time.Date(2025, time.October, 15, 0, 0, 0, 0, time.UTC)
 // outdated reports whether a server of a deployment is older than OldestRelease. A server
 // without a version, because it is offline, and one whose version is no time, such as a
 // fork's number or a private build, counts as new enough: it serves the API.
-func outdated(info madmin.InfoMessage) bool {
+func outdated(info serverInfo) bool {
 	for _, s := range info.Servers {
 		if at, ok := releaseTime(s.Version); ok && at.Before(oldest) {
 			return true

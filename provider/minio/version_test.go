@@ -2,8 +2,6 @@ package minio
 
 import (
 	"testing"
-
-	"github.com/minio/madmin-go/v3"
 )
 
 func TestOutdated(t *testing.T) {
@@ -39,9 +37,9 @@ func TestOutdated(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			info := madmin.InfoMessage{}
+			info := serverInfo{}
 			for _, v := range tc.versions {
-				info.Servers = append(info.Servers, madmin.ServerProperties{Version: v})
+				info.Servers = append(info.Servers, serverNode{Version: v})
 			}
 
 			if got := outdated(info); got != tc.want {

@@ -2,11 +2,9 @@ package monitor
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
-	"github.com/minio/madmin-go/v3"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -65,7 +63,9 @@ type Buckets struct {
 // serverKey identifies a server to which several configurations may lead.
 type serverKey struct{ endpoint, accessKey string }
 
-// answer holds, for each bucket of a server, a text that changes with the bucket's settings.
+// answer holds, for each bucket of a server, the settings that the server reports, as it wrote
+// them. Tags are in them as present or absent only, so the next poll finds another change of
+// them.
 type answer map[string]string
 
 // size is a sample of the metrics: what the bucket of a Bucket holds.
@@ -123,7 +123,7 @@ func (b *Buckets) ask(ctx context.Context) {
 	sizes, answers := []size{}, make(map[serverKey]answer)
 
 	for key, on := range b.group(ctx, list.Items) {
-		info, err := on.servers[0].Admin.AccountInfo(ctx, madmin.AccountOpts{})
+		reported, err := on.servers[0].BucketUsage(ctx)
 		if err != nil {
 			b.log.Info("Cannot ask for the size of buckets", "endpoint", key.endpoint, "error", err)
 
@@ -133,16 +133,16 @@ func (b *Buckets) ask(ctx context.Context) {
 			continue
 		}
 
-		answers[key] = make(answer, len(info.Buckets))
-		byName := make(map[string]madmin.BucketAccessInfo, len(info.Buckets))
+		answers[key] = make(answer, len(reported))
+		byName := make(map[string]minio.BucketUsage, len(reported))
 
-		for _, i := range info.Buckets {
-			answers[key][i.Name], byName[i.Name] = settings(i), i
+		for _, u := range reported {
+			answers[key][u.Name], byName[u.Name] = string(u.Details), u
 		}
 
 		for _, o := range on.buckets {
-			if i, found := byName[meta.GetExternalName(o)]; found {
-				sizes = append(sizes, size{namespace: o.Namespace, name: o.Name, bucket: i.Name, bytes: i.Size, objects: i.Objects})
+			if u, found := byName[meta.GetExternalName(o)]; found {
+				sizes = append(sizes, size{namespace: o.Namespace, name: o.Name, bucket: u.Name, bytes: u.Size, objects: u.Objects})
 			}
 		}
 
@@ -178,25 +178,6 @@ func (b *Buckets) sendChanged(ctx context.Context, on *onServer, before, after a
 			return
 		}
 	}
-}
-
-// settings returns the settings of a bucket that an answer contains, as a text.
-func settings(i madmin.BucketAccessInfo) string {
-	d := i.Details
-	if d == nil {
-		return "-"
-	}
-
-	quota, tags := "", ""
-	if d.Quota != nil {
-		quota = fmt.Sprintf("%+v", *d.Quota)
-	}
-
-	if d.Tagging != nil {
-		tags = d.Tagging.String()
-	}
-
-	return fmt.Sprintf("versioning %t %t, locking %t, quota %s, tags %s", d.Versioning, d.VersioningSuspended, d.Locking, quota, tags)
 }
 
 // onServer holds the Buckets of one server.

@@ -3,8 +3,9 @@ package monitor
 import (
 	"archive/zip"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/minio/madmin-go/v3"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,20 +36,42 @@ func newBucket(name string) *miniov1alpha1.Bucket {
 	return b
 }
 
-// newServer returns a server that answers with info, or does not answer while that is empty, and
+// noSettings, versioned and tagged are settings as RELEASE.2026-02-12 reports them.
+const (
+	noSettings = `{"versioning":false,"versioningSuspended":false,"locking":false,"replication":false,"tags":null,` +
+		`"quota":{"quota":0,"size":0,"rate":0,"requests":0}}`
+	versioned = `{"versioning":true,"versioningSuspended":false,"locking":false,"replication":false,"tags":null,` +
+		`"quota":{"quota":0,"size":0,"rate":0,"requests":0}}`
+	tagged = `{"versioning":false,"versioningSuspended":false,"locking":false,"replication":false,` +
+		`"tags":{"XMLName":{"Space":"","Local":"Tagging"},"TagSet":{}},"quota":{"quota":0,"size":0,"rate":0,"requests":0}}`
+)
+
+// reported returns what a server reports of a bucket, as RELEASE.2026-02-12 writes it.
+func reported(name string, size, objects int, details string) string {
+	return fmt.Sprintf(`{"name":%q,"size":%d,"objects":%d,"objectHistogram":null,"objectsVersionsHistogram":null,"details":%s,`+
+		`"prefixUsage":null,"created":"2026-11-26T05:55:29.395957664Z","access":{"read":true,"write":true}}`, name, size, objects, details)
+}
+
+// account returns what a server reports of its buckets, as RELEASE.2026-02-12 writes it.
+func account(buckets ...string) string {
+	return `{"AccountName":"admin","Server":{"Type":2,"GatewayOnline":false,"OnlineDisks":null,"StandardSCData":[2]},` +
+		`"Policy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["admin:*"]}]},"Buckets":[` + strings.Join(buckets, ",") + `]}`
+}
+
+// newServer returns a server that gives an answer, or does not answer while that is empty, and
 // counts calls.
-func newServer(t *testing.T, info *madmin.AccountInfo, calls *int) *minio.Server {
+func newServer(t *testing.T, answer *string, calls *int) *minio.Server {
 	t.Helper()
 
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		*calls++
 
-		if info.AccountName == "" {
+		if *answer == "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 
-		_ = json.NewEncoder(w).Encode(info)
+		_, _ = io.WriteString(w, *answer)
 	}))
 	t.Cleanup(srv.Close)
 
@@ -70,37 +92,30 @@ func TestBuckets(t *testing.T) {
 # TYPE cistern_bucket_size_bytes gauge
 `
 
-	all := []madmin.BucketAccessInfo{
-		{Name: "photos", Size: 7, Objects: 2, Details: &madmin.BucketDetails{}},
-		{Name: "films", Size: 9, Objects: 1, Details: &madmin.BucketDetails{}},
-		{Name: "not-created", Size: 1},
-		{Name: "unmanaged", Size: 1},
+	all := []string{
+		reported("photos", 7, 2, noSettings),
+		reported("films", 9, 1, tagged),
+		reported("not-created", 1, 1, noSettings),
+		reported("unmanaged", 1, 1, noSettings),
 	}
-	changed := append([]madmin.BucketAccessInfo{
-		{Name: "photos", Size: 8, Objects: 2, Details: &madmin.BucketDetails{Versioning: true}},
-	}, all[1:]...)
-
-	type accountInfo struct {
-		account string
-		buckets []madmin.BucketAccessInfo
-	}
+	changed := append([]string{reported("photos", 8, 2, versioned)}, all[1:]...)
 
 	cases := map[string]struct {
 		reason string
-		second accountInfo
+		second string
 		sizes  string
 		sent   []string
 	}{
 		"Same": {
 			reason: "Without a change no Bucket is sent.",
-			second: accountInfo{"admin", all},
+			second: account(all...),
 			sizes: head + `cistern_bucket_size_bytes{bucket="films",name="films",namespace="team-a"} 9
 cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 7
 `,
 		},
 		"Changed": {
 			reason: "A Bucket with changed settings is sent, a changed size is only measured.",
-			second: accountInfo{"admin", changed},
+			second: account(changed...),
 			sizes: head + `cistern_bucket_size_bytes{bucket="films",name="films",namespace="team-a"} 9
 cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 `,
@@ -108,7 +123,7 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 		},
 		"Vanished": {
 			reason: "A Bucket whose bucket has vanished is sent, and not measured any more.",
-			second: accountInfo{"admin", all[1:]},
+			second: account(all[1:]...),
 			sizes: head + `cistern_bucket_size_bytes{bucket="films",name="films",namespace="team-a"} 9
 `,
 			sent: []string{"photos"},
@@ -128,8 +143,8 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 			kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films"), notCreated.DeepCopy()).Build()
 
 			calls, asked := 0, 0
-			info := &madmin.AccountInfo{AccountName: "admin", Buckets: all}
-			srv := newServer(t, info, &calls)
+			answer := account(all...)
+			srv := newServer(t, &answer, &calls)
 
 			b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) {
 				asked++
@@ -138,7 +153,7 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 
 			b.ask(t.Context())
 
-			info.AccountName, info.Buckets = tc.second.account, tc.second.buckets
+			answer = tc.second
 			b.ask(t.Context())
 
 			if calls != 2 || asked != 2 {
@@ -171,7 +186,7 @@ func TestBucketsMissingAtFirst(t *testing.T) {
 
 	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films")).Build()
 	calls := 0
-	srv := newServer(t, &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "films"}}}, &calls)
+	srv := newServer(t, new(account(reported("films", 1, 1, noSettings))), &calls)
 	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) { return srv, nil }, logging.NewNopLogger())
 
 	b.ask(t.Context())
@@ -184,12 +199,12 @@ func TestBucketsMissingAtFirst(t *testing.T) {
 // TestBucketsInvalidateSnapshots changes a bucket on a server to which two configurations lead, and
 // expects the snapshots of both to be invalidated.
 func TestBucketsInvalidateSnapshots(t *testing.T) {
-	info := &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "photos"}, {Name: "films"}}}
+	answer := account(reported("photos", 1, 1, noSettings), reported("films", 1, 1, noSettings))
 	snapshots := 0
 
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/accountinfo") {
-			_ = json.NewEncoder(w).Encode(info)
+			_, _ = io.WriteString(w, answer)
 			return
 		}
 
@@ -238,7 +253,7 @@ func TestBucketsInvalidateSnapshots(t *testing.T) {
 		t.Fatalf("want a snapshot for each configuration, got %d", snapshots)
 	}
 
-	info.Buckets = nil
+	answer = account()
 	b.ask(t.Context())
 	request()
 
@@ -257,7 +272,7 @@ func TestBucketsSkipUnusableServers(t *testing.T) {
 
 	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films")).Build()
 	calls := 0
-	srv := newServer(t, &madmin.AccountInfo{AccountName: "admin"}, &calls)
+	srv := newServer(t, new(account()), &calls)
 	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) {
 		return srv, errors.New("too old")
 	}, logging.NewNopLogger())
@@ -278,7 +293,7 @@ func TestBucketsForgetDeleted(t *testing.T) {
 
 	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos")).Build()
 	calls := 0
-	srv := newServer(t, &madmin.AccountInfo{AccountName: "admin", Buckets: []madmin.BucketAccessInfo{{Name: "photos"}}}, &calls)
+	srv := newServer(t, new(account(reported("photos", 1, 1, noSettings))), &calls)
 	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) { return srv, nil }, logging.NewNopLogger())
 
 	b.ask(t.Context())

@@ -40,7 +40,11 @@ var reasons = map[minio.Health]xpv1.ConditionReason{
 	minio.Unreachable:          miniov1alpha1.ReasonUnreachable,
 	minio.CertificateUntrusted: miniov1alpha1.ReasonCertificateUntrusted,
 	minio.CredentialsRejected:  miniov1alpha1.ReasonCredentialsRejected,
+	minio.ClockSkew:            miniov1alpha1.ReasonClockSkew,
 	minio.NoAdminAPI:           miniov1alpha1.ReasonNoAdminAPI,
+	minio.UnsupportedAdminAPI:  miniov1alpha1.ReasonUnsupportedAdminAPI,
+	minio.Changed:              miniov1alpha1.ReasonServerChanged,
+	minio.WrongRegion:          miniov1alpha1.ReasonWrongRegion,
 	minio.TooOld:               miniov1alpha1.ReasonServerTooOld,
 }
 
@@ -77,7 +81,7 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return reconcile.Result{}, nil
 	}
 
-	c, err := h.check(ctx, key)
+	c, srv, err := h.check(ctx, key)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -90,7 +94,8 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 	result := reconcile.Result{RequeueAfter: wait.Jitter(after, checkJitter)}
 
 	c.ObservedGeneration = pc.GetGeneration()
-	if pc.GetCondition(c.Type).Equal(c) {
+	known := pc.GetCondition(c.Type).Equal(c)
+	if changed := record(pc, c, srv); known && !changed {
 		return result, nil
 	}
 
@@ -100,36 +105,84 @@ func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcil
 		return errors.SilentlyRequeueOnConflict(reconcile.Result{}, errors.Wrapf(err, "cannot update the status of %s %q", h.kind, req.Name))
 	}
 
-	h.recordChange(pc, c)
+	if !known {
+		h.recordChange(pc, c)
+	}
 
 	return result, nil
 }
 
-// check returns the condition Ready of a configuration. It returns an error if the health
+// record records what a server that answered the check reported of itself, and reports whether
+// that changes the status.
+func record(pc resource.ProviderConfig, ready xpv1.Condition, srv *cachedServer) bool {
+	if srv == nil {
+		return false
+	}
+
+	s := secure(srv.Advisories())
+	s.ObservedGeneration = pc.GetGeneration()
+	changed := !pc.GetCondition(s.Type).Equal(s)
+
+	pc.SetConditions(s)
+
+	if ready.Status == corev1.ConditionTrue && recordID(pc, srv.DeploymentID()) {
+		changed = true
+	}
+
+	return changed
+}
+
+// recordID records the deployment ID of a server that can be used, and reports whether it was
+// not recorded before.
+func recordID(pc resource.ProviderConfig, id string) bool {
+	var status *miniov1alpha1.ProviderConfigStatus
+
+	switch o := pc.(type) {
+	case *miniov1alpha1.ProviderConfig:
+		status = &o.Status
+	case *miniov1alpha1.ClusterProviderConfig:
+		status = &o.Status
+	}
+
+	if status == nil || id == "" || status.DeploymentID == id {
+		return false
+	}
+
+	status.DeploymentID = id
+
+	return true
+}
+
+// check returns the condition Ready of a configuration, and its server if that can be used or is
+// too old. It returns an error if the health
 // of the server could not be determined.
-func (h *health) check(ctx context.Context, key configKey) (xpv1.Condition, error) {
-	srv, err := h.servers.lookup(ctx, key, 0)
+func (h *health) check(ctx context.Context, key configKey) (c xpv1.Condition, srv *cachedServer, err error) {
+	srv, err = h.servers.lookup(ctx, key, 0)
 	if isTransient(err) {
-		return xpv1.Condition{}, err
+		return xpv1.Condition{}, nil, err
 	}
 
 	if err != nil {
-		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), nil
+		return notReady(miniov1alpha1.ReasonConfigurationInvalid, err), nil, nil
 	}
 
 	err = srv.Check(ctx)
 	if err == nil {
 		return xpv1.Condition{
 			Type: xpv1.TypeReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Now(), Reason: miniov1alpha1.ReasonServerUsable,
-		}, nil
+		}, srv, nil
 	}
 
 	unhealthy := new(minio.Error)
 	if !errors.As(err, &unhealthy) {
-		return xpv1.Condition{}, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
+		return xpv1.Condition{}, nil, errors.Wrapf(err, "cannot check the server of %s %q", key.kind, key.name)
 	}
 
-	return notReady(reasons[unhealthy.Health], err), nil
+	if unhealthy.Health != minio.TooOld {
+		srv = nil
+	}
+
+	return notReady(reasons[unhealthy.Health], err), srv, nil
 }
 
 // isTransient reports whether an error is a temporary failure of the API server or of this

@@ -103,6 +103,10 @@ func TestHealth(t *testing.T) {
 			t.Errorf("%s\nwant %s: …%s…, got %s: %s", s.reason, s.want, s.text, c.Reason, c.Message)
 		}
 
+		if c := pc.GetCondition(miniov1alpha1.ConditionSecure); c.Status != corev1.ConditionFalse || !strings.Contains(c.Message, "CVE-2026-40344") {
+			t.Errorf("%s\nwant the condition Secure to name the vulnerabilities, got %s: %s", s.reason, c.Status, c.Message)
+		}
+
 		if strings.Contains(c.Message, "do-not-show-me") {
 			t.Errorf("%s\nthe message shows a credential: %s", s.reason, c.Message)
 		}
@@ -137,7 +141,7 @@ func TestHealthOfDeletedConfiguration(t *testing.T) {
 	ctx := context.Background()
 	req := reconcile.Request{NamespacedName: client.ObjectKeyFromObject(providertest.NewConfig(providertest.NewSpec("")))}
 
-	l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a"))
+	l := providertest.NewLagging(t, providertest.NewConfig(usableSpec(t, "")), providertest.NewCredentials("team-a"))
 	servers := NewServers(l)
 	now := time.Unix(0, 0)
 	servers.now = func() time.Time { return now }
@@ -182,7 +186,10 @@ func TestHealthOfDeletedConfiguration(t *testing.T) {
 
 // TestReasons expects a condition with a reason for each health of a server that cannot be used.
 func TestReasons(t *testing.T) {
-	for _, h := range []minio.Health{minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.NoAdminAPI, minio.TooOld} {
+	for _, h := range []minio.Health{
+		minio.Unreachable, minio.CertificateUntrusted, minio.CredentialsRejected, minio.ClockSkew,
+		minio.NoAdminAPI, minio.UnsupportedAdminAPI, minio.WrongRegion, minio.Changed, minio.TooOld,
+	} {
 		if c := notReady(reasons[h], &minio.Error{Health: h}); c.Reason == "" || c.Message == "" || c.Status != corev1.ConditionFalse {
 			t.Errorf("health %q: want a condition with a reason and a message, got %v", h, c)
 		}

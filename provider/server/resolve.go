@@ -15,29 +15,35 @@ import (
 )
 
 // readConfig returns the spec of a provider configuration and its version, which changes
-// with the spec and when the configuration is created anew.
-func (s *Servers) readConfig(ctx context.Context, key configKey) (spec miniov1alpha1.ProviderConfigSpec, version string, err error) {
+// with the spec and when the configuration is created anew,
+// and the deployment IDs that its server may have.
+func (s *Servers) readConfig(ctx context.Context, key configKey) (
+	spec miniov1alpha1.ProviderConfigSpec, version string, ids []string, err error,
+) {
 	var (
-		pc client.Object
-		in *miniov1alpha1.ProviderConfigSpec
+		pc     client.Object
+		in     *miniov1alpha1.ProviderConfigSpec
+		status *miniov1alpha1.ProviderConfigStatus
 	)
 
 	switch key.kind {
 	case miniov1alpha1.ProviderConfigKind.Kind:
 		o := &miniov1alpha1.ProviderConfig{}
-		pc, in = o, &o.Spec
+		pc, in, status = o, &o.Spec, &o.Status
 	case miniov1alpha1.ClusterProviderConfigKind.Kind:
 		o := &miniov1alpha1.ClusterProviderConfig{}
-		pc, in = o, &o.Spec
+		pc, in, status = o, &o.Spec, &o.Status
 	default:
-		return spec, "", errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
+		return spec, "", nil, errors.Errorf("spec.providerConfigRef.kind %q is neither ProviderConfig nor ClusterProviderConfig", key.kind)
 	}
 
 	if err := s.kube.Get(ctx, types.NamespacedName{Namespace: key.namespace, Name: key.name}, pc); err != nil {
-		return spec, "", errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
+		return spec, "", nil, errors.Wrapf(err, "cannot get %s %q", key.kind, key.name)
 	}
 
-	return *in, fmt.Sprintf("%s %d", pc.GetUID(), pc.GetGeneration()), nil
+	ids = []string{status.DeploymentID, pc.GetAnnotations()[miniov1alpha1.AnnotationDeploymentID]}
+
+	return *in, fmt.Sprintf("%s %d", pc.GetUID(), pc.GetGeneration()), ids, nil
 }
 
 // resolve reads everything that a configuration references. It reads from no namespace

@@ -23,6 +23,7 @@ func TestUnusableServers(t *testing.T) {
 		reason   string
 		endpoint string
 		want     string
+		always   bool
 	}{
 		"Usable": {
 			reason:   "A usable server is returned.",
@@ -39,8 +40,10 @@ func TestUnusableServers(t *testing.T) {
 			want:     "administration API",
 		},
 		"Unreachable": {
-			reason:   "A server that does not answer is returned: the caller's next call shows the error.",
+			reason:   "A server that does not answer is an error, also for a resource that is being deleted.",
 			endpoint: "http://127.0.0.1:1",
+			want:     "does not answer",
+			always:   true,
 		},
 	}
 
@@ -58,8 +61,8 @@ func TestUnusableServers(t *testing.T) {
 
 			b.DeletionTimestamp = new(metav1.Now())
 
-			if srv, err := s.For(ctx, b); err != nil || srv == nil {
-				t.Errorf("%s\nFor(...): want a server for a resource that is being deleted, got %v", tc.reason, err)
+			if srv, err := s.For(ctx, b); (err != nil) != tc.always || srv == nil {
+				t.Errorf("%s\nFor(...): want a server for a resource that is being deleted, and an error: %t, got %v", tc.reason, tc.always, err)
 			}
 		})
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -25,6 +27,15 @@ const (
 	// provider's requests to the API server. A change of the configuration itself takes
 	// effect at once.
 	referencesTTL = 5 * time.Second
+
+	// firstCheckWait is how long a reconcile waits for the first check of a server. A server
+	// that works answers within milliseconds.
+	firstCheckWait = time.Second
+
+	// recheckUnreachable is how long a server that did not answer is not checked again for a
+	// resource, and recheckWait how long a reconcile waits for that check.
+	recheckUnreachable = 5 * time.Second
+	recheckWait        = 250 * time.Millisecond
 
 	// recheckUnusable is how long an unusable server is taken for one before a resource's
 	// reconcile checks it again. It matters for provider-minio-extras, which has no
@@ -62,10 +73,9 @@ type cachedServer struct {
 	// used is when a resource last asked for the server.
 	used time.Time
 
-	// checking is held while the server is checked for a resource.
-	checking sync.Mutex
-	// checked is when that was last done.
-	checked time.Time
+	// checked is when the server was last checked for a resource, if recheckMu is held.
+	recheckMu sync.Mutex
+	checked   time.Time
 }
 
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps through
@@ -76,10 +86,13 @@ func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
 
 // For returns the server that mg's provider configuration leads to. A change of the
 // configuration takes effect at the next call, a change of what it references within
-// seconds. A server that was never checked is checked first; For returns an error if it
-// must not be driven.
+// seconds. A server that was never checked is checked first. For returns an error if the
+// server must not be driven, and at once if it did not answer the last check: a call to it
+// would hold a worker until it times out, and say no more than the check did. It returns a
+// conflict, after which a reconcile is repeated in silence, if the first check takes long.
 //
-// While mg is being deleted, For returns also a server that must not be driven, and the
+// While mg is being deleted, For returns also a server that must not be driven, unless it is
+// another one than before, and the
 // server of an earlier call if the configuration cannot be read: when a namespace is
 // deleted, its ProviderConfig and credentials may go before the resources that need them.
 func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error) {
@@ -106,7 +119,12 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 
 	s.markUsed(srv)
 
-	if meta.WasDeleted(mg) {
+	if err := srv.unreachable(ctx, s.now()); err != nil {
+		return srv.Server, errors.Wrapf(err, "cannot use %s %q", ref.Kind, ref.Name)
+	}
+
+	// What has the name of the resource's own on another server is not the resource's.
+	if meta.WasDeleted(mg) && srv.Health() != minio.Changed {
 		return srv.Server, nil
 	}
 
@@ -117,18 +135,21 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 // configuration is unchanged and its references were read less than maxAge ago, otherwise
 // one that is built from what they hold now.
 func (s *Servers) lookup(ctx context.Context, key configKey, maxAge time.Duration) (*cachedServer, error) {
-	spec, version, err := s.readConfig(ctx, key)
+	spec, version, ids, err := s.readConfig(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 
-	if srv := s.cached(key, version, maxAge); srv != nil {
-		return srv, nil
+	srv := s.cached(key, version, maxAge)
+	if srv == nil {
+		if srv, err = s.build(ctx, key, spec, version); err != nil {
+			return nil, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+		}
 	}
 
-	srv, err := s.build(ctx, key, spec, version)
+	srv.Expect(ids...)
 
-	return srv, errors.Wrapf(err, "cannot use %s %q", key.kind, key.name)
+	return srv, nil
 }
 
 // cached returns the server of a configuration's version if its references were read less
@@ -216,19 +237,57 @@ func (s *Servers) evict(key configKey) bool {
 	return true
 }
 
-// unusable returns an error if the server must not be driven. It checks the server if its
-// health is unknown, or if it was found to be unusable too long ago.
+// unreachable returns an error if the server did not answer the last check, or has not
+// answered the first one yet. It has the server checked if it was not, or too long ago.
+func (s *cachedServer) unreachable(ctx context.Context, now time.Time) error {
+	switch s.Health() {
+	case minio.Unknown:
+		s.recheck(ctx, now, 0, firstCheckWait)
+	case minio.Unreachable:
+		s.recheck(ctx, now, recheckUnreachable, recheckWait)
+	default:
+	}
+
+	switch s.Health() {
+	case minio.Unknown:
+		return kerrors.NewConflict(schema.GroupResource{Group: miniov1alpha1.Group}, s.Endpoint, errors.New("the server has not answered its first check yet"))
+	case minio.Unreachable:
+		return s.Failure()
+	default:
+		return nil
+	}
+}
+
+// unusable returns an error if the server must not be driven. It has the server checked if
+// that was found too long ago.
 func (s *cachedServer) unusable(ctx context.Context, now time.Time) error {
-	s.checking.Lock()
-	defer s.checking.Unlock()
-
-	if s.Health() == minio.Unknown || (s.Unusable() != nil && now.Sub(s.checked) > recheckUnusable) {
-		s.checked = now
-
-		// Any other failure, such as a server that does not answer, is reported by the
-		// call that the caller is about to make.
-		_ = s.Check(ctx)
+	if s.Unusable() != nil {
+		s.recheck(ctx, now, recheckUnusable, firstCheckWait)
 	}
 
 	return s.Unusable()
+}
+
+// recheck has the server checked, unless it was checked for a resource less than after ago.
+// Only the caller that starts the check waits for its end, at most for the given time; before
+// the first check has ended, all callers do.
+func (s *cachedServer) recheck(ctx context.Context, now time.Time, after, wait time.Duration) {
+	s.recheckMu.Lock()
+	early := now.Sub(s.checked) < after
+
+	if !early {
+		s.checked = now
+	}
+
+	s.recheckMu.Unlock()
+
+	if early {
+		return
+	}
+
+	select {
+	case <-s.CheckInBackground():
+	case <-ctx.Done():
+	case <-time.After(wait):
+	}
 }

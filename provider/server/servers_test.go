@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -20,6 +21,18 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 	"github.com/cistern-dev/cistern/provider/providertest"
 )
+
+// usableSpec returns the configuration of a server that answers, with the credentials of a
+// namespace.
+func usableSpec(t *testing.T, secretNamespace string) miniov1alpha1.ProviderConfigSpec {
+	t.Helper()
+
+	spec := providertest.NewSpec(secretNamespace)
+	spec.PublicEndpoint = spec.Endpoint
+	spec.Endpoint = providertest.NewMinIO(t, providertest.Version)
+
+	return spec
+}
 
 func TestServersFor(t *testing.T) {
 	type want struct {
@@ -40,7 +53,7 @@ func TestServersFor(t *testing.T) {
 		"OwnNamespace": {
 			reason:  "A ProviderConfig reads its own namespace.",
 			kind:    "ProviderConfig",
-			objects: append(credentials, providertest.NewConfig(providertest.NewSpec(""))),
+			objects: append(credentials, providertest.NewConfig(usableSpec(t, ""))),
 			want:    want{accessKey: "root-team-a", public: "https://127.0.0.1:1"},
 		},
 		"ForeignNamespace": {
@@ -52,7 +65,7 @@ func TestServersFor(t *testing.T) {
 		"Cluster": {
 			reason:  "A ClusterProviderConfig reads the namespace that it names.",
 			kind:    "ClusterProviderConfig",
-			objects: append(credentials, providertest.NewClusterConfig(providertest.NewSpec("minio"))),
+			objects: append(credentials, providertest.NewClusterConfig(usableSpec(t, "minio"))),
 			want:    want{accessKey: "root-minio", public: "https://127.0.0.1:1"},
 		},
 		"MissingConfig": {
@@ -127,7 +140,7 @@ func TestServersFor(t *testing.T) {
 func TestServersAreReused(t *testing.T) {
 	ctx := context.Background()
 	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
-		WithObjects(providertest.NewClusterConfig(providertest.NewSpec("minio")), providertest.NewCredentials("minio")).Build()
+		WithObjects(providertest.NewClusterConfig(usableSpec(t, "minio")), providertest.NewCredentials("minio")).Build()
 	s := NewServers(kube)
 	now := time.Now()
 	s.now = func() time.Time { return now }
@@ -169,7 +182,7 @@ func TestServersAreReused(t *testing.T) {
 func TestServersOutliveConfigurations(t *testing.T) {
 	ctx := context.Background()
 	kube := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
-		WithObjects(providertest.NewConfig(providertest.NewSpec("")), providertest.NewCredentials("team-a")).Build()
+		WithObjects(providertest.NewConfig(usableSpec(t, "")), providertest.NewCredentials("team-a")).Build()
 	s := NewServers(kube)
 	b := providertest.NewBucket("ProviderConfig")
 
@@ -228,5 +241,86 @@ func TestUnusableServersAreRechecked(t *testing.T) {
 		if _, err := s.For(t.Context(), providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)); (err == nil) != step.want {
 			t.Errorf("%s\nFor(...): want %t, got %v", step.reason, step.want, err)
 		}
+	}
+}
+
+// TestUnreachableServers asks for a server that does not answer: only some of the calls of For
+// may cause one to the server, and For returns the error of the last check.
+func TestUnreachableServers(t *testing.T) {
+	checks, up := 0, false
+
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		checks++
+
+		if !up {
+			panic(http.ErrAbortHandler)
+		}
+
+		_, _ = io.WriteString(w, `{"servers":[{"version":"`+providertest.Version+`"}]}`)
+	}))
+	t.Cleanup(srv.Close)
+
+	spec := providertest.NewSpec("")
+	spec.Endpoint = srv.URL
+
+	s := NewServers(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
+		WithObjects(providertest.NewConfig(spec), providertest.NewCredentials("team-a")).Build())
+	now := time.Now()
+	s.now = func() time.Time { return now }
+
+	b, deleted := providertest.NewBucket("ProviderConfig"), providertest.NewBucket("ProviderConfig")
+	deleted.DeletionTimestamp = new(metav1.Now())
+
+	for _, step := range []struct {
+		reason string
+		after  time.Duration
+		up     bool
+		checks int
+		want   bool
+	}{
+		{reason: "The server is checked before its first use.", checks: 1},
+		{reason: "It is not asked for each resource.", after: recheckUnreachable / 2, up: true, checks: 1},
+		{reason: "It is asked again after recheckUnreachable.", after: recheckUnreachable, up: true, checks: 2, want: true},
+	} {
+		now, up = now.Add(step.after), step.up
+
+		for _, b := range []*miniov1alpha1.Bucket{b, deleted} {
+			_, err := s.For(t.Context(), b)
+			if (err == nil) != step.want || (err != nil && !strings.Contains(err.Error(), `cannot use ProviderConfig "default": the server does not answer`)) {
+				t.Errorf("%s\nFor(...): want a server: %t, got %v", step.reason, step.want, err)
+			}
+		}
+
+		if checks != step.checks {
+			t.Errorf("%s\nwant %d calls to the server, got %d", step.reason, step.checks, checks)
+		}
+	}
+}
+
+// TestFirstCheckTakesLong asks for a server that accepts connections and never answers: For
+// returns a conflict, and ends with its context.
+func TestFirstCheckTakesLong(t *testing.T) {
+	done := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() { close(done) })
+
+	spec := providertest.NewSpec("")
+	spec.Endpoint = srv.URL
+
+	s := NewServers(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).
+		WithObjects(providertest.NewConfig(spec), providertest.NewCredentials("team-a")).Build())
+
+	began := time.Now()
+
+	if _, err := s.For(t.Context(), providertest.NewBucket("ProviderConfig")); !kerrors.IsConflict(err) {
+		t.Errorf("For(...): want a conflict, got %v", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	if _, err := s.For(ctx, providertest.NewBucket("ProviderConfig")); err == nil || time.Since(began) > firstCheckWait*3/2 {
+		t.Errorf("For(...): want an error as soon as the context ends, got %v after %s", err, time.Since(began))
 	}
 }

@@ -98,9 +98,9 @@ func (e *external) observe(ctx context.Context, mg Resource, name string) (manag
 // setup passes the server's clients to the Terraform provider.
 func (e *external) setup(context.Context, client.Client, xpresource.Managed) (terraform.Setup, error) {
 	return terraform.Setup{Meta: &clients{
-		S3Client:     e.server.S3,
+		S3Client:     e.server.S3(),
 		S3Admin:      e.server.Admin,
-		S3Region:     e.server.Region,
+		S3Region:     e.server.SigningRegion(),
 		S3UserAccess: e.server.AccessKey,
 	}}, nil
 }

@@ -21,7 +21,7 @@ type connection struct {
 
 	// endpoint is the URL at which clients of the user reach the server.
 	endpoint string
-	// region may be empty.
+	// region is never empty.
 	region string
 	// caCertificates are the authorities that clients of the user have to trust, PEM.
 	// It may be empty.

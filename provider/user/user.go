@@ -38,7 +38,7 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 				providersUser: srv.AccessKey,
 				keys:          keys{admin: srv.Admin},
 				policies:      policies{kube: kube, admin: srv.Admin},
-				connection:    connection{kube: kube, endpoint: srv.PublicEndpoint, region: srv.Region, caCertificates: srv.CACertificates},
+				connection:    connection{kube: kube, endpoint: srv.PublicEndpoint, region: srv.PublishedRegion(), caCertificates: srv.CACertificates},
 				verifier:      verifier{locate: srv.Locate, endpoint: srv.PublicEndpoint, internalEndpoint: srv.Endpoint},
 				memories:      memories,
 				now:           time.Now,

@@ -31,7 +31,7 @@ func (v verifier) verify(ctx context.Context, u *miniov1alpha1.User, secretKey m
 		err = v.checkDenied(ctx, u, secretKey, inGroups)
 	}
 
-	if err != nil {
+	if err != nil && !errors.Is(err, minio.ErrUnanswered) {
 		c := xpv1.Unavailable().WithMessage("the published key could not be verified")
 		c.Reason = miniov1alpha1.ReasonUnproven
 		u.SetConditions(c)

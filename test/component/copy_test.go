@@ -252,7 +252,7 @@ func TestOwnerIsRecordedLater(t *testing.T) {
 		}
 	}
 
-	if diff := cmp.Diff(map[string]int{"PUT buckets": 1, "PUT users": 1, "PUT policies": 1}, writes); diff != "" {
+	if diff := cmp.Diff(map[string]int{"PATCH buckets": 1, "PATCH users": 1, "PATCH policies": 1}, writes); diff != "" {
 		t.Errorf("writes: -want, +got:\n%s", diff)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
@@ -30,7 +31,8 @@ type Storage struct {
 	// AccessKey and SecretKey are the administrator's.
 	AccessKey, SecretKey string
 
-	url *url.URL
+	url    *url.URL
+	region string
 }
 
 // startStorage starts a MinIO with one drive and a KMS.
@@ -41,6 +43,14 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 	}
 
 	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
+
+	s.region = region
+
+	for _, v := range env {
+		if r, set := strings.CutPrefix(v, "MINIO_SITE_REGION="); set {
+			s.region = r
+		}
+	}
 
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
@@ -85,7 +95,7 @@ func (s *Storage) URL() string { return s.url.String() }
 func (s *Storage) Client(accessKey, secretKey string) (*miniogo.Client, error) {
 	c, err := miniogo.New(s.url.Host, &miniogo.Options{
 		Creds:      credentials.NewStaticV4(accessKey, secretKey, ""),
-		Region:     region,
+		Region:     s.region,
 		MaxRetries: 1,
 	})
 	if err != nil {

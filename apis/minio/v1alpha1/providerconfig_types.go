@@ -15,6 +15,10 @@ const (
 	CredentialsKeySecretKey = "secretKey"
 )
 
+// AnnotationDeploymentID confirms that a provider configuration leads to another server than
+// before: its value is the deployment ID of that server.
+const AnnotationDeploymentID = Group + "/deployment-id"
+
 // ObjectReference names a Secret or ConfigMap.
 type ObjectReference struct {
 	// Name of the object.
@@ -93,8 +97,10 @@ type ProviderConfigSpec struct {
 	// +kubebuilder:validation:MaxLength=512
 	PublicEndpoint string `json:"publicEndpoint,omitempty"`
 
-	// Region of the server. It is published to the users of buckets as it is.
-	// Requests are signed with it, or with us-east-1 if it is empty.
+	// Region of the server. Requests are signed with it, and it is published to the
+	// users of buckets. If it is empty, the region that the server reports is used,
+	// or us-east-1 if the server has none. A configuration whose region is not the
+	// server's cannot be used.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Region string `json:"region,omitempty"`
@@ -116,6 +122,12 @@ type ProviderConfigSpec struct {
 // ProviderConfigStatus is the observed state of a provider configuration.
 type ProviderConfigStatus struct {
 	xpv1.ProviderConfigStatus `json:",inline"`
+
+	// DeploymentID identifies the server that the configuration was first used with.
+	// Another server at the same endpoint cannot be used, unless the annotation
+	// minio.cistern.dev/deployment-id of the configuration holds its ID.
+	// +optional
+	DeploymentID string `json:"deploymentID,omitempty"`
 }
 
 // ProviderConfig describes the MinIO server of managed resources in its own
