@@ -102,15 +102,24 @@ func offers(c *client, ops []string) bool {
 	return true
 }
 
-// version returns the version that the client reports.
+// version returns the version that the client reports, or that is pinned.
 func version(t *testing.T, c *client) string {
 	t.Helper()
 
-	if c.native != nil {
-		return minioGoVersion()
+	var (
+		out string
+		err error
+	)
+
+	switch c {
+	case minioGo:
+		out, err = pinnedVersion("go.mod", "github.com/minio/minio-go/v7")
+	case mc:
+		out, err = pinnedVersion("test/dev/tools/mc/go.mod", "github.com/minio/mc")
+	default:
+		out, err = newSession(t, c, issued[writer]).shell(t.Context(), c.version)
 	}
 
-	out, err := newSession(t, c, issued[writer]).shell(t.Context(), c.version)
 	if err != nil {
 		t.Fatalf("cannot run %s: %v", c.name, err)
 	}
@@ -505,9 +514,11 @@ func testRetention(t *testing.T, c *client) {
 	}
 }
 
+// testQuota uploads more than the quota, and little enough for the server to read the rest
+// before it closes the connection: a client that is still sending may miss the answer.
 func testQuota(t *testing.T, c *client) {
 	s := newSession(t, c, issued[full])
-	s.wantRefused(t, "put", "(?i)quota", s.file(t, "file", 33, 2<<20), s.prefix()+"much")
+	s.wantRefused(t, "put", "(?i)quota", s.file(t, "file", 33, 200<<10), s.prefix()+"much")
 }
 
 func testOverlap(t *testing.T, c *client) {

@@ -73,7 +73,7 @@ func farServer(ctx context.Context, env *component.Env) error {
 
 // issueByUsers creates a Bucket and a User for each Secret, and reads the Secrets.
 func issueByUsers(ctx context.Context, kube kubernetes.Client) error {
-	enabled, quota, days := miniov1alpha1.VersioningEnabled, resource.MustParse("1Mi"), int32(1)
+	enabled, quota, days := miniov1alpha1.VersioningEnabled, resource.MustParse("100Ki"), int32(1)
 	settings := map[string]func(b *miniov1alpha1.BucketParameters){
 		writer:      func(*miniov1alpha1.BucketParameters) {},
 		other:       func(*miniov1alpha1.BucketParameters) {},

@@ -35,7 +35,7 @@ const (
 	other       = "other"        // reads and writes another tenant's bucket
 	versioned   = "versioned"    // a bucket with versions
 	locked      = "locked"       // a bucket whose objects are retained
-	full        = "full"         // a bucket with a quota of 1 MiB
+	full        = "full"         // a bucket with a quota of 100 KiB
 	beforeNew   = "before-new"   // a key that was replaced, in its overlap
 	afterNew    = "after-new"    // the key that replaced it
 	ended       = "ended"        // a key that was replaced, after its overlap

@@ -9,12 +9,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"runtime/debug"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 )
 
 // native is an operation of a client that is linked into this test.
@@ -79,17 +82,39 @@ var minioGo = &client{
 	},
 }
 
-// minioGoVersion returns the version of minio-go that is linked.
-func minioGoVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range info.Deps {
-			if m.Path == "github.com/minio/minio-go/v7" {
-				return strings.TrimPrefix(m.Version, "v")
-			}
-		}
+// pinnedVersion returns the version of a module that a go.mod of the clone requires: of
+// minio-go, which is linked into this test, and of mc, which does not report the one that
+// it was built from.
+func pinnedVersion(gomod, path string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(scripts, "..", "..", "..", gomod))
+	if err != nil {
+		return "", err
 	}
 
-	return ""
+	f, err := modfile.ParseLax("go.mod", b, nil)
+	if err != nil {
+		return "", err
+	}
+
+	for _, r := range f.Require {
+		if r.Mod.Path != path {
+			continue
+		}
+
+		if t, err := modulePseudoTime(r.Mod.Version); err == nil {
+			return t, nil
+		}
+
+		return strings.TrimPrefix(r.Mod.Version, "v"), nil
+	}
+
+	return "", fmt.Errorf("%s does not require %s", gomod, path)
+}
+
+// modulePseudoTime returns the day of a version without a release.
+func modulePseudoTime(version string) (string, error) {
+	t, err := module.PseudoVersionTime(version)
+	return t.Format(time.DateOnly), err
 }
 
 func (s *session) bucket() string { return string(s.data["BUCKET_NAME"]) }

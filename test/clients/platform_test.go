@@ -29,7 +29,7 @@ var claims = map[string]string{
 	writer:    `{"deletionPolicy": "Delete", "users": {"reader": {"readonly": true}}}`,
 	other:     `{"deletionPolicy": "Delete"}`,
 	versioned: `{"deletionPolicy": "Delete", "versioning": true}`,
-	full:      `{"deletionPolicy": "Delete", "quota": "1Mi"}`,
+	full:      `{"deletionPolicy": "Delete", "quota": "100Ki"}`,
 	locked:    `{"locking": true}`,
 	beforeNew: `{"deletionPolicy": "Delete"}`,
 	ended:     `{"deletionPolicy": "Delete"}`,

@@ -124,7 +124,6 @@ var mc = &client{
 	// To copy an object that it may not read, mc cannot guess the type of the copy.
 	refused: "Access Denied|Insufficient permissions|Unable to guess",
 	env:     []string{"SSL_CERT_FILE=$MNT/ca.crt"},
-	version: `mc --version | sed -n '1s/.*version \([^ ]*\).*/\1/p'`,
 	operations: map[string]string{
 		"put":           `mc cp --quiet "$1" "s3/$BUCKET_NAME/$2"`,
 		"get":           `mc cp --quiet "s3/$BUCKET_NAME/$1" "$2"`,
