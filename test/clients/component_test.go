@@ -87,7 +87,7 @@ func issueByUsers(ctx context.Context, kube kubernetes.Client) error {
 	}
 	buckets := map[string]string{reader: writer, beforeNew: writer, ended: writer}
 
-	var objects []kubernetes.Object
+	objects := make([]kubernetes.Object, 0, len(settings)+len(buckets)+1)
 
 	for name, set := range settings {
 		b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "clients-" + name, Namespace: metav1.NamespaceDefault}}

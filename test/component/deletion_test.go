@@ -48,7 +48,7 @@ func TestClaimIsNotOrphaned(t *testing.T) {
 	}
 
 	policy := client.PropagationPolicy(metav1.DeletePropagationOrphan)
-	deprecated := &client.DeleteOptions{Raw: &metav1.DeleteOptions{OrphanDependents: new(true)}} //nolint:staticcheck // Clients may still set the deprecated field.
+	deprecated := &client.DeleteOptions{Raw: &metav1.DeleteOptions{OrphanDependents: new(true)}} //nolint:staticcheck // It is what is tested. //nolint:staticcheck // Clients may still set the deprecated field.
 
 	denied("with the finalizer")
 	denied("with the policy", policy)

@@ -33,7 +33,7 @@ func TestClaimIsNotOrphaned(t *testing.T) {
 
 	wantKubectlError(t, "", []string{"delete", claim, "--namespace", ns, "--cascade=orphan", "--wait=false"}, text)
 
-	deprecated := &client.DeleteOptions{Raw: &metav1.DeleteOptions{OrphanDependents: new(true)}} //nolint:staticcheck // Clients may still set the deprecated field.
+	deprecated := &client.DeleteOptions{Raw: &metav1.DeleteOptions{OrphanDependents: new(true)}} //nolint:staticcheck // It is what is tested. //nolint:staticcheck // Clients may still set the deprecated field.
 	if err := kube.Delete(t.Context(), getClaim(t, ns, "owned"), deprecated); err == nil || !strings.Contains(err.Error(), text) {
 		t.Errorf("want the deletion with orphanDependents to be denied, got %v", err)
 	}
