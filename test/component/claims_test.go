@@ -201,7 +201,7 @@ func TestClaimCrossplaneIsRestored(t *testing.T) {
 	})
 
 	t.Run("Restored", func(t *testing.T) {
-		// Whoever restores a backup usually has all rights.
+		// A person who restores a backup usually has all rights.
 		c := newClaim(t, newNamespace(t), "{crossplane: "+composed+"}")
 		c.SetAnnotations(paused)
 		create(t, c)
@@ -299,7 +299,7 @@ func TestClaimWritesWithoutProvider(t *testing.T) {
 }
 
 // TestClaimReferencesAreBounded expects the API server to reject references that Crossplane may
-// not be able to read, whoever writes them.
+// not be able to read, independent of who writes them.
 func TestClaimReferencesAreBounded(t *testing.T) {
 	if err := env.installClaims(t.Context()); err != nil {
 		t.Fatal(err)

@@ -152,7 +152,7 @@ const (
 // BucketParameters are the settings of a bucket. A setting that was never set here
 // is left on the server as it is. A setting that was set here and is then removed
 // is undone on the server. A setting that is set to nothing, such as an empty list, a
-// quota of 0 or anonymousAccess None, is removed from the server whoever set it there.
+// quota of 0 or anonymousAccess None, is removed from the server, no matter who set it there.
 // +kubebuilder:validation:XValidation:rule="has(self.region) == has(oldSelf.region) && (!has(self.region) || self.region == oldSelf.region)",message="region is fixed at creation"
 // +kubebuilder:validation:XValidation:rule="!has(self.objectLocking) || !self.objectLocking || !has(self.versioning) || self.versioning == 'Enabled'",message="objectLocking needs versioning: it cannot be Suspended"
 // +kubebuilder:validation:XValidation:rule="!has(self.retention) || (has(self.objectLocking) && self.objectLocking)",message="retention needs objectLocking, which is fixed at creation"
