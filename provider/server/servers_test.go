@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -247,12 +248,15 @@ func TestUnusableServersAreRechecked(t *testing.T) {
 // TestUnreachableServers asks for a server that does not answer: only some of the calls of For
 // may cause one to the server, and For returns the error of the last check.
 func TestUnreachableServers(t *testing.T) {
-	checks, up := 0, false
+	var (
+		checks atomic.Int64
+		up     atomic.Bool
+	)
 
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		checks++
+		checks.Add(1)
 
-		if !up {
+		if !up.Load() {
 			panic(http.ErrAbortHandler)
 		}
 
@@ -275,14 +279,15 @@ func TestUnreachableServers(t *testing.T) {
 		reason string
 		after  time.Duration
 		up     bool
-		checks int
+		checks int64
 		want   bool
 	}{
 		{reason: "The server is checked before its first use.", checks: 1},
 		{reason: "It is not asked for each resource.", after: recheckUnreachable / 2, up: true, checks: 1},
 		{reason: "It is asked again after recheckUnreachable.", after: recheckUnreachable, up: true, checks: 2, want: true},
 	} {
-		now, up = now.Add(step.after), step.up
+		now = now.Add(step.after)
+		up.Store(step.up)
 
 		for _, b := range []*miniov1alpha1.Bucket{b, deleted} {
 			_, err := s.For(t.Context(), b)
@@ -291,8 +296,8 @@ func TestUnreachableServers(t *testing.T) {
 			}
 		}
 
-		if checks != step.checks {
-			t.Errorf("%s\nwant %d calls to the server, got %d", step.reason, step.checks, checks)
+		if got := checks.Load(); got != step.checks {
+			t.Errorf("%s\nwant %d calls to the server, got %d", step.reason, step.checks, got)
 		}
 	}
 }
