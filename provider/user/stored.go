@@ -84,13 +84,15 @@ func (s stored) intact(u *miniov1alpha1.User) bool {
 }
 
 // key returns the stored secret key of the current generation, and whether clients
-// read it; empty if none is stored.
+// read it; empty if none is stored. An empty secret key in the Secret is none: a request
+// that is signed with it is an anonymous one, and the answer says nothing about the key.
 func (s stored) key(u *miniov1alpha1.User) (secretKey minio.Secret, current bool) {
 	id := accessKey(u, u.Status.AtProvider.Generation)
 	pending := s.pending.AccessKeyID == id
 
-	if s.accessKeyID() == id && (!pending || s.intact(u)) {
-		return minio.Secret(s.details[miniov1alpha1.ConnectionKeySecretAccessKey]), true
+	secretKey = minio.Secret(s.details[miniov1alpha1.ConnectionKeySecretAccessKey])
+	if s.accessKeyID() == id && secretKey != "" && (!pending || s.intact(u)) {
+		return secretKey, true
 	}
 
 	if pending {

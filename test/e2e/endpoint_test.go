@@ -76,7 +76,16 @@ func TestGrantBySelector(t *testing.T) {
 	create(t, u)
 	waitAvailable(t, u)
 
-	if got := u.Spec.ForProvider.Grants[0].BucketName; got != chosen.Name {
-		t.Errorf("want bucket %q to be granted, got %q", chosen.Name, got)
+	if got := u.Spec.ForProvider.Grants[0].BucketName; got != "" {
+		t.Errorf("want the spec to stay as it was written, got bucketName %q", got)
+	}
+
+	s3 := userClient(t, u)
+	if _, err := list(t.Context(), s3, chosen.Name); err != nil {
+		t.Errorf("want bucket %q to be granted, got %v", chosen.Name, err)
+	}
+
+	if _, err := list(t.Context(), s3, other.Name); err == nil {
+		t.Errorf("want bucket %q not to be granted", other.Name)
 	}
 }
