@@ -134,7 +134,7 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 	return u
 }
 
-// composeRotation returns the rotation of a User; nameServed adds the key that is served.
+// composeRotation returns the rotation of a User; setServedKeys adds the key that is served.
 func composeRotation(r *tenantv1alpha1.Rotation) *miniov1alpha1.Rotation {
 	if r == nil {
 		return nil

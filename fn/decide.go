@@ -13,8 +13,9 @@ import (
 // notReady is why a claim is not ready: the reason and the message of its condition Provisioned.
 type notReady struct{ reason, message string }
 
-// plan returns the claim's desired state: what it asks for or, if the platform does not allow that, what
-// exists already, and why. Invalid is the error of reading the policy, nil if there is a policy.
+// plan returns the claim's desired state: what the claim asks for. If the platform does not allow that, plan
+// returns what exists, unchanged, and why it is not allowed. invalid is the error of reading the policy, nil if
+// there is a policy.
 func plan(ctx context.Context, p *rules.Policy, invalid error, o *observed) (desired, *notReady) {
 	if invalid != nil {
 		return keepObserved(o), &notReady{
@@ -103,7 +104,8 @@ func namespaceFor(p *rules.Policy, o *observed) (map[string]any, *notReady) {
 	}
 }
 
-// evaluate returns the messages of the rules that the claim breaks, nil if it breaks none.
+// evaluate returns why the rules do not allow the claim: the messages of all that it breaks, or the error of
+// one that cannot be evaluated. It returns nil if the claim breaks none.
 func evaluate(ctx context.Context, p *rules.Policy, f rules.Facts) *notReady {
 	broken, err := p.Evaluate(ctx, f)
 	if err != nil {

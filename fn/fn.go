@@ -80,7 +80,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	}
 
 	requireSecrets(rsp, o, s.required)
-	want.nameServed(o, s.served)
+	want.setServedKeys(o, s.served)
 
 	all := want.resources()
 	maps.Copy(all, s.composed)

@@ -9,6 +9,8 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
+
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // managedResource is a composed managed resource. Its Resource is nil before Crossplane has created it.
@@ -43,6 +45,21 @@ func (m managedResource) ready() bool {
 func (m managedResource) wasReady() bool {
 	return m.condition(xpv1.TypeReady)["status"] == string(corev1.ConditionTrue) &&
 		m.condition(xpv1.TypeSynced)["status"] == string(corev1.ConditionTrue)
+}
+
+// userReady reports whether an identity's User is ready, given its desired state. The claim stays ready
+// while the User has yet to observe a new servedAccessKeyID: if the claim was provisioned before this run
+// and its fields are in the User's spec, nothing else is new. The caller checks these fields.
+func (o *observed) userReady(i identity, want *composed.Unstructured) bool {
+	u := o.user(i)
+	if u.ready() {
+		return true
+	}
+
+	conditions, _ := o.status()["conditions"].([]any)
+	provisioned := condition(conditions, tenantv1alpha1.ConditionProvisioned)["status"] == string(corev1.ConditionTrue)
+
+	return provisioned && u.wasReady() && nested(want.Object, "spec", "forProvider", "rotation") != nil
 }
 
 // isCurrent reports whether a condition is about the resource's current generation.

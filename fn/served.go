@@ -5,23 +5,17 @@ import (
 	"encoding/json"
 	"maps"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/crossplane/function-sdk-go/resource"
-	"github.com/crossplane/function-sdk-go/resource/composed"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// Which keys the tenant's Secrets hold. Applications read keys there, and Crossplane may be unable to
-// write them: the claim is paused, or a Secret is immutable. The provider must not revoke a key that is
-// still served, so the User says which one is.
-
 // maxServedLength is the maximum length of servedAccessKeyID.
 const maxServedLength = 128
 
-// keyFields are the data keys that hold the access key, by kind of Secret.
+// keyFields are the keys of a Secret's data that hold the access key, by kind of Secret. keyIn decodes them
+// in this order.
 var keyFields = map[resource.Name][]string{
 	resourceSecret:      {tenantv1alpha1.BucketInfoKey},
 	resourceCredentials: {miniov1alpha1.ConnectionKeyAccessKeyID, miniov1alpha1.ConnectionKeySecretAccessKey},
@@ -41,8 +35,11 @@ func (s outdatedSecret) message() string {
 	return `waiting for Secret "` + s.name + `" to hold the current access key; the condition Synced says why it cannot be written`
 }
 
-// compare compares an identity's existing Secrets with the data that they should have. A Secret that this
-// run is the first to update is not outdated yet: Crossplane is about to write it.
+// compare compares an identity's existing Secrets with the data that they should have, and records the served
+// key: the one that they hold. Applications read it there, and Crossplane may be unable to write a newer one,
+// because the claim is paused or a Secret is immutable. The provider must not revoke the served key, so the User
+// names it; see setServedKeys. A Secret that this run is the first to update is not outdated yet: Crossplane is
+// about to write it.
 func (s *secrets) compare(o *observed, i identity, data map[resource.Name]map[string]any) {
 	current, _ := o.credentials(i)
 
@@ -59,7 +56,7 @@ func (s *secrets) compare(o *observed, i identity, data map[resource.Name]map[st
 			held = keyIn(kind, have)
 		}
 
-		// An earlier key is served as long as one of the Secrets holds it.
+		// A retiring key is served as long as one of the Secrets holds it.
 		if id := held.AccessKeyID; id != "" && len(id) <= maxServedLength && (s.served[i] == "" || s.served[i] == current.AccessKeyID) {
 			s.served[i] = id
 		}
@@ -124,9 +121,9 @@ func (o *observed) reportedKey(i identity) string {
 	return ""
 }
 
-// nameServed sets the key that the Secrets hold in each User with a rotation. Where that is not known
+// setServedKeys sets the key that the Secrets hold in each User with a rotation. Where that is not known
 // the User keeps what it has.
-func (d desired) nameServed(o *observed, served map[identity]string) {
+func (d desired) setServedKeys(o *observed, served map[identity]string) {
 	const field = "servedAccessKeyID"
 
 	for i, u := range d.users {
@@ -154,19 +151,4 @@ func (d desired) nameServed(o *observed, served map[identity]string) {
 		spec["forProvider"] = parameters
 		u.Object["spec"] = spec
 	}
-}
-
-// userReady reports whether an identity's User is ready, given its desired state. The claim stays ready
-// while the User has yet to observe a new servedAccessKeyID: if the claim was provisioned before this run
-// and its fields are in the User's spec, nothing else is new. The caller checks these fields.
-func (o *observed) userReady(i identity, want *composed.Unstructured) bool {
-	u := o.user(i)
-	if u.ready() {
-		return true
-	}
-
-	conditions, _ := o.status()["conditions"].([]any)
-	provisioned := condition(conditions, tenantv1alpha1.ConditionProvisioned)["status"] == string(corev1.ConditionTrue)
-
-	return provisioned && u.wasReady() && nested(want.Object, "spec", "forProvider", "rotation") != nil
 }

@@ -1,8 +1,8 @@
 // Package reconciler corrects crossplane-runtime v2.2.0 where its defaults cost this
 // provider too many requests, or lose data. It wraps the client, the event recorder,
 // the finalizer and the reconciler that the runtime's managed.Reconciler works with. It
-// knows no MinIO and no API of this project; each file could become a change of the
-// runtime, and then go.
+// imports no SDK of MinIO and no package of this project; of Cistern it knows the keys of
+// two annotations. Each file could become a change of the runtime, and then be removed.
 //
 //	writes.go
 //	  runtime  updates the status at the end of every reconcile, changed or not
@@ -15,10 +15,13 @@
 //	secrets.go
 //	  runtime  reads a connection Secret from the API server in every reconcile, merges
 //	           what is published into it, and creates an empty one before a creation
-//	  here     reads each version of a Secret once, replaces its data as a whole, creates no
-//	           empty Secret, and reconciles the owner when its Secret is edited or deleted
+//	  here     reads each version of a Secret once, and reconciles the owner when its Secret
+//	           is edited or deleted; drops the runtime's publication of no details. Users
+//	           write their Secret themselves (provider/user/stored.go). The data of a kind
+//	           that returned details to the runtime would be replaced as a whole
 //	  reason   reads grow with the number of resources; a withdrawn key must not stay
-//	  until    the runtime publishes the whole of a Secret, and caches Secrets by metadata
+//	  until    the runtime publishes nothing for a kind that writes its Secret itself, and
+//	           caches Secrets by metadata
 //
 //	events.go
 //	  runtime  records an event for every failed attempt, with the same message each time
@@ -43,15 +46,18 @@
 //
 //	finalizer.go
 //	  runtime  adds the finalizer with a write of its own
-//	  here     adds it in memory only if the runtime's next step, the record of a pending
-//	           creation, stores it
-//	  reason   a resource that is created needs one write less
-//	  until    the runtime stores both at once
+//	  here     records the UID of the owner with it; adds both in memory only if the
+//	           runtime's next step, the record of a pending creation, stores them
+//	  reason   the UID distinguishes a resource from its copies; a resource that is created
+//	           needs one write less
+//	  until    the runtime records an owner, and stores all of this at once
 //
 //	ownership.go
 //	  runtime  takes whatever exists under the external name for the resource's own
-//	  here     takes only what the resource created, or was asked to adopt
-//	  reason   a resource must not take over what another one, or a person, created
+//	  here     takes only what the resource created, or was asked to adopt; takes nothing
+//	           for a copy, a resource whose annotation names another owner's UID
+//	  reason   a resource must not take over what another one, or a person, created; the
+//	           other annotations that prove ownership are part of every backup
 //	  until    the runtime distinguishes adoption from observation
 //
 //	predicate.go
@@ -79,9 +85,9 @@
 //	  until    the runtime confirms a creation without its rate limiter
 //
 //	memory.go
-//	  runtime  keeps nothing of a resource between reconciles; a resource whose deletion
-//	           policy keeps the external resource goes without a call of Delete
-//	  here     keeps what a kind remembers until the resource is gone, however it goes
+//	  runtime  keeps nothing of a resource between reconciles; a resource whose management
+//	           policies exclude Delete is removed without a call of Delete
+//	  here     keeps what a kind remembers until the resource is gone, for whatever reason
 //	  reason   a poll that knows the previous one needs fewer calls
 //	  until    the runtime reports deleted resources to its external clients
 package reconciler

@@ -139,6 +139,8 @@ func (r References) store(ctx context.Context, mg resource.Managed, record map[s
 		return nil
 	}
 
+	// kube is a change-only client: its Update stores annotations and finalizers only, not
+	// the resolved spec.
 	return errors.Wrap(r.kube.Update(ctx, mg), "cannot store what references resolve to")
 }
 

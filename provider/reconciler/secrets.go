@@ -33,7 +33,9 @@ func SecretCache() map[client.Object]cache.ByObject {
 // WatchSecrets makes b's controller reconcile the owner of a connection Secret when the
 // Secret is edited or deleted. It returns the client through which the controller must
 // read and write the Secrets of its kind: it reads each version of a Secret from the API
-// server once, creates no empty Secret, and publishes a Secret's data as a whole.
+// server once, and drops what the runtime publishes if that is nothing, as it is for a
+// User, which writes its Secret itself. Of a kind that returned connection details to the
+// runtime, it would replace the Secret's data as a whole.
 func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, kind schema.GroupVersionKind) client.Client {
 	c := newSecretClient(mgr.GetClient(), mgr.GetCache(), kind)
 
@@ -45,8 +47,8 @@ func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, kin
 }
 
 // secretClient is the client that WatchSecrets returns. Each reconcile of an owner reads
-// its Secret twice: to use the key, and to compare what is published. Without a cache
-// these requests would grow with the number of resources.
+// its Secret twice: the kind's client to use the key, and the runtime before it publishes.
+// Without a cache these requests would grow with the number of resources.
 //
 // A cache of metadata shows which version of a Secret is the latest. It may lag behind
 // the API server, but not behind a write of this client: that drops what was read.
@@ -104,8 +106,8 @@ func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...cl
 	return c.Client.Update(ctx, obj, opts...)
 }
 
-// Patch patches an object. A Secret holds afterwards exactly what is published; if
-// nothing is, it stays as it is.
+// Patch patches an object. The runtime patches a Secret to publish what a resource returned.
+// The Secret holds afterwards exactly that; if nothing was returned, it stays as it is.
 func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	if s, ok := obj.(*corev1.Secret); ok {
 		whole, err := replaceData(s, patch)

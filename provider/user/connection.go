@@ -14,8 +14,8 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// connection renders what is published of a User, and stores it in the connection
-// Secret.
+// connection renders what is published of a User. Its methods in stored.go read the
+// connection Secret, and write it.
 type connection struct {
 	kube controller.Kube
 
@@ -43,7 +43,7 @@ func (c connection) details(u *miniov1alpha1.User, secretKey minio.Secret) manag
 		Endpoint:        c.endpoint,
 		Region:          c.region,
 		CACertificates:  c.caCertificates,
-		AccessKeyID:     accessKey(u, u.Status.AtProvider.Generation),
+		AccessKeyID:     accessKeyID(u, u.Status.AtProvider.Generation),
 		SecretAccessKey: secretKey.Reveal(),
 	}
 	if g := u.Spec.ForProvider.Grants; len(g) > 0 {

@@ -28,7 +28,7 @@ const (
 )
 
 // key is the first access key of the user with that UID, and the name of its policy.
-var key = accessKeyFor(uid, 0)
+var key = accessKeyIDFor(uid, 0)
 
 var errInjected = errors.New("injected")
 

@@ -32,7 +32,7 @@ var (
 	// and to change and remove the keys that this provider created for it. Its forks
 	// have other names for that, which the parsers of other servers reject, so all
 	// actions are denied. MinIO lets any key of a user remove the user's service accounts
-	// all the same, so that an earlier key can remove its successor until it is revoked.
+	// all the same, so that a retiring key can remove its successor until it is revoked.
 	noAdministration = statement{Effect: "Deny", Action: []string{"admin:*"}}
 
 	// noOwnKeys denies only what MinIO allows every user by default, to a user whose

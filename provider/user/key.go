@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
-	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
@@ -43,34 +42,20 @@ type keys struct {
 	admin keyAdmin
 }
 
-// Name returns u's name on the server, which is the ID of its first access key.
-func Name(u *miniov1alpha1.User) string {
-	if n := meta.GetExternalName(u); n != "" {
-		return n
-	}
-
-	return accessKeyFor(u.GetUID(), 0)
-}
-
-// enabled reports whether u's keys should work.
-func enabled(u *miniov1alpha1.User) bool {
-	return u.Spec.ForProvider.Enabled == nil || *u.Spec.ForProvider.Enabled
-}
-
-// accessKey returns the ID of u's access key of a generation. Generation 0 is the
+// accessKeyID returns the ID of u's access key of a generation. Generation 0 is the
 // user's own key; the key of each later generation is a service account of the user.
-func accessKey(u *miniov1alpha1.User, generation int64) string {
+func accessKeyID(u *miniov1alpha1.User, generation int64) string {
 	if generation == 0 {
 		return Name(u)
 	}
 
-	return accessKeyFor(u.GetUID(), generation)
+	return accessKeyIDFor(u.GetUID(), generation)
 }
 
-// accessKeyFor derives the ID of an access key from the UID of its User, so that
+// accessKeyIDFor derives the ID of an access key from the UID of its User, so that
 // each attempt to create it uses the same ID and no two Users share one. It has 80
 // bits of a hash.
-func accessKeyFor(uid types.UID, generation int64) string {
+func accessKeyIDFor(uid types.UID, generation int64) string {
 	seed := string(uid)
 	if generation > 0 {
 		seed += "/" + strconv.FormatInt(generation, 10)
@@ -106,7 +91,7 @@ func (k keys) set(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Se
 		return k.revokeTokens(ctx, u)
 	}
 
-	id := accessKey(u, u.Status.AtProvider.Generation)
+	id := accessKeyID(u, u.Status.AtProvider.Generation)
 	if err := k.remove(ctx, id); err != nil {
 		return err
 	}
@@ -118,7 +103,7 @@ func (k keys) set(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Se
 	return errors.Wrapf(err, "cannot create the access key %q of user %q", id, Name(u))
 }
 
-// revoke makes access keys of earlier generations useless.
+// revoke makes retiring keys useless.
 func (k keys) revoke(ctx context.Context, u *miniov1alpha1.User, ids []string) error {
 	for _, id := range ids {
 		if err := k.revokeOne(ctx, u, id); err != nil {

@@ -23,7 +23,7 @@ func TestAccessKeys(t *testing.T) {
 	seen := map[string]bool{}
 	for _, u := range []*miniov1alpha1.User{u, other} {
 		for g := range int64(100) {
-			seen[accessKey(u, g)] = true
+			seen[accessKeyID(u, g)] = true
 		}
 	}
 
@@ -42,7 +42,7 @@ func TestKeysNeedNoQuoting(t *testing.T) {
 	plain := regexp.MustCompile(`^[A-Z0-9]+$`)
 
 	for g := range int64(1000) {
-		id, secretKey := accessKey(newUser(), g), newSecretKey().Reveal()
+		id, secretKey := accessKeyID(newUser(), g), newSecretKey().Reveal()
 
 		if key := id + secretKey; !plain.MatchString(key) || url.QueryEscape(key) != key {
 			t.Fatalf("generation %d: want capital letters and digits, got access key %q, or a secret key of other characters", g, id)

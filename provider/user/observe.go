@@ -38,12 +38,12 @@ type drift struct {
 	policy bool
 	// attachments reports whether other policies are attached than should be.
 	attachments bool
-	// status reports whether the user is enabled and should not be, or the reverse.
-	status bool
-	// keyMissing reports whether no key of the current generation is stored: it is new,
-	// or the connection Secret was lost or edited.
+	// enabled reports whether the user is enabled and should not be, or the reverse.
+	enabled bool
+	// keyMissing reports whether no key of the current generation is stored: the generation
+	// is new, or the connection Secret was lost or edited.
 	keyMissing bool
-	// keyPending reports whether the stored key is not the current one yet.
+	// keyPending reports whether the stored key is pending: clients do not read it yet.
 	keyPending bool
 	// keyUnknown reports whether the server does not know the stored key.
 	keyUnknown bool
@@ -51,13 +51,13 @@ type drift struct {
 	secret bool
 	// rotationDue reports whether the next key is due.
 	rotationDue bool
-	// expiredKeys are the IDs of replaced keys whose overlap has ended.
+	// expiredKeys are the IDs of retiring keys whose overlap has ended.
 	expiredKeys []string
 }
 
 // none reports whether nothing has to be done.
 func (d drift) none() bool {
-	return !d.policy && !d.attachments && !d.status && !d.keyMissing && !d.keyPending && !d.keyUnknown && !d.secret &&
+	return !d.policy && !d.attachments && !d.enabled && !d.keyMissing && !d.keyPending && !d.keyUnknown && !d.secret &&
 		!d.rotationDue && len(d.expiredKeys) == 0
 }
 
@@ -151,7 +151,7 @@ func (e *external) observeDeleted(ctx context.Context, u *miniov1alpha1.User) (m
 
 // examine returns the drift of a user that exists.
 func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, error) {
-	d := drift{status: enabled(u) != (e.observed.info.Status == madmin.AccountEnabled)}
+	d := drift{enabled: enabled(u) != (e.observed.info.Status == madmin.AccountEnabled)}
 
 	var err error
 	if d.policy, err = e.policies.drifted(ctx, u, e.memories.Of(u)); err != nil {
@@ -182,11 +182,11 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 	d.secret = e.secretDrifted(u, secretKey)
 
 	// Update verifies the key once the rest is corrected.
-	if !d.policy && !d.attachments && !d.status {
+	if !d.policy && !d.attachments && !d.enabled {
 		known, err := e.known(ctx, u, secretKey)
 		if err != nil || !known {
 			// A key that was edited is replaced, one that was not is set again.
-			d.keyMissing, d.keyUnknown = !e.intact(u, secretKey), e.intact(u, secretKey)
+			d.keyMissing, d.keyUnknown = !e.keyIntact(u, secretKey), e.keyIntact(u, secretKey)
 
 			return d, err
 		}
@@ -203,10 +203,10 @@ func (e *external) secretDrifted(u *miniov1alpha1.User, secretKey minio.Secret) 
 	return !maps.EqualFunc(e.connection.details(u, secretKey), e.observed.stored.data(), bytes.Equal)
 }
 
-// intact reports whether the stored secret key is the one that was published last,
+// keyIntact reports whether the stored secret key is the one that was published last,
 // whatever else of the connection Secret was edited.
-func (e *external) intact(u *miniov1alpha1.User, secretKey minio.Secret) bool {
-	return e.observed.stored.intact(u) || u.Status.AtProvider.PublishedHash == hash(e.connection.details(u, secretKey))
+func (e *external) keyIntact(u *miniov1alpha1.User, secretKey minio.Secret) bool {
+	return e.observed.stored.unedited(u) || u.Status.AtProvider.PublishedHash == hash(e.connection.details(u, secretKey))
 }
 
 // known reports whether the server knows a stored key. It uses the key once, or

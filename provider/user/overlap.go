@@ -19,7 +19,7 @@ const (
 	maxOverlap = 720 * time.Hour
 )
 
-// overlap returns how long replaced keys of u keep working.
+// overlap returns how long retiring keys of u keep working.
 func overlap(u *miniov1alpha1.User) time.Duration {
 	if r := u.Spec.ForProvider.Rotation; r != nil && r.Overlap != nil {
 		return min(max(0, r.Overlap.Duration), maxOverlap)
@@ -42,15 +42,15 @@ func servedKey(u *miniov1alpha1.User) string {
 func served(u *miniov1alpha1.User) bool {
 	id := servedKey(u)
 
-	return id == "" || id == accessKey(u, u.Status.AtProvider.Generation)
+	return id == "" || id == accessKeyID(u, u.Status.AtProvider.Generation)
 }
 
-// keepOverlaps begins the overlap of replaced keys once applications can read the
+// keepOverlaps begins the overlap of retiring keys once applications can read the
 // current one, and lets it end as the spec says now. The current key must be verified
 // and published.
 func keepOverlaps(u *miniov1alpha1.User, now time.Time) {
 	s := &u.Status.AtProvider
-	if s.AccessKeyID != accessKey(u, s.Generation) {
+	if s.AccessKeyID != accessKeyID(u, s.Generation) {
 		return
 	}
 
@@ -85,11 +85,11 @@ func keepRecorded(u *miniov1alpha1.User, k *miniov1alpha1.RetiringKey, now time.
 	}
 }
 
-// expired returns the IDs of replaced keys whose overlap has ended; none before the
-// current key is published, and not the one that is still served.
+// expired returns the IDs of retiring keys whose overlap has ended; none before the
+// current key is published, and not the served key.
 func expired(u *miniov1alpha1.User, now time.Time) []string {
 	s := u.Status.AtProvider
-	if s.AccessKeyID != accessKey(u, s.Generation) {
+	if s.AccessKeyID != accessKeyID(u, s.Generation) {
 		return nil
 	}
 
@@ -104,7 +104,8 @@ func expired(u *miniov1alpha1.User, now time.Time) []string {
 	return ids
 }
 
-// replaces reports whether an access key is one that the current generation replaces.
+// replaces reports whether an access key is a retiring one, which the current generation
+// replaces.
 func replaces(u *miniov1alpha1.User, id string) bool {
 	return slices.ContainsFunc(u.Status.AtProvider.RetiringKeys, func(k miniov1alpha1.RetiringKey) bool { return k.AccessKeyID == id })
 }

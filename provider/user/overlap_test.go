@@ -41,7 +41,7 @@ func TestRetiringWaitsForReader(t *testing.T) {
 	}
 
 	env.user.Spec.ForProvider.Rotation = rotating(time.Hour, 30*time.Second)
-	env.user.Spec.ForProvider.Rotation.ServedAccessKeyID = accessKey(env.user, 1)
+	env.user.Spec.ForProvider.Rotation.ServedAccessKeyID = accessKeyID(env.user, 1)
 	env.settle()
 	env.wantKeys("during the overlap", 0, 1)
 
@@ -54,7 +54,7 @@ func TestRetiringWaitsForReader(t *testing.T) {
 	env.wantKeys("after the overlap", 1)
 }
 
-// TestServedKeyIsKept serves an earlier key again after its overlap began, and wants it
+// TestServedKeyIsKept serves a retiring key again after its overlap began, and wants it
 // to be kept.
 func TestServedKeyIsKept(t *testing.T) {
 	env := newReadyEnv(t)
@@ -112,8 +112,8 @@ func TestEarlierKeysAreBounded(t *testing.T) {
 
 	env.wantKeys("after six rotations", 4, 5, 6)
 
-	if n := len(env.user.Status.AtProvider.RetiringKeys); n != maxEarlierKeys {
-		t.Errorf("want %d earlier keys, got %d", maxEarlierKeys, n)
+	if n := len(env.user.Status.AtProvider.RetiringKeys); n != maxRetiringKeys {
+		t.Errorf("want %d retiring keys, got %d", maxRetiringKeys, n)
 	}
 
 	env.user.Spec.ForProvider.Rotation.Trigger = "at once"

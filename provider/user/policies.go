@@ -38,7 +38,7 @@ type policies struct {
 // policyName returns the name of u's own policy. It follows from the UID even if the
 // external name was set by hand: a policy of that name may belong to another client
 // of the server.
-func policyName(u *miniov1alpha1.User) string { return accessKeyFor(u.GetUID(), 0) }
+func policyName(u *miniov1alpha1.User) string { return accessKeyIDFor(u.GetUID(), 0) }
 
 // attachments returns the names of the policies that should be attached to the user:
 // its own, then those of its spec.

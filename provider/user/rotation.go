@@ -16,9 +16,9 @@ const (
 	// maxGenerations bounds the search for the generation of a published key.
 	maxGenerations = 1 << 12
 
-	// maxEarlierKeys is how many replaced keys of a user work at most: the one that
+	// maxRetiringKeys is how many retiring keys of a user work at most: the one that
 	// was just replaced and the one before it. AWS allows two keys in all.
-	maxEarlierKeys = 2
+	maxRetiringKeys = 2
 
 	// minKeyAge is the time between two keys of a user at least. Each costs the server
 	// an encrypted call and a write.
@@ -28,15 +28,17 @@ const (
 // A rotation takes three reconciles. Its state is in the User's status and in the
 // connection Secret:
 //
-//  1. The next key is due. Its generation is stored in the status. Nothing else
+//  1. The next key is due. rotate increases the generation in the status. Nothing else
 //     happens.
-//  2. The connection Secret does not hold a key of the current generation: a secret
-//     key is made and stored there as pending, and read back. Then the server is given
-//     it, it is verified at the published endpoint, and it becomes the current one in
-//     the Secret, which is read back again. An attempt that follows one that failed
+//  2. The connection Secret does not hold a key of the current generation. storeKey makes
+//     a secret key, stores it there as pending, and reads it back. setKey gives it to the
+//     server and verifies it at the published endpoint. publish makes it the current one
+//     in the Secret, which is read back again. An attempt that follows one that failed
 //     half-way finds the pending key and continues with it.
-//  3. The overlap, which begins when applications can read the current key, ends: the
-//     previous key is revoked.
+//  3. The overlap, which begins when applications can read the current key, ends. retire
+//     revokes the retiring key.
+//
+// These functions are in update.go, except rotate.
 
 // due reports whether the next key is due.
 func due(u *miniov1alpha1.User, now time.Time) bool {
@@ -88,7 +90,7 @@ func nextDue(u *miniov1alpha1.User) dueAction {
 		return dueAction{}
 	}
 
-	if id := accessKey(u, s.Generation); s.AccessKeyID != id {
+	if id := accessKeyID(u, s.Generation); s.AccessKeyID != id {
 		return dueAction{what: "publish " + id, at: s.RotatedAt.Time}
 	}
 
@@ -119,17 +121,17 @@ func rotate(u *miniov1alpha1.User, now time.Time) {
 		s.RotationTrigger = r.Trigger
 	}
 
-	s.RetiringKeys = append(s.RetiringKeys, miniov1alpha1.RetiringKey{AccessKeyID: accessKey(u, s.Generation)})
+	s.RetiringKeys = append(s.RetiringKeys, miniov1alpha1.RetiringKey{AccessKeyID: accessKeyID(u, s.Generation)})
 	s.Generation++
 	s.RotatedAt = new(metav1.NewTime(now))
 	s.NextRotationAt = scheduled(u)
 }
 
-// excess returns the IDs of replaced keys that have to be revoked before the next
-// generation begins, so that no more than maxEarlierKeys work.
+// excess returns the IDs of retiring keys that have to be revoked before the next
+// generation begins, so that no more than maxRetiringKeys work.
 func excess(u *miniov1alpha1.User) []string {
 	retiring := u.Status.AtProvider.RetiringKeys
-	n := max(0, len(retiring)-(maxEarlierKeys-1))
+	n := max(0, len(retiring)-(maxRetiringKeys-1))
 	ids := make([]string, n)
 
 	for i := range n {
@@ -155,7 +157,7 @@ func recordKey(u *miniov1alpha1.User, published stored, now time.Time) {
 	}
 
 	if _, current := published.key(u); current || !publishes(u) {
-		s.AccessKeyID = accessKey(u, s.Generation)
+		s.AccessKeyID = accessKeyID(u, s.Generation)
 		s.PublishedHash = hash(published.details)
 	}
 
@@ -164,7 +166,7 @@ func recordKey(u *miniov1alpha1.User, published stored, now time.Time) {
 
 // restoreGeneration restores the generation of a User whose status was lost, for
 // example when it was restored from a backup, from the stored access keys. The
-// previous key may still work and gets its overlap again.
+// key before it may still work: it becomes a retiring key, with a new overlap.
 func restoreGeneration(u *miniov1alpha1.User, st stored, now time.Time) {
 	s, id := &u.Status.AtProvider, st.accessKeyID()
 	if s.AccessKeyID != "" || s.Generation > 0 || id == "" {
@@ -172,7 +174,7 @@ func restoreGeneration(u *miniov1alpha1.User, st stored, now time.Time) {
 	}
 
 	for g := range int64(maxGenerations) {
-		if accessKey(u, g) != id {
+		if accessKeyID(u, g) != id {
 			continue
 		}
 
@@ -180,7 +182,7 @@ func restoreGeneration(u *miniov1alpha1.User, st stored, now time.Time) {
 			rotate(u, now)
 		}
 
-		if st.pending.AccessKeyID == accessKey(u, g+1) {
+		if st.pending.AccessKeyID == accessKeyID(u, g+1) {
 			rotate(u, now)
 		}
 

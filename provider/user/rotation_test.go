@@ -30,7 +30,7 @@ func (env *env) wantKeys(when string, generations ...int64) {
 	}
 
 	for _, g := range generations {
-		want = append(want, accessKey(env.user, g))
+		want = append(want, accessKeyID(env.user, g))
 	}
 
 	slices.Sort(got)
@@ -41,7 +41,7 @@ func (env *env) wantKeys(when string, generations ...int64) {
 	}
 }
 
-// TestRotation wants a key to be replaced after each interval, and the previous key
+// TestRotation wants a key to be replaced after each interval, and the retiring key
 // to be revoked after each overlap.
 func TestRotation(t *testing.T) {
 	env := newReadyEnv(t)

@@ -75,9 +75,9 @@ func (s stored) accessKeyID() string {
 	return string(s.details[miniov1alpha1.ConnectionKeyAccessKeyID])
 }
 
-// intact reports whether clients read what was published last. Before anything was
-// published, whatever they read counts as intact.
-func (s stored) intact(u *miniov1alpha1.User) bool {
+// unedited reports whether clients read what was published last. Before anything was
+// published, whatever they read counts as unedited.
+func (s stored) unedited(u *miniov1alpha1.User) bool {
 	h := u.Status.AtProvider.PublishedHash
 
 	return h == "" || h == hash(s.details)
@@ -87,11 +87,11 @@ func (s stored) intact(u *miniov1alpha1.User) bool {
 // read it; empty if none is stored. An empty secret key in the Secret is none: a request
 // that is signed with it is an anonymous one, and the answer says nothing about the key.
 func (s stored) key(u *miniov1alpha1.User) (secretKey minio.Secret, current bool) {
-	id := accessKey(u, u.Status.AtProvider.Generation)
+	id := accessKeyID(u, u.Status.AtProvider.Generation)
 	pending := s.pending.AccessKeyID == id
 
 	secretKey = minio.Secret(s.details[miniov1alpha1.ConnectionKeySecretAccessKey])
-	if s.accessKeyID() == id && secretKey != "" && (!pending || s.intact(u)) {
+	if s.accessKeyID() == id && secretKey != "" && (!pending || s.unedited(u)) {
 		return secretKey, true
 	}
 

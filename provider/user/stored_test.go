@@ -13,7 +13,7 @@ import (
 func TestStoredKey(t *testing.T) {
 	u := &miniov1alpha1.User{}
 	u.UID = "1"
-	id := accessKey(u, 0)
+	id := accessKeyID(u, 0)
 
 	cases := map[string]struct {
 		reason      string
@@ -23,7 +23,7 @@ func TestStoredKey(t *testing.T) {
 	}{
 		"Current": {reason: "Clients read the current key.", id: id, secret: "secret", want: "secret", wantCurrent: true},
 		"Empty":   {reason: "A secret key that was edited away is lost, and not a key to try.", id: id},
-		"Other":   {reason: "The key of another generation is not the current one.", id: accessKey(u, 1), secret: "secret"},
+		"Other":   {reason: "The key of another generation is not the current one.", id: accessKeyID(u, 1), secret: "secret"},
 	}
 
 	for name, tc := range cases {

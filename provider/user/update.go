@@ -60,7 +60,7 @@ func (e *external) Update(ctx context.Context, u *miniov1alpha1.User) (managed.E
 // mend corrects the drift of a user that should be enabled. It enables the user before
 // it attaches policies, because the server denies that a disabled user exists.
 func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) error {
-	if e.drift.status {
+	if e.drift.enabled {
 		if err := e.setStatus(ctx, u, madmin.AccountEnabled); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (mini
 	}
 
 	secretKey, current := e.observed.stored.key(u)
-	if secretKey != "" && (!current || e.intact(u, secretKey)) {
+	if secretKey != "" && (!current || e.keyIntact(u, secretKey)) {
 		return secretKey, nil
 	}
 
@@ -147,7 +147,7 @@ func (e *external) storeKey(ctx context.Context, u *miniov1alpha1.User) (minio.S
 	data := e.connection.details(u, secretKey)
 
 	if s.AccessKeyID != "" {
-		data = e.observed.stored.withPending(accessKey(u, s.Generation), secretKey)
+		data = e.observed.stored.withPending(accessKeyID(u, s.Generation), secretKey)
 	}
 
 	var err error
@@ -171,7 +171,7 @@ func (e *external) publish(ctx context.Context, u *miniov1alpha1.User, secretKey
 	return err
 }
 
-// retire revokes replaced keys, and reports whether it did. In a namespace that is
+// retire revokes retiring keys, and reports whether it did. In a namespace that is
 // being deleted they are kept: there applications cannot be given other ones.
 func (e *external) retire(ctx context.Context, u *miniov1alpha1.User, ids []string) (bool, error) {
 	if len(ids) == 0 {
@@ -193,7 +193,7 @@ func (e *external) retire(ctx context.Context, u *miniov1alpha1.User, ids []stri
 
 // disable disables the user.
 func (e *external) disable(ctx context.Context, u *miniov1alpha1.User) error {
-	if e.drift.status {
+	if e.drift.enabled {
 		if err := e.setStatus(ctx, u, madmin.AccountDisabled); err != nil {
 			return err
 		}

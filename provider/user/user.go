@@ -51,6 +51,20 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 	}
 }
 
+// Name returns u's name on the server, which is the ID of its first access key.
+func Name(u *miniov1alpha1.User) string {
+	if n := meta.GetExternalName(u); n != "" {
+		return n
+	}
+
+	return accessKeyIDFor(u.GetUID(), 0)
+}
+
+// enabled reports whether u's keys should work.
+func enabled(u *miniov1alpha1.User) bool {
+	return u.Spec.ForProvider.Enabled == nil || *u.Spec.ForProvider.Enabled
+}
+
 // userAdmin is what this file and observe.go need of an administration client.
 type userAdmin interface {
 	GetUserInfo(ctx context.Context, accessKey string) (madmin.UserInfo, error)

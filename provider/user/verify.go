@@ -91,11 +91,11 @@ func (v verifier) unknownToServer(ctx context.Context, u *miniov1alpha1.User, se
 }
 
 func (v verifier) call(ctx context.Context, u *miniov1alpha1.User, endpoint string, secretKey minio.Secret, bucket string) error {
-	return v.locate(ctx, endpoint, accessKey(u, u.Status.AtProvider.Generation), secretKey, bucket)
+	return v.locate(ctx, endpoint, accessKeyID(u, u.Status.AtProvider.Generation), secretKey, bucket)
 }
 
 // notGranted returns the name of a bucket that is not granted to u. It is derived
 // from u's UID, so that no bucket has it by chance.
 func notGranted(u *miniov1alpha1.User) string {
-	return "not-granted-to-" + strings.ToLower(accessKeyFor(u.GetUID(), 0))
+	return "not-granted-to-" + strings.ToLower(accessKeyIDFor(u.GetUID(), 0))
 }

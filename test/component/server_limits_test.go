@@ -98,8 +98,8 @@ func TestServerLetsKeysRemoveEachOther(t *testing.T) {
 	}
 }
 
-// TestServerIssuesTemporaryCredentials shows a limit of MinIO that docs/security.md states: each
-// key can issue temporary credentials. They end with the user.
+// TestServerIssuesTemporaryCredentials shows a limit of MinIO that docs/security.md states: a
+// user's own key can issue temporary credentials with its own rights. They end with the user.
 func TestServerIssuesTemporaryCredentials(t *testing.T) {
 	newServerUser(t, "issuer", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::limit-sts", "arn:aws:s3:::limit-sts/*"]}`)
 

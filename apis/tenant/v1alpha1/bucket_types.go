@@ -42,8 +42,8 @@ const (
 	// the claim continues.
 	ReasonSecretConflict = "SecretConflict"
 	// ReasonSecretOutdated says that one of the claim's Secrets does not hold the
-	// current access key, because it is immutable or cannot be written. Earlier keys
-	// keep working until it does.
+	// current access key, because it is immutable or cannot be written. With rotation,
+	// the key in it keeps working until it does.
 	ReasonSecretOutdated = "SecretOutdated"
 )
 
