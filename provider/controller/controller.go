@@ -167,7 +167,7 @@ func newReconciler[T resource.ModernManaged](
 			k.Forget(key)
 		}
 	}
-	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
+	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient(kube, mgr.GetAPIReader(), k.Object, gone))
 	references := reconciler.NewReferences(mgr.GetClient())
 
 	opts := []managed.ReconcilerOption{
