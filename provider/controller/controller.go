@@ -221,7 +221,7 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		w := newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }, srv.Recheck)
+		w := newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg, srv)
 		w.kind, w.record = k.GVK.Kind, record
 
 		return w, nil
