@@ -167,7 +167,7 @@ func newReconciler[T resource.ModernManaged](
 			k.Forget(key)
 		}
 	}
-	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient[T](kube, mgr.GetAPIReader(), gone))
+	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient(kube, mgr.GetAPIReader(), k.Object, gone))
 	references := reconciler.NewReferences(mgr.GetClient())
 
 	opts := []managed.ReconcilerOption{
@@ -221,7 +221,7 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 			return nil, err
 		}
 
-		w := newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg, func() { srv.CheckInBackground() }, srv.Recheck)
+		w := newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg, srv)
 		w.kind, w.record = k.GVK.Kind, record
 
 		return w, nil

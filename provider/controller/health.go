@@ -17,6 +17,10 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
+// identityMaxAge is for how long a deletion relies on what a check found out about the server's
+// identity.
+const identityMaxAge = 5 * time.Second
+
 // withServerHealth is a client whose errors name the provider configuration and the
 // remedy, in the words of that configuration's own condition, if they are caused by the
 // server's health or by the connection to it.
@@ -24,18 +28,22 @@ type withServerHealth[T resource.ModernManaged] struct {
 	client managed.TypedExternalClient[T]
 	// config names the provider configuration: its kind and its quoted name.
 	config string
-	// unreachable is called when the server did not answer a call.
-	unreachable func()
-	// unchanged checks the server, and returns an error if it must not be driven.
-	unchanged func(context.Context) error
+	server checker
 	// kind of the resource, the recorder of its events, and the clock.
 	kind   string
 	record event.Recorder
 	now    func() time.Time
 }
 
-func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T, unreachable func(), unchanged func(context.Context) error) withServerHealth[T] {
-	w := withServerHealth[T]{client: c, unreachable: unreachable, unchanged: unchanged, record: event.NewNopRecorder(), now: time.Now}
+// checker checks a server; see minio.Server.
+type checker interface {
+	CheckInBackground() <-chan struct{}
+	Recheck(ctx context.Context) error
+	Identify(ctx context.Context, maxAge time.Duration) error
+}
+
+func newWithServerHealth[T resource.ModernManaged](c managed.TypedExternalClient[T], mg T, srv checker) withServerHealth[T] {
+	w := withServerHealth[T]{client: c, server: srv, record: event.NewNopRecorder(), now: time.Now}
 	if ref := mg.GetProviderConfigReference(); ref != nil {
 		w.config = fmt.Sprintf("%s %q", ref.Kind, ref.Name)
 	}
@@ -51,6 +59,11 @@ func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.Externa
 		return o, kerrors.NewConflict(schema.GroupResource{}, mg.GetName(), err)
 	}
 
+	// What is missing on another server was not deleted.
+	if err == nil && !o.ResourceExists && meta.WasDeleted(mg) {
+		err = w.server.Identify(ctx, identityMaxAge)
+	}
+
 	if err == nil && o.ResourceExists && !meta.WasDeleted(mg) {
 		showRecreation(mg, w.kind, w.now())
 	}
@@ -63,7 +76,7 @@ func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.External
 	// have been a minute ago.
 	again := existed(mg)
 	if again {
-		if err := w.unchanged(ctx); err != nil {
+		if err := w.server.Recheck(ctx); err != nil {
 			return managed.ExternalCreation{}, w.explain(err)
 		}
 	}
@@ -82,6 +95,12 @@ func (w withServerHealth[T]) Update(ctx context.Context, mg T) (managed.External
 }
 
 func (w withServerHealth[T]) Delete(ctx context.Context, mg T) (managed.ExternalDelete, error) {
+	// What has the same name on another server is not the resource's. A deletion that has to
+	// wait is repeated often, so not each attempt checks the server.
+	if err := w.server.Identify(ctx, identityMaxAge); err != nil {
+		return managed.ExternalDelete{}, w.explain(err)
+	}
+
 	d, err := w.client.Delete(ctx, mg)
 	return d, w.explain(err)
 }
@@ -96,7 +115,7 @@ func (w withServerHealth[T]) explain(err error) error {
 
 	if unhealthy := new(minio.Error); errors.As(err, &unhealthy) {
 		if unhealthy.Health == minio.Unreachable {
-			w.unreachable()
+			w.server.CheckInBackground()
 		}
 
 		return errors.Wrapf(err, "cannot use %s", w.config)

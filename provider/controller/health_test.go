@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 
@@ -36,7 +38,7 @@ func TestWithServerHealth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			checks := 0
 			b := providertest.NewBucket("ProviderConfig")
-			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b, func() { checks++ }, func(context.Context) error { return nil })
+			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](failing{tc.err}), b, &fakeChecker{checks: &checks})
 
 			_, observe := c.Observe(t.Context(), b)
 			_, create := c.Create(t.Context(), b)
@@ -58,6 +60,54 @@ func TestWithServerHealth(t *testing.T) {
 				t.Errorf("%s\nwant %d checks of the server, got %d", tc.reason, tc.checks, checks)
 			}
 		})
+	}
+}
+
+// fakeChecker counts checks in the background, and returns an error of the server's identity.
+type fakeChecker struct {
+	checks *int
+	err    error
+}
+
+func (c *fakeChecker) CheckInBackground() <-chan struct{} {
+	*c.checks++
+
+	return nil
+}
+
+func (c *fakeChecker) Recheck(context.Context) error { return c.err }
+
+func (c *fakeChecker) Identify(context.Context, time.Duration) error { return c.err }
+
+// TestDeleteChecksIdentity lets another server answer before a resource is deleted, and expects
+// nothing to be deleted on it, and what is missing there not to be taken for deleted.
+func TestDeleteChecksIdentity(t *testing.T) {
+	b := providertest.NewBucket("ProviderConfig")
+	b.DeletionTimestamp = new(metav1.Now())
+	deleted := 0
+	client := &managed.TypedExternalClientFns[*miniov1alpha1.Bucket]{
+		DeleteFn: func(context.Context, *miniov1alpha1.Bucket) (managed.ExternalDelete, error) {
+			deleted++
+
+			return managed.ExternalDelete{}, nil
+		},
+		ObserveFn: func(context.Context, *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
+			return managed.ExternalObservation{}, nil
+		},
+	}
+	changed := &minio.Error{Health: minio.Changed, Err: errors.New("its deployment ID is second, and was first")}
+
+	for i, srv := range []*fakeChecker{{err: changed, checks: new(int)}, {checks: new(int)}} {
+		c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](client), b, srv)
+
+		if _, err := c.Observe(t.Context(), b); (err != nil) != (srv.err != nil) {
+			t.Errorf("Observe(...): want the error %v, got %v", srv.err, err)
+		}
+
+		_, err := c.Delete(t.Context(), b)
+		if (err != nil) != (srv.err != nil) || deleted != i {
+			t.Errorf("Delete(...): want the error %v and %d deletions, got %v and %d", srv.err, i, err, deleted)
+		}
 	}
 }
 

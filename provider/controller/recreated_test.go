@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +26,8 @@ func TestRecreated(t *testing.T) {
 	b := providertest.NewBucket(miniov1alpha1.ProviderConfigKind.Kind)
 
 	c := withServerHealth[*miniov1alpha1.Bucket]{
-		client: managed.TypedExternalClient[*miniov1alpha1.Bucket](external), unreachable: func() {},
-		unchanged: func(context.Context) error { return nil },
-		kind:      "Bucket", record: reconciler.NewChangeRecorder(events), now: func() time.Time { return now },
+		client: managed.TypedExternalClient[*miniov1alpha1.Bucket](external), server: &fakeChecker{},
+		kind: "Bucket", record: reconciler.NewChangeRecorder(events), now: func() time.Time { return now },
 	}
 
 	create := func() {

@@ -21,13 +21,10 @@ const (
 	// patience is how long a resource waits for its turn with a worker.
 	patience = 100 * time.Millisecond
 
-	// turnInterval is how long a resource then waits without one, for each resource of the same
-	// configuration that waits. So however many wait, they ask 100 times a second together,
-	// from memory.
+	// turnInterval is how long a resource waits without a worker, for each resource of the same
+	// configuration that waits. So however many wait, they ask about 100 times a second
+	// together, from memory.
 	turnInterval = 10 * time.Millisecond
-
-	// longestTurn bounds that time.
-	longestTurn = time.Second
 )
 
 // shared is a reconciler that reconciles at most limit resources of one provider configuration
@@ -39,9 +36,12 @@ type shared[T resource.ModernManaged] struct {
 	empty T
 	limit int
 
-	mu      sync.Mutex
-	slots   map[configKey]chan struct{}
-	waiting map[configKey]map[reconcile.Request]struct{}
+	mu    sync.Mutex
+	slots map[configKey]chan struct{}
+	// waiting holds the configuration of each resource that waits, waiters the number of
+	// resources of each configuration in it.
+	waiting map[reconcile.Request]configKey
+	waiters map[configKey]int
 }
 
 // configKey names a provider configuration.
@@ -50,7 +50,8 @@ type configKey struct{ kind, namespace, name string }
 func share[T resource.ModernManaged](r reconcile.Reconciler, kube client.Reader, empty T, limit int) *shared[T] {
 	return &shared[T]{
 		Reconciler: r, kube: kube, empty: empty, limit: limit,
-		slots: make(map[configKey]chan struct{}), waiting: make(map[configKey]map[reconcile.Request]struct{}),
+		slots:   make(map[configKey]chan struct{}),
+		waiting: make(map[reconcile.Request]configKey), waiters: make(map[configKey]int),
 	}
 }
 
@@ -59,6 +60,8 @@ func (s *shared[T]) Reconcile(ctx context.Context, req reconcile.Request) (recon
 
 	// A resource that is gone, or names no configuration, needs no server.
 	if key == (configKey{}) {
+		s.leave(req)
+
 		return s.Reconciler.Reconcile(ctx, req)
 	}
 
@@ -95,19 +98,32 @@ func (s *shared[T]) configOf(ctx context.Context, req reconcile.Request) configK
 }
 
 // enter returns how long a resource has to wait without a worker. If it does not have to wait, it
-// counts as running. It first waits with its worker for a moment, which is long enough unless the
-// server hangs.
+// counts as running. While few wait, it first waits with its worker for a moment, which is long
+// enough unless the server hangs. It does so once: the resources of a server that hangs would
+// otherwise keep workers busy by waiting in turn.
 func (s *shared[T]) enter(ctx context.Context, key configKey, req reconcile.Request) time.Duration {
 	slots := s.slotsOf(key)
 
 	select {
 	case slots <- struct{}{}:
-		return s.turn(key, req, true)
-	case <-ctx.Done():
-	case <-time.After(patience):
+		s.leave(req)
+		return 0
+	default:
 	}
 
-	return s.turn(key, req, false)
+	before, again := s.wait(key, req)
+
+	if !again && before < s.limit {
+		select {
+		case slots <- struct{}{}:
+			s.leave(req)
+			return 0
+		case <-ctx.Done():
+		case <-time.After(patience):
+		}
+	}
+
+	return time.Duration(before+1) * turnInterval
 }
 
 // slotsOf returns the slots of a configuration. A slot is taken by sending, and freed by
@@ -123,26 +139,42 @@ func (s *shared[T]) slotsOf(key configKey) chan struct{} {
 	return s.slots[key]
 }
 
-// turn records whether a resource waits without a worker, and returns how long.
-func (s *shared[T]) turn(key configKey, req reconcile.Request, running bool) time.Duration {
+// wait records that a resource waits. It returns how many others of its configuration do, and
+// whether it has waited before.
+func (s *shared[T]) wait(key configKey, req reconcile.Request) (others int, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if running {
-		delete(s.waiting[key], req)
-
-		if len(s.waiting[key]) == 0 {
-			delete(s.waiting, key)
-		}
-
-		return 0
+	last, waited := s.waiting[req]
+	if waited && last == key {
+		return s.waiters[key] - 1, true
 	}
 
-	if s.waiting[key] == nil {
-		s.waiting[key] = make(map[reconcile.Request]struct{})
+	s.drop(req)
+	s.waiting[req] = key
+	s.waiters[key]++
+
+	return s.waiters[key] - 1, false
+}
+
+// leave records that a resource does not wait any more.
+func (s *shared[T]) leave(req reconcile.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.drop(req)
+}
+
+// drop removes a resource from those that wait. The caller holds the mutex.
+func (s *shared[T]) drop(req reconcile.Request) {
+	key, found := s.waiting[req]
+	if !found {
+		return
 	}
 
-	s.waiting[key][req] = struct{}{}
+	delete(s.waiting, req)
 
-	return min(time.Duration(len(s.waiting[key]))*turnInterval, longestTurn)
+	if s.waiters[key]--; s.waiters[key] == 0 {
+		delete(s.waiters, key)
+	}
 }

@@ -80,7 +80,93 @@ func TestShare(t *testing.T) {
 		<-started
 	}
 
-	if len(s.waiting) != 0 {
-		t.Errorf("want nothing to be kept, got %v", s.waiting)
+	if len(s.waiting)+len(s.waiters) != 0 {
+		t.Errorf("want nothing to be kept, got %v, %v", s.waiting, s.waiters)
+	}
+}
+
+// TestShareOfManyWaiting lets more resources wait for a server that hangs than a configuration may
+// keep workers busy. It expects few of them to wait with a worker, once, and all together to ask
+// no more often the more they are.
+func TestShareOfManyWaiting(t *testing.T) {
+	const limit, count = 1, 300
+
+	objects := make([]client.Object, 0, count)
+	requests := make([]reconcile.Request, 0, count)
+
+	for i := range count {
+		b := providertest.NewBucket(miniov1alpha1.ClusterProviderConfigKind.Kind)
+		b.Name = fmt.Sprintf("bucket-%d", i)
+		objects = append(objects, b)
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(b)})
+	}
+
+	kube := providertest.NewLagging(t, objects...)
+	release, started := make(chan struct{}), make(chan struct{}, 1)
+	s := share(reconcile.Func(func(context.Context, reconcile.Request) (reconcile.Result, error) {
+		started <- struct{}{}
+		<-release
+
+		return reconcile.Result{}, nil
+	}), kube, &miniov1alpha1.Bucket{}, limit)
+
+	done := make(chan struct{})
+	go func() {
+		_, _ = s.Reconcile(t.Context(), requests[0])
+
+		close(done)
+	}()
+
+	<-started
+
+	withWorker := 0
+
+	for round, rest := range [][]reconcile.Request{requests[1:], requests[1:]} {
+		for i, req := range rest {
+			begin := time.Now()
+			result, err := s.Reconcile(t.Context(), req)
+
+			if time.Since(begin) >= patience {
+				withWorker++
+			}
+
+			want := time.Duration(i+1) * turnInterval
+			if round > 0 {
+				want = time.Duration(len(rest)) * turnInterval
+			}
+
+			if err != nil || result.RequeueAfter != want {
+				t.Fatalf("want resource %d to wait for %s without a worker in round %d, got %v, %v", i, want, round, result, err)
+			}
+		}
+	}
+
+	if withWorker != limit {
+		t.Errorf("want %d resource to wait with a worker, got %d", limit, withWorker)
+	}
+
+	close(release)
+	<-done
+
+	// Resources that are deleted, or get another configuration, do not wait for this one.
+	for i, o := range objects[1:] {
+		if i%2 == 0 {
+			o.(*miniov1alpha1.Bucket).Spec.ProviderConfigReference = nil
+			if err := kube.Update(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := kube.Delete(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+
+		if _, err := s.Reconcile(t.Context(), requests[i+1]); err != nil {
+			t.Fatal(err)
+		}
+
+		<-started
+	}
+
+	if len(s.waiting)+len(s.waiters) != 0 {
+		t.Errorf("want nothing to be kept, got %v, %v", s.waiting, s.waiters)
 	}
 }

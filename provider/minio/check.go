@@ -34,7 +34,7 @@ func (s *Server) Check(ctx context.Context) error {
 		h, err = WrongRegion, s.wrongRegion(info)
 	}
 
-	found := &state{health: h, info: info}
+	found := &state{health: h, info: info, at: time.Now()}
 	if h != Usable {
 		found.err = &Error{Health: h, Err: detail(h, err)}
 	}
@@ -55,6 +55,8 @@ type state struct {
 	err *Error
 	// info is what the last successful Check found.
 	info serverInfo
+	// at is when the Check ended.
+	at time.Time
 }
 
 // reported returns what the server reported of itself to the last successful Check.
@@ -123,6 +125,30 @@ func (s *Server) Recheck(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// Identify returns an error if another server answers than was expected, or if that could not be
+// found out. It checks the server unless the last Check ended less than maxAge ago, or any server
+// will do. Callers that wait at the same time share a Check.
+func (s *Server) Identify(ctx context.Context, maxAge time.Duration) error {
+	if known := s.known.Load(); known == nil || len(*known) == 0 {
+		return nil
+	}
+
+	if st := s.state.Load(); st == nil || time.Since(st.at) >= maxAge {
+		select {
+		case <-s.CheckInBackground():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+
+	switch s.Health() {
+	case Changed, Unreachable, CertificateUntrusted:
+		return s.Failure()
+	default:
+		return nil
+	}
 }
 
 // Health returns the health that the last Check determined.

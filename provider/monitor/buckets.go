@@ -19,6 +19,7 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 const (
@@ -195,7 +196,8 @@ type configKey struct {
 }
 
 // group returns the Buckets that have been created, by server. It finds the server of each
-// configuration once, not once for each Bucket.
+// configuration once, not once for each Bucket. A copy of a Bucket does not have the bucket that
+// it names.
 func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[serverKey]*onServer {
 	servers := make(map[configKey]*minio.Server)
 	groups := make(map[serverKey]*onServer)
@@ -204,7 +206,7 @@ func (b *Buckets) group(ctx context.Context, items []miniov1alpha1.Bucket) map[s
 		o := &items[i]
 
 		ref := o.GetProviderConfigReference()
-		if ref == nil || meta.GetExternalName(o) == "" || meta.WasDeleted(o) {
+		if ref == nil || meta.GetExternalName(o) == "" || meta.WasDeleted(o) || reconciler.IsCopy(o) {
 			continue
 		}
 

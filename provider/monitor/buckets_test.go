@@ -26,6 +26,7 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 func newBucket(name string) *miniov1alpha1.Bucket {
@@ -193,6 +194,32 @@ func TestBucketsMissingAtFirst(t *testing.T) {
 
 	if len(b.changed) != 1 || (<-b.Changed()).Object.GetName() != "photos" {
 		t.Error("want the Bucket whose bucket is missing in the answer to be sent")
+	}
+}
+
+// TestBucketsSkipCopies expects a copy of a Bucket neither to be measured nor to be sent: the
+// bucket belongs to its original, and a copy without one would be sent in each round.
+func TestBucketsSkipCopies(t *testing.T) {
+	s := runtime.NewScheme()
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+
+	copied, orphan := newBucket("photos"), newBucket("films")
+	for _, b := range []*miniov1alpha1.Bucket{copied, orphan} {
+		b.Namespace, b.UID = "team-b", "copy"
+		meta.AddAnnotations(b, map[string]string{reconciler.AnnotationKeyOwnerUID: "original"})
+	}
+
+	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), copied, orphan).Build()
+	calls := 0
+	srv := newServer(t, new(account(reported("photos", 7, 2, noSettings))), &calls)
+	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) { return srv, nil }, logging.NewNopLogger())
+
+	b.ask(t.Context())
+
+	if n := testutil.CollectAndCount(b); n != 2 || len(b.changed) != 0 {
+		t.Errorf("want size and objects of the original only, and nothing to be sent, got %d metrics, %d Buckets", n, len(b.changed))
 	}
 }
 

@@ -24,7 +24,7 @@ func TestUpdateStoresMetadataOnly(t *testing.T) {
 	meta.AddAnnotations(b, map[string]string{"old": "1", "kept": "2"})
 
 	l := providertest.NewLagging(t, b)
-	kube := NewStatusChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(client.ObjectKey) {})
+	kube := NewStatusChangeOnlyClient(l, l.Live, &miniov1alpha1.Bucket{}, func(client.ObjectKey) {})
 	get := func() *miniov1alpha1.Bucket {
 		stored := &miniov1alpha1.Bucket{}
 		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(b), stored); err != nil {

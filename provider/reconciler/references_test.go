@@ -254,7 +254,7 @@ func resolve(t *testing.T, kube client.Client, u *miniov1alpha1.User, deleted bo
 		t.Fatal(err)
 	}
 
-	r := NewReferences(NewStatusChangeOnlyClient[*miniov1alpha1.User](kube, kube, func(client.ObjectKey) {}))
+	r := NewReferences(NewStatusChangeOnlyClient(kube, kube, &miniov1alpha1.User{}, func(client.ObjectKey) {}))
 
 	if deleted {
 		now := metav1.Now()

@@ -31,7 +31,7 @@ type managerWithClient struct {
 func (m managerWithClient) GetClient() client.Client { return m.client }
 
 // NewChangeOnlyClient returns a client that omits updates which would change nothing of
-// an object of type T or of its status. It reads through c, a cache, and through live,
+// an object of the Go type of kind or of its status. It reads through c, a cache, and through live,
 // the API server itself. It calls gone with the key of an object that no longer exists.
 //
 // An update is omitted only if the cache holds the same version that the object was
@@ -42,13 +42,13 @@ func (m managerWithClient) GetClient() client.Client { return m.client }
 // The client also omits the status Creating of a managed resource right after its creation
 // was recorded: the next reconcile follows at once and writes the outcome.
 //
-// An update of an object of type T stores its annotations and finalizers only: the spec
+// An update of such an object stores its annotations and finalizers only: the spec
 // belongs to its writer, see patchMetadata.
 //
 // An object whose last write has not reached the cache yet is read from the API server.
 // That is rare: it happens if a reconcile follows a write of the previous one at once.
-func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) client.Client {
-	w := newChangeOnlyClient[T](c, live, gone)
+func NewChangeOnlyClient(c client.Client, live client.Reader, kind client.Object, gone func(client.ObjectKey)) client.Client {
+	w := newChangeOnlyClient(c, live, kind, gone)
 	w.updates = true
 
 	return w
@@ -57,19 +57,21 @@ func NewChangeOnlyClient[T client.Object](c client.Client, live client.Reader, g
 // NewStatusChangeOnlyClient returns a client like NewChangeOnlyClient that omits updates
 // of the status only. The reconciler of managed resources needs its other updates, even
 // those that change nothing: they fail if the resource has changed meanwhile.
-func NewStatusChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) client.Client {
-	return newChangeOnlyClient[T](c, live, gone)
+func NewStatusChangeOnlyClient(c client.Client, live client.Reader, kind client.Object, gone func(client.ObjectKey)) client.Client {
+	return newChangeOnlyClient(c, live, kind, gone)
 }
 
-func newChangeOnlyClient[T client.Object](c client.Client, live client.Reader, gone func(client.ObjectKey)) *changeOnlyClient[T] {
-	return &changeOnlyClient[T]{Client: c, live: live, gone: gone, written: make(map[client.ObjectKey]string)}
+func newChangeOnlyClient(c client.Client, live client.Reader, kind client.Object, gone func(client.ObjectKey)) *changeOnlyClient {
+	return &changeOnlyClient{Client: c, live: live, kind: reflect.TypeOf(kind), gone: gone, written: make(map[client.ObjectKey]string)}
 }
 
 // changeOnlyClient is the client that NewChangeOnlyClient returns.
-type changeOnlyClient[T client.Object] struct {
+type changeOnlyClient struct {
 	client.Client
 
 	live client.Reader
+	// kind is the Go type of the objects whose writes are omitted.
+	kind reflect.Type
 	gone func(client.ObjectKey)
 	// updates reports whether updates of objects are omitted too, not only those of
 	// their status.
@@ -85,9 +87,13 @@ type changeOnlyClient[T client.Object] struct {
 // carried out all the same.
 const unknownVersion = ""
 
-func (c *changeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+// ours reports whether an object is of the client's kind. Objects of other kinds may have the same
+// name, such as the Group that a resource refers to.
+func (c *changeOnlyClient) ours(obj client.Object) bool { return reflect.TypeOf(obj) == c.kind }
+
+func (c *changeOnlyClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 	err := c.Client.Get(ctx, key, obj, opts...)
-	_, ours := obj.(T)
+	ours := c.ours(obj)
 
 	if ours && err == nil && !c.cacheIsCurrent(obj) {
 		// The answer is decoded into obj, so fields that the latest version lacks would
@@ -108,9 +114,9 @@ func (c *changeOnlyClient[T]) Get(ctx context.Context, key client.ObjectKey, obj
 	return err
 }
 
-// Update ignores its options for objects of type T. The runtime passes none.
-func (c *changeOnlyClient[T]) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
-	if _, ours := obj.(T); !ours {
+// Update ignores its options for objects of the client's kind. The runtime passes none.
+func (c *changeOnlyClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
+	if !c.ours(obj) {
 		return c.Client.Update(ctx, obj, opts...)
 	}
 
@@ -121,17 +127,17 @@ func (c *changeOnlyClient[T]) Update(ctx context.Context, obj client.Object, opt
 	return c.wrote(obj, patchMetadata(ctx, c.Client, obj))
 }
 
-func (c *changeOnlyClient[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+func (c *changeOnlyClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	return c.wrote(obj, c.Client.Patch(ctx, obj, patch, opts...))
 }
 
-func (c *changeOnlyClient[T]) Status() client.SubResourceWriter {
-	return &changeOnlyStatus[T]{SubResourceWriter: c.Client.Status(), client: c}
+func (c *changeOnlyClient) Status() client.SubResourceWriter {
+	return &changeOnlyStatus{SubResourceWriter: c.Client.Status(), client: c}
 }
 
 // wrote remembers the version that a write resulted in, and returns err.
-func (c *changeOnlyClient[T]) wrote(obj client.Object, err error) error {
-	if _, ours := obj.(T); !ours {
+func (c *changeOnlyClient) wrote(obj client.Object, err error) error {
+	if !c.ours(obj) {
 		return err
 	}
 
@@ -150,8 +156,8 @@ func (c *changeOnlyClient[T]) wrote(obj client.Object, err error) error {
 
 // alreadyStored reports whether the cache proves that the part of obj that is to be
 // written is stored already.
-func (c *changeOnlyClient[T]) alreadyStored(ctx context.Context, obj client.Object, part func(map[string]any) any) bool {
-	if _, ours := obj.(T); !ours {
+func (c *changeOnlyClient) alreadyStored(ctx context.Context, obj client.Object, part func(map[string]any) any) bool {
+	if !c.ours(obj) {
 		return false
 	}
 
@@ -164,7 +170,7 @@ func (c *changeOnlyClient[T]) alreadyStored(ctx context.Context, obj client.Obje
 }
 
 // cacheIsCurrent reports whether a cached object is not older than its last write.
-func (c *changeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
+func (c *changeOnlyClient) cacheIsCurrent(cached client.Object) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -187,7 +193,7 @@ func (c *changeOnlyClient[T]) cacheIsCurrent(cached client.Object) bool {
 
 // justCreated reports whether a status shows nothing but Creating, and the object's last
 // write recorded that creation.
-func (c *changeOnlyClient[T]) justCreated(obj client.Object) bool {
+func (c *changeOnlyClient) justCreated(obj client.Object) bool {
 	mg, ok := obj.(resource.Managed)
 	if !ok || mg.GetCondition(xpv1.TypeReady).Reason != xpv1.ReasonCreating || mg.GetCondition(xpv1.TypeSynced).Reason != xpv1.ReasonReconcileSuccess {
 		return false
@@ -200,13 +206,13 @@ func (c *changeOnlyClient[T]) justCreated(obj client.Object) bool {
 }
 
 // changeOnlyStatus omits updates of a status that would change nothing.
-type changeOnlyStatus[T client.Object] struct {
+type changeOnlyStatus struct {
 	client.SubResourceWriter
 
-	client *changeOnlyClient[T]
+	client *changeOnlyClient
 }
 
-func (w *changeOnlyStatus[T]) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+func (w *changeOnlyStatus) Update(ctx context.Context, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 	if w.client.justCreated(obj) || w.client.alreadyStored(ctx, obj, status) {
 		return nil
 	}
@@ -214,7 +220,7 @@ func (w *changeOnlyStatus[T]) Update(ctx context.Context, obj client.Object, opt
 	return w.client.wrote(obj, w.SubResourceWriter.Update(ctx, obj, opts...))
 }
 
-func (w *changeOnlyStatus[T]) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+func (w *changeOnlyStatus) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 	return w.client.wrote(obj, w.SubResourceWriter.Patch(ctx, obj, patch, opts...))
 }
 

@@ -7,10 +7,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/providertest"
@@ -178,7 +180,7 @@ func TestChangeOnlyStatus(t *testing.T) {
 			b.SetConditions(xpv1.Available())
 
 			l := providertest.NewLagging(t, b)
-			kube := newChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(client.ObjectKey) {})
+			kube := newChangeOnlyClient(l, l.Live, &miniov1alpha1.Bucket{}, func(client.ObjectKey) {})
 			tc.do(l, kube)
 
 			if l.StatusWrites != tc.want {
@@ -201,7 +203,7 @@ func TestChangeOnlyUpdate(t *testing.T) {
 	for name, updates := range map[string]bool{"Omitted": true, "Made": false} {
 		t.Run(name, func(t *testing.T) {
 			l := providertest.NewLagging(t, providertest.NewConfig(providertest.NewSpec("")))
-			kube := newChangeOnlyClient[*miniov1alpha1.ProviderConfig](l, l.Live, func(client.ObjectKey) {})
+			kube := newChangeOnlyClient(l, l.Live, &miniov1alpha1.ProviderConfig{}, func(client.ObjectKey) {})
 			kube.updates = updates
 
 			pc := &miniov1alpha1.ProviderConfig{}
@@ -235,7 +237,7 @@ func TestChangeOnlyForgets(t *testing.T) {
 
 	var gone []client.ObjectKey
 
-	kube := newChangeOnlyClient[*miniov1alpha1.Bucket](l, l.Live, func(k client.ObjectKey) { gone = append(gone, k) })
+	kube := newChangeOnlyClient(l, l.Live, &miniov1alpha1.Bucket{}, func(k client.ObjectKey) { gone = append(gone, k) })
 
 	if err := errors.Join(kube.Get(ctx, client.ObjectKeyFromObject(b), b), kube.Update(ctx, b), kube.Delete(ctx, b)); err != nil {
 		t.Fatal(err)
@@ -254,5 +256,31 @@ func TestChangeOnlyForgets(t *testing.T) {
 
 	if err := errors.Join(kube.Get(ctx, key, s), kube.Update(ctx, s)); err != nil || len(kube.written) != 0 {
 		t.Errorf("want nothing to be remembered of a Secret, got %v, %v", kube.written, err)
+	}
+}
+
+// TestChangeOnlyOfKind expects a missing object of another kind that has the same name, and is a
+// managed resource too, not to be taken for the object of the client's kind.
+func TestChangeOnlyOfKind(t *testing.T) {
+	b := providertest.NewBucket("ClusterProviderConfig")
+	l := providertest.NewLagging(t, b)
+
+	// Controllers of generated kinds know their resources by an interface.
+	var kind resource.Managed = &miniov1alpha1.Bucket{}
+
+	gone := 0
+	kube := newChangeOnlyClient(l, l.Live, kind, func(client.ObjectKey) { gone++ })
+	key := client.ObjectKeyFromObject(b)
+
+	if err := errors.Join(kube.Get(t.Context(), key, b), kube.Update(t.Context(), b)); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := kube.Get(t.Context(), key, &miniov1alpha1.User{}); !kerrors.IsNotFound(err) {
+		t.Fatalf("Get(...) of a User: want it to be missing, got %v", err)
+	}
+
+	if gone != 0 || len(kube.written) != 1 {
+		t.Errorf("want the Bucket not to be forgotten, got %d calls and %v", gone, kube.written)
 	}
 }

@@ -82,7 +82,7 @@ func setupUsages[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk 
 	record := reconciler.NewChangeRecorder(event.NewAPIRecorder(mgr.GetEventRecorderFor(name))) //nolint:staticcheck // The runtime knows the older recorder only.
 
 	// The runtime updates the configuration and its status after every count.
-	kube := reconciler.NewChangeOnlyClient[T](usageLister{Client: mgr.GetClient()}, mgr.GetAPIReader(), record.Forget)
+	kube := reconciler.NewChangeOnlyClient(usageLister{Client: mgr.GetClient()}, mgr.GetAPIReader(), config, record.Forget)
 
 	r := providerconfig.NewReconciler(reconciler.WithClient(mgr, kube), kinds,
 		providerconfig.WithLogger(o.Logger.WithValues("controller", name)),

@@ -51,7 +51,7 @@ func TestForgetWithoutDelete(t *testing.T) {
 	}
 
 	// The controller reads Users by such a client, which calls the kind's Forget.
-	kube := reconciler.NewChangeOnlyClient[*miniov1alpha1.User](env.kube, env.kube, kind(env.memories).Forget)
+	kube := reconciler.NewChangeOnlyClient(env.kube, env.kube, &miniov1alpha1.User{}, kind(env.memories).Forget)
 	read := func() error {
 		return kube.Get(t.Context(), client.ObjectKeyFromObject(env.user), &miniov1alpha1.User{})
 	}
