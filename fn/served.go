@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -18,8 +19,9 @@ import (
 // write them: the claim is paused, or a Secret is immutable. The provider must not revoke a key that is
 // still served, so the User says which one is.
 
-// maxServedLength is the maximum length of servedAccessKeyID.
-const maxServedLength = 128
+// servableID matches the access key IDs that a User's servedAccessKeyID may have. Tenants can write
+// anything into their Secrets, also what cannot be encoded in a response.
+var servableID = regexp.MustCompile(`^[A-Za-z0-9]{3,128}$`)
 
 // keyFields are the data keys that hold the access key, by kind of Secret.
 var keyFields = map[resource.Name][]string{
@@ -60,7 +62,7 @@ func (s *secrets) compare(o *observed, i identity, data map[resource.Name]map[st
 		}
 
 		// An earlier key is served as long as one of the Secrets holds it.
-		if id := held.AccessKeyID; id != "" && len(id) <= maxServedLength && (s.served[i] == "" || s.served[i] == current.AccessKeyID) {
+		if id := held.AccessKeyID; servableID.MatchString(id) && (s.served[i] == "" || s.served[i] == current.AccessKeyID) {
 			s.served[i] = id
 		}
 
