@@ -84,6 +84,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 
 	all := want.resources()
 	maps.Copy(all, s.composed)
+	o.removeMisnamed(all)
 
 	if err := response.SetDesiredComposedResources(rsp, all); err != nil {
 		response.Fatal(rsp, errors.Wrap(err, "cannot return the composed resources"))

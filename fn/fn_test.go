@@ -85,7 +85,7 @@ func TestNotReady(t *testing.T) {
 		"forged-bucket":       {reason: "The Bucket is a ConfigMap, which tenants can create.", fatal: true},
 		"forged-bucket-claim": {reason: "The Bucket is a claim, which tenants can create.", fatal: true},
 		"forged-bucket-other": {reason: "The Bucket is one of another claim.", fatal: true},
-		"forged-user":         {reason: "The User is a Secret, which tenants can create.", fatal: true},
+		"forged-user":         {reason: "The User is a Secret that is not the claim's.", fatal: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rsp, err := NewFunction(logging.NewNopLogger()).RunFunction(t.Context(), readRequest(t, filepath.Join("testdata", name, "request.yaml")))

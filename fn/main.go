@@ -16,10 +16,12 @@ type cli struct {
 type serve struct {
 	Debug bool `help:"Log every run." short:"d"`
 
-	Address        string `default:":9443" help:"Address of the gRPC server."`
-	MetricsAddress string `default:":8080" help:"Address of the metrics server; empty for none."`
-	TLSCertsDir    string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the client's ca.crt."`
-	Insecure       bool   `help:"Serve without TLS, for tests on one machine. Ignores --tls-certs-dir."`
+	Address            string `default:":9443" help:"Address of the gRPC server."`
+	MetricsAddress     string `default:":8080" help:"Address of the metrics server; empty for none."`
+	TLSCertsDir        string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the client's ca.crt."`
+	MaxRecvMessageSize int    `default:"64" help:"Size of the largest request, in MB. Requests contain the claim's Secrets, to which tenants can add data."`
+
+	Insecure bool `help:"Serve without TLS, for tests on one machine. Ignores --tls-certs-dir."`
 }
 
 func main() {
@@ -38,6 +40,7 @@ func (c *serve) Run() error {
 	return function.Serve(NewFunction(log),
 		function.Listen("tcp", c.Address),
 		function.WithMetricsServer(c.MetricsAddress),
+		function.MaxRecvMessageSize(c.MaxRecvMessageSize*1024*1024),
 		function.MTLSCertificates(c.TLSCertsDir),
 		function.Insecure(c.Insecure))
 }

@@ -23,6 +23,9 @@ import (
 // Secrets have the names of their composed resources.
 const requirementNamespace = "namespace"
 
+// secretKind is the kind of the tenant's Secrets.
+var secretKind = schema.GroupKind{Kind: "Secret"}
+
 // observed is the observed state of one claim. Resources are read by field path, so that those of a
 // neighbouring API version can be read too.
 type observed struct {
@@ -37,6 +40,9 @@ type observed struct {
 	required map[string][]resource.Required
 	// unreferenced are resources that the claim has, and that Crossplane does not observe.
 	unreferenced map[resource.Name]unreferenced
+	// misnamed are the names within the composition under which Crossplane observes a Secret of the claim
+	// that is not the resource of that name.
+	misnamed []resource.Name
 }
 
 func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
@@ -74,18 +80,39 @@ func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
 // names, which tenants can write, and trusts the annotations of what it finds: a ConfigMap could pose
 // as the claim's Bucket, and name another tenant's bucket. Tenants cannot create objects of the
 // provider's kinds.
+//
+// A Secret that the claim controls is removed from the observed resources instead: a tenant can change
+// the annotations of its own Secrets.
 func (o *observed) checkReferences() error {
 	for _, name := range slices.Sorted(maps.Keys(o.resources)) {
 		r := o.resources[name].Resource
 		kind := r.GroupVersionKind().GroupKind()
 
-		if wantKind, wantName, known := o.expected(name); known && (kind != wantKind || r.GetName() != wantName) {
+		wantKind, wantName, known := o.expected(name)
+		if !known || (kind == wantKind && r.GetName() == wantName) {
+			continue
+		}
+
+		if kind != secretKind || !o.owns(r) {
 			return errors.Errorf("%s %q cannot be the claim's %s, which is %s %q: remove it from spec.crossplane.resourceRefs",
 				kind, r.GetName(), name, wantKind, wantName)
 		}
+
+		delete(o.resources, name)
+		o.misnamed = append(o.misnamed, name)
 	}
 
 	return nil
+}
+
+// removeMisnamed removes the misnamed resources from those that are composed in this run. Crossplane gives a
+// composed resource the object name of the one that it observes, so the real ones must not be composed
+// now. Crossplane deletes the Secret instead, and the next run composes the real resource, and the Secret
+// anew.
+func (o *observed) removeMisnamed(all map[resource.Name]*resource.DesiredComposed) {
+	for _, name := range o.misnamed {
+		delete(all, name)
+	}
 }
 
 // expected returns the kind and the object name of a composed resource, and reports whether this
@@ -101,7 +128,7 @@ func (o *observed) expected(name resource.Name) (kind schema.GroupKind, objectNa
 
 	for _, kind := range secretKinds {
 		if i, ok := identityOf(kind, name); ok {
-			return schema.GroupKind{Kind: "Secret"}, i.secretName(o, kind), true
+			return secretKind, i.secretName(o, kind), true
 		}
 	}
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"regexp"
 
 	"github.com/crossplane/function-sdk-go/resource"
 
@@ -11,8 +12,9 @@ import (
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
-// maxServedLength is the maximum length of servedAccessKeyID.
-const maxServedLength = 128
+// servableID matches the access key IDs that a User's servedAccessKeyID may have. Tenants can write
+// anything into their Secrets, also what cannot be encoded in a response.
+var servableID = regexp.MustCompile(`^[A-Za-z0-9]{3,128}$`)
 
 // keyFields are the keys of a Secret's data that hold the access key, by kind of Secret. keyIn decodes them
 // in this order.
@@ -57,7 +59,7 @@ func (s *secrets) compare(o *observed, i identity, data map[resource.Name]map[st
 		}
 
 		// A retiring key is served as long as one of the Secrets holds it.
-		if id := held.AccessKeyID; id != "" && len(id) <= maxServedLength && (s.served[i] == "" || s.served[i] == current.AccessKeyID) {
+		if id := held.AccessKeyID; servableID.MatchString(id) && (s.served[i] == "" || s.served[i] == current.AccessKeyID) {
 			s.served[i] = id
 		}
 

@@ -37,9 +37,14 @@ const reviewTimeout = 5 * time.Second
 // bucketResource is the name by which kubectl distinguishes a Bucket from a claim.
 const bucketResource = "buckets.minio.cistern.dev"
 
-// maxReviews is how many reviews may run at once. Each lists the contents of a bucket with the
-// administrator's key, and every client that reaches the webhook can start one.
-const maxReviews = 8
+// Every client that reaches the webhook can start reviews, so they are bounded.
+const (
+	// maxReads is how many reviews may read Buckets from the API server at once.
+	maxReads = 8
+	// maxListings is how many reviews may list contents at once with one provider configuration's
+	// key, which is the administrator's.
+	maxListings = 3
+)
 
 // Deletion returns the webhook that denies the deletion of a Bucket, or of a claim, while the
 // bucket holds data that must not be deleted with it. The user learns at once why, instead of
@@ -56,30 +61,23 @@ const maxReviews = 8
 // The provider may not read claims: a review of a claim also provides the claim's spec, which
 // decides what the answer is, not which bucket is listed.
 func Deletion(kube client.Reader, servers *server.Servers) *webhook.Admission {
-	d := &deletion{kube: kube, server: servers.For, list: bucket.ListContents, slots: make(chan struct{}, maxReviews)}
+	d := &deletion{kube: kube, server: servers.For, list: bucket.ListContents, reads: make(slots, maxReads)}
 
 	return &webhook.Admission{Handler: admission.HandlerFunc(d.review)}
 }
 
 type deletion struct {
-	kube   client.Reader
-	server func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
-	list   func(ctx context.Context, srv *minio.Server, name string) (bucket.Contents, error)
-	// slots holds an element for each review that runs.
-	slots chan struct{}
+	kube     client.Reader
+	server   func(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error)
+	list     func(ctx context.Context, srv *minio.Server, name string) (bucket.Contents, error)
+	reads    slots
+	listings slotsByConfig
 }
 
 // review answers the review of a deletion, which may be a dry run.
 func (d *deletion) review(ctx context.Context, req admission.Request) admission.Response {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()
-
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	case <-ctx.Done():
-		return unknown(errors.New("too many deletions are being checked, so nothing was deleted; try again later"))
-	}
 
 	if req.Kind.Group == tenantv1alpha1.BucketKind.Group {
 		return d.reviewClaim(ctx, req)
@@ -102,9 +100,16 @@ func (d *deletion) bucketOf(ctx context.Context, req admission.Request) (*miniov
 		return nil, errors.Wrap(err, "cannot decode the Bucket")
 	}
 
+	release, err := d.reads.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	defer release()
+
 	b := &miniov1alpha1.Bucket{}
 
-	err := d.kube.Get(ctx, client.ObjectKeyFromObject(reviewed), b)
+	err = d.kube.Get(ctx, client.ObjectKeyFromObject(reviewed), b)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, errors.Wrapf(err, "cannot get Bucket %q", reviewed.GetName())
 	}
@@ -147,6 +152,13 @@ func (d *deletion) contents(ctx context.Context, b *miniov1alpha1.Bucket) (bucke
 	// even an empty bucket would block the deletion of the namespace.
 	deleted := b.DeepCopy()
 	deleted.SetDeletionTimestamp(new(metav1.Now()))
+
+	release, err := d.listings.of(configOf(b)).take(ctx)
+	if err != nil {
+		return bucket.Contents{}, err
+	}
+
+	defer release()
 
 	srv, err := d.server(ctx, deleted)
 	if err != nil {

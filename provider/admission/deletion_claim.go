@@ -97,9 +97,16 @@ func orphansDependents(req admission.Request, claim *tenantv1alpha1.Bucket) (boo
 
 // bucketsOf returns the Buckets that a claim controls.
 func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) ([]miniov1alpha1.Bucket, error) {
+	release, err := d.reads.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	defer release()
+
 	all := &miniov1alpha1.BucketList{}
 
-	err := d.kube.List(ctx, all, client.InNamespace(claim.GetNamespace()))
+	err = d.kube.List(ctx, all, client.InNamespace(claim.GetNamespace()))
 	if apimeta.IsNoMatchError(err) {
 		// Without the CRD there are no Buckets.
 		return nil, nil

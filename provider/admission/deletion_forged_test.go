@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"context"
 	"net/http"
 	"testing"
 
@@ -77,28 +76,5 @@ func TestDeletionBelievesNoClaim(t *testing.T) {
 	d := newDeletion(newKube(t, nil, newBucket(full, controlledBy("mine"))), listNothing)
 	if diff := cmp.Diff(allowed, responseOf(d.review(t.Context(), newRequest(t, forged)))); diff != "" {
 		t.Errorf("review(...): -want, +got:\n%s", diff)
-	}
-}
-
-// TestDeletionBoundsReviews expects a review to wait for a free slot, and to be denied if there is
-// none in time.
-func TestDeletionBoundsReviews(t *testing.T) {
-	d := newDeletion(newKube(t, nil, newBucket(empty)), listContents)
-	d.slots <- struct{}{}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-
-	want := response{Code: http.StatusServiceUnavailable, Message: "too many deletions are being checked, so nothing was deleted; try again later"}
-	if diff := cmp.Diff(want, responseOf(d.review(ctx, newRequest(t, newBucket(empty))))); diff != "" {
-		t.Errorf("review(...): -want, +got:\n%s", diff)
-	}
-
-	<-d.slots
-
-	for range 2 {
-		if diff := cmp.Diff(allowed, responseOf(d.review(t.Context(), newRequest(t, newBucket(empty))))); diff != "" {
-			t.Errorf("review(...): -want, +got:\n%s", diff)
-		}
 	}
 }

@@ -110,9 +110,9 @@ func newKube(t *testing.T, list error, objects ...client.Object) client.Reader {
 	}).Build()
 }
 
-// newDeletion returns the webhook's handler with room for one review at a time.
+// newDeletion returns the webhook's handler with room for one read at a time.
 func newDeletion(kube client.Reader, list func(context.Context, *minio.Server, string) (bucket.Contents, error)) *deletion {
-	return &deletion{kube: kube, server: someServer, list: list, slots: make(chan struct{}, 1)}
+	return &deletion{kube: kube, server: someServer, list: list, reads: make(slots, 1)}
 }
 
 func someServer(context.Context, resource.ModernManaged) (*minio.Server, error) {
