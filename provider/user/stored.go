@@ -220,8 +220,9 @@ func (c connection) namespaceEnds(ctx context.Context, u *miniov1alpha1.User) (b
 		return true, nil
 	}
 
-	// Any other answer, such as that the Secret exists, says that the namespace stays.
-	if err == nil || kerrors.ReasonForError(err) != metav1.StatusReasonUnknown {
+	// These answers say that the namespace stays. Any other, such as that the API server is
+	// overloaded, says nothing about it.
+	if err == nil || kerrors.IsAlreadyExists(err) || kerrors.IsForbidden(err) || kerrors.IsInvalid(err) || kerrors.IsBadRequest(err) {
 		return false, nil
 	}
 
