@@ -226,8 +226,32 @@ func TestNextDueWaitsForPoll(t *testing.T) {
 		{"What is due and was not done waits.", past, time.Time{}},
 		{"Something else that is due is done at once.", dueAction{what: "publish X", at: past.at}, past.at},
 	} {
+		m.begun = step.due.what
+
 		if got := m.next(step.due, now); !got.Equal(step.want) {
 			t.Errorf("step %d: %s\nwant %s, got %s", i, step.reason, step.want, got)
+		}
+	}
+}
+
+// TestRepeatedStatusWrite loses the status that a rotation began with, as if the API server
+// rejected its write, and wants the repeated rotation not to wait for the next poll.
+func TestRepeatedStatusWrite(t *testing.T) {
+	env := newReadyEnv(t)
+	env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"}
+	env.now = env.now.Add(minKeyAge)
+
+	before := env.user.Status.DeepCopy()
+
+	for range 2 {
+		env.user.Status = *before.DeepCopy()
+
+		if _, err := env.reconcile(); err != nil {
+			t.Fatal(err)
+		}
+
+		if got := env.memories.Of(env.user).next(nextDue(env.user), env.now); got.IsZero() {
+			t.Error("next(...): want the key to be published at once, got the next poll")
 		}
 	}
 }
