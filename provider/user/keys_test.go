@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
@@ -249,6 +250,43 @@ func TestUnwritableSecret(t *testing.T) {
 				t.Errorf("reconcile: want error %q and no call, got %v, %v", tc.want, err, env.calls)
 			}
 		})
+	}
+}
+
+// TestImmutableLacksShapes makes a connection Secret immutable that lacks what a later version
+// publishes, and wants that not to count as drift, and earlier keys to be revoked.
+func TestImmutableLacksShapes(t *testing.T) {
+	env := newReadyEnv(t)
+	env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Overlap: &metav1.Duration{Duration: time.Hour}}
+	env.rotate("once")
+	env.wantKeys("during the overlap", 0, 1)
+
+	s := env.secret()
+	s.Immutable = new(true)
+	delete(s.Data, miniov1alpha1.ConnectionKeyEndpoint)
+	env.user.Status.AtProvider.PublishedHash = hash(s.Data)
+
+	if err := env.kube.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+
+	env.settle()
+	env.wantWorkingKey("What an immutable Secret lacks is not added.")
+
+	env.now = env.now.Add(time.Hour)
+	env.settle()
+	env.wantKeys("after the overlap", 1)
+
+	// A Secret that holds something else, such as another endpoint, is reported.
+	s.Data[miniov1alpha1.ConnectionKeyEndpoint] = []byte("https://other.example.org")
+	env.user.Status.AtProvider.PublishedHash = hash(s.Data)
+
+	if err := env.kube.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := env.reconcile(); err == nil || !strings.Contains(err.Error(), "is immutable") {
+		t.Errorf("reconcile: want an error that the Secret is immutable, got %v", err)
 	}
 }
 

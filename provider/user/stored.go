@@ -70,6 +70,20 @@ func (s stored) data() map[string][]byte {
 	return s.secret.Data
 }
 
+// immutable reports whether a Secret cannot be changed.
+func immutable(s *corev1.Secret) bool { return s != nil && s.Immutable != nil && *s.Immutable }
+
+// within reports whether all that clients read is part of connection details.
+func (s stored) within(d managed.ConnectionDetails) bool {
+	for k, v := range s.details {
+		if w, has := d[k]; !has || !bytes.Equal(v, w) {
+			return false
+		}
+	}
+
+	return true
+}
+
 // accessKeyID returns the ID of the access key that clients read.
 func (s stored) accessKeyID() string {
 	return string(s.details[miniov1alpha1.ConnectionKeyAccessKeyID])
@@ -181,7 +195,7 @@ func writable(u *miniov1alpha1.User, s *corev1.Secret) error {
 		return err
 	}
 
-	if s.Immutable != nil && *s.Immutable {
+	if immutable(s) {
 		return errors.Errorf("Secret %q is immutable: delete it, and the user gets a new key in a new Secret", s.GetName())
 	}
 
