@@ -372,24 +372,3 @@ func TestEditedPendingKey(t *testing.T) {
 		}
 	}
 }
-
-// TestLostAgain deletes the connection Secret time and again, and wants keys to be
-// replaced no more often than each minKeyAge.
-func TestLostAgain(t *testing.T) {
-	env := newReadyEnv(t)
-
-	env.loseSecret()
-	env.settle()
-	env.wantWorkingKey("A lost key is replaced at once.")
-	env.calls = nil
-
-	env.loseSecret()
-
-	if _, err := env.reconcile(); err == nil || env.madeKeys() > 0 {
-		t.Errorf("reconcile: want an error and no key, got %v, %v", err, env.calls)
-	}
-
-	env.now = env.now.Add(minKeyAge)
-	env.settle()
-	env.wantWorkingKey("A key that is lost again is replaced later.")
-}

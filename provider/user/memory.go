@@ -16,6 +16,8 @@ type memory struct {
 	// comparedPolicies is the hash of two documents that mean the same: the desired
 	// and the observed policy.
 	comparedPolicies [sha256.Size]byte
+	// made is the ID of the access key that was made last.
+	made string
 	// replaced is when a lost key was replaced last.
 	replaced time.Time
 	// begun is what was due next, now or later, when the current reconcile began.

@@ -137,7 +137,9 @@ func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (mini
 // clients read the new one only once it is verified.
 func (e *external) storeKey(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	s, m, now := &u.Status.AtProvider, e.memories.Of(u), e.now()
-	lost := s.AccessKeyID != "" && !replaces(u, e.observed.stored.accessKeyID())
+	id := accessKey(u, s.Generation)
+	// A generation has one key, which is made anew only if it was lost.
+	lost := id == s.AccessKeyID || id == m.made
 
 	if lost && now.Sub(m.replaced) < minKeyAge {
 		return "", errors.Errorf("the key of user %q was lost again within %s of its replacement: it is replaced later", Name(u), minKeyAge)
@@ -147,13 +149,15 @@ func (e *external) storeKey(ctx context.Context, u *miniov1alpha1.User) (minio.S
 	data := e.connection.details(u, secretKey)
 
 	if s.AccessKeyID != "" {
-		data = e.observed.stored.withPending(accessKey(u, s.Generation), secretKey)
+		data = e.observed.stored.withPending(id, secretKey)
 	}
 
 	var err error
 	if e.observed.stored, err = e.connection.write(ctx, u, e.observed.stored, data); err != nil {
 		return "", err
 	}
+
+	m.made = id
 
 	if lost {
 		m.replaced, s.RotatedAt = now, new(metav1.NewTime(now))
