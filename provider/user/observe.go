@@ -45,6 +45,9 @@ type drift struct {
 	keyMissing bool
 	// keyPending reports whether the stored key is not the current one yet.
 	keyPending bool
+	// heldKeyUnknown reports whether the server does not know the key that clients read
+	// until the rotation ends.
+	heldKeyUnknown bool
 	// keyUnknown reports whether the server does not know the stored key.
 	keyUnknown bool
 	// secret reports whether the connection Secret holds something else than it should.
@@ -177,6 +180,10 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 	d.keyMissing, d.keyPending = secretKey == "", secretKey != "" && !current
 
 	if !current {
+		if id, held := e.observed.stored.held(u); held != "" && !d.policy && !d.attachments && !d.status {
+			d.heldKeyUnknown = e.verifier.unknown(ctx, u, id, held)
+		}
+
 		return d, nil
 	}
 

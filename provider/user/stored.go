@@ -114,6 +114,16 @@ func (s stored) key(u *miniov1alpha1.User) (secretKey minio.Secret, current bool
 	return "", false
 }
 
+// held returns the access key that clients read while its successor is not published yet,
+// unless it was edited; empty at any other time.
+func (s stored) held(u *miniov1alpha1.User) (id string, secretKey minio.Secret) {
+	if id = s.accessKeyID(); !replaces(u, id) || !s.intact(u) {
+		return "", ""
+	}
+
+	return id, minio.Secret(s.details[miniov1alpha1.ConnectionKeySecretAccessKey])
+}
+
 // withPending returns the Secret's data with a pending key added.
 func (s stored) withPending(id string, secretKey minio.Secret) managed.ConnectionDetails {
 	data := maps.Clone(s.details)

@@ -78,6 +78,13 @@ func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) error {
 
 	secretKey := e.observed.secretKey
 
+	if e.drift.heldKeyUnknown {
+		id, held := e.observed.stored.held(u)
+		if err := e.keys.set(ctx, u, id, held); err != nil {
+			return err
+		}
+	}
+
 	if e.drift.keyMissing {
 		var err error
 		if secretKey, err = e.storeKey(ctx, u); err != nil {
@@ -105,7 +112,8 @@ func (e *external) setKey(ctx context.Context, u *miniov1alpha1.User, secretKey 
 	}
 
 	if !known {
-		if err := e.keys.set(ctx, u, secretKey); err != nil {
+		id := accessKey(u, u.Status.AtProvider.Generation)
+		if err := e.keys.set(ctx, u, id, secretKey); err != nil {
 			return err
 		}
 	}
@@ -113,23 +121,30 @@ func (e *external) setKey(ctx context.Context, u *miniov1alpha1.User, secretKey 
 	return e.verify(ctx, u, secretKey)
 }
 
-// keyToCreate returns the secret key of a user that does not exist: the stored one, or
-// a new one that it stores.
-func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
-	if !publishes(u) {
-		return newSecretKey(), nil
+// keyToCreate returns the access key of a user that does not exist: the one that clients
+// read, else the stored one of the current generation, else a new one that it stores.
+func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (id string, secretKey minio.Secret, err error) {
+	if publishes(u) {
+		if err := e.readKey(ctx, u); err != nil {
+			return "", "", err
+		}
 	}
 
-	if err := e.readKey(ctx, u); err != nil {
-		return "", err
+	if id, held := e.observed.stored.held(u); held != "" {
+		return id, held, nil
+	}
+
+	id = accessKey(u, u.Status.AtProvider.Generation)
+	if !publishes(u) {
+		return id, newSecretKey(), nil
 	}
 
 	secretKey, current := e.observed.stored.key(u)
-	if secretKey != "" && (!current || e.intact(u, secretKey)) {
-		return secretKey, nil
+	if secretKey == "" || (current && !e.intact(u, secretKey)) {
+		secretKey, err = e.storeKey(ctx, u)
 	}
 
-	return e.storeKey(ctx, u)
+	return id, secretKey, err
 }
 
 // storeKey makes a new secret key of the current generation and stores it in the
