@@ -21,7 +21,7 @@ const recreatedFor = 24 * time.Hour
 // losses says for each kind what is lost when it is made anew.
 var losses = map[string]string{
 	miniov1alpha1.BucketKind.Kind: "it is empty, the objects that it held are lost",
-	miniov1alpha1.UserKind.Kind:   "its keys were replaced",
+	miniov1alpha1.UserKind.Kind:   "earlier keys that were still retiring, and temporary credentials, are lost",
 }
 
 // existed reports whether a resource that is about to be created was there before.

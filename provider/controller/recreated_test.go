@@ -92,3 +92,12 @@ func TestRecreated(t *testing.T) {
 	b.Status.Conditions = nil
 	condition(corev1.ConditionUnknown)
 }
+
+// TestRecreatedUser wants the message of a User not to say that its key was replaced: it gets
+// the key that is stored.
+func TestRecreatedUser(t *testing.T) {
+	got := recreatedMessage(&miniov1alpha1.User{}, miniov1alpha1.UserKind.Kind, "now")
+	if strings.Contains(got, "replaced") || !strings.Contains(got, "earlier keys that were still retiring") {
+		t.Errorf("recreatedMessage(...): want only what a User loses, got %q", got)
+	}
+}

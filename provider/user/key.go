@@ -80,10 +80,10 @@ func (k keys) addUser(ctx context.Context, u *miniov1alpha1.User, secretKey mini
 	return errors.Wrapf(err, "cannot set the secret key of user %q", Name(u))
 }
 
-// set creates the access key of the current generation with a secret key, or sets the
-// secret key of one that exists. Another secret key of the same ID stops working.
-func (k keys) set(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
-	if u.Status.AtProvider.Generation == 0 {
+// set creates an access key of the user with a secret key, or sets the secret key of one
+// that exists. Another secret key of the same ID stops working.
+func (k keys) set(ctx context.Context, u *miniov1alpha1.User, id string, secretKey minio.Secret) error {
+	if id == Name(u) {
 		if err := k.addUser(ctx, u, secretKey); err != nil {
 			return err
 		}
@@ -91,7 +91,6 @@ func (k keys) set(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Se
 		return k.revokeTokens(ctx, u)
 	}
 
-	id := accessKeyID(u, u.Status.AtProvider.Generation)
 	if err := k.remove(ctx, id); err != nil {
 		return err
 	}

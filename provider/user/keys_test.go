@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
@@ -252,6 +253,43 @@ func TestUnwritableSecret(t *testing.T) {
 	}
 }
 
+// TestImmutableLacksShapes makes a connection Secret immutable that lacks what a later version
+// publishes, and wants that not to count as drift, and earlier keys to be revoked.
+func TestImmutableLacksShapes(t *testing.T) {
+	env := newReadyEnv(t)
+	env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Overlap: &metav1.Duration{Duration: time.Hour}}
+	env.rotate("once")
+	env.wantKeys("during the overlap", 0, 1)
+
+	s := env.secret()
+	s.Immutable = new(true)
+	delete(s.Data, miniov1alpha1.ConnectionKeyEndpoint)
+	env.user.Status.AtProvider.PublishedHash = hash(s.Data)
+
+	if err := env.kube.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+
+	env.settle()
+	env.wantWorkingKey("What an immutable Secret lacks is not added.")
+
+	env.now = env.now.Add(time.Hour)
+	env.settle()
+	env.wantKeys("after the overlap", 1)
+
+	// A Secret that holds something else, such as another endpoint, is reported.
+	s.Data[miniov1alpha1.ConnectionKeyEndpoint] = []byte("https://other.example.org")
+	env.user.Status.AtProvider.PublishedHash = hash(s.Data)
+
+	if err := env.kube.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := env.reconcile(); err == nil || !strings.Contains(err.Error(), "is immutable") {
+		t.Errorf("reconcile: want an error that the Secret is immutable, got %v", err)
+	}
+}
+
 // TestPendingKey ends the process at each write of the connection Secret of a rotation,
 // before and after the API server carried it out, and wants one key to be made in all,
 // and clients never to read one that does not work.
@@ -333,25 +371,4 @@ func TestEditedPendingKey(t *testing.T) {
 			t.Errorf("want the Secret to be restored without a call, got %v", env.calls)
 		}
 	}
-}
-
-// TestLostAgain deletes the connection Secret time and again, and wants keys to be
-// replaced no more often than each minKeyAge.
-func TestLostAgain(t *testing.T) {
-	env := newReadyEnv(t)
-
-	env.loseSecret()
-	env.settle()
-	env.wantWorkingKey("A lost key is replaced at once.")
-	env.calls = nil
-
-	env.loseSecret()
-
-	if _, err := env.reconcile(); err == nil || env.madeKeys() > 0 {
-		t.Errorf("reconcile: want an error and no key, got %v, %v", err, env.calls)
-	}
-
-	env.now = env.now.Add(minKeyAge)
-	env.settle()
-	env.wantWorkingKey("A key that is lost again is replaced later.")
 }

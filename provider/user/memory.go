@@ -16,20 +16,25 @@ type memory struct {
 	// comparedPolicies is the hash of two documents that mean the same: the desired
 	// and the observed policy.
 	comparedPolicies [sha256.Size]byte
+	// made is the ID of the access key that was made last.
+	made string
 	// replaced is when a lost key was replaced last.
 	replaced time.Time
+	// begun is what was due next, now or later, when the current reconcile began.
+	begun string
 	// overdue is what was due already when the last reconcile ended.
 	overdue string
 }
 
 // next returns when what is due next has to be done; the zero time if it was due
-// already when the last reconcile ended, which did not do it: it then waits for the
-// next poll.
+// already when the last reconcile ended and when this one began, which did not do it:
+// it then waits for the next poll. It was not due at the beginning if the write of the
+// status failed that made it due, and that is repeated.
 func (m *memory) next(d dueAction, now time.Time) time.Time {
 	switch {
 	case d.at.IsZero() || d.at.After(now):
 		m.overdue = ""
-	case m.overdue == d.what:
+	case m.overdue == d.what && m.begun == d.what:
 		return time.Time{}
 	default:
 		m.overdue = d.what

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
@@ -166,6 +168,48 @@ func TestTerminatingNamespace(t *testing.T) {
 	}
 }
 
+// TestNamespaceEnds wants a key to be revoked only if the API server answers that the namespace
+// stays, and an answer that says nothing about it to be an error.
+func TestNamespaceEnds(t *testing.T) {
+	secrets := schema.GroupResource{Resource: "secrets"}
+
+	for name, tc := range map[string]struct {
+		answer  error
+		revoked bool
+		wantErr bool
+	}{
+		"Exists":      {answer: kerrors.NewAlreadyExists(secrets, "u-key"), revoked: true},
+		"Forbidden":   {answer: kerrors.NewForbidden(secrets, "u-key", errInjected), revoked: true},
+		"Invalid":     {answer: kerrors.NewInvalid(schema.GroupKind{Kind: "Secret"}, "u-key", nil), revoked: true},
+		"BadRequest":  {answer: kerrors.NewBadRequest("no"), revoked: true},
+		"Terminating": {answer: terminating()},
+		"TooMany":     {answer: kerrors.NewTooManyRequests("wait", 1), wantErr: true},
+		"Internal":    {answer: kerrors.NewInternalError(errInjected), wantErr: true},
+		"Unavailable": {answer: kerrors.NewServiceUnavailable("down"), wantErr: true},
+		"Timeout":     {answer: kerrors.NewTimeoutError("slow", 1), wantErr: true},
+		"NoAnswer":    {answer: errInjected, wantErr: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := newReadyEnv(t)
+			env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Overlap: &metav1.Duration{Duration: time.Hour}}
+			env.rotate("once")
+
+			env.now = env.now.Add(time.Hour)
+			env.rejecting(tc.answer)
+
+			before := env.keys[key]
+
+			if _, err := env.reconcile(); (err != nil) != tc.wantErr {
+				t.Errorf("reconcile: want an error %t, got %v", tc.wantErr, err)
+			}
+
+			if revoked := env.keys[key] != before; revoked != tc.revoked {
+				t.Errorf("want the earlier key to be revoked %t, got %t", tc.revoked, revoked)
+			}
+		})
+	}
+}
+
 // TestNextDueWaitsForPoll wants what a reconcile does not do, though it was due, to wait
 // for the next poll.
 func TestNextDueWaitsForPoll(t *testing.T) {
@@ -182,8 +226,32 @@ func TestNextDueWaitsForPoll(t *testing.T) {
 		{"What is due and was not done waits.", past, time.Time{}},
 		{"Something else that is due is done at once.", dueAction{what: "publish X", at: past.at}, past.at},
 	} {
+		m.begun = step.due.what
+
 		if got := m.next(step.due, now); !got.Equal(step.want) {
 			t.Errorf("step %d: %s\nwant %s, got %s", i, step.reason, step.want, got)
+		}
+	}
+}
+
+// TestRepeatedStatusWrite loses the status that a rotation began with, as if the API server
+// rejected its write, and wants the repeated rotation not to wait for the next poll.
+func TestRepeatedStatusWrite(t *testing.T) {
+	env := newReadyEnv(t)
+	env.user.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Trigger: "now"}
+	env.now = env.now.Add(minKeyAge)
+
+	before := env.user.Status.DeepCopy()
+
+	for range 2 {
+		env.user.Status = *before.DeepCopy()
+
+		if _, err := env.reconcile(); err != nil {
+			t.Fatal(err)
+		}
+
+		if got := env.memories.Of(env.user).next(nextDue(env.user), env.now); got.IsZero() {
+			t.Error("next(...): want the key to be published at once, got the next poll")
 		}
 	}
 }

@@ -70,6 +70,20 @@ func (s stored) data() map[string][]byte {
 	return s.secret.Data
 }
 
+// immutable reports whether a Secret cannot be changed.
+func immutable(s *corev1.Secret) bool { return s != nil && s.Immutable != nil && *s.Immutable }
+
+// within reports whether all that clients read is part of connection details.
+func (s stored) within(d managed.ConnectionDetails) bool {
+	for k, v := range s.details {
+		if w, has := d[k]; !has || !bytes.Equal(v, w) {
+			return false
+		}
+	}
+
+	return true
+}
+
 // accessKeyID returns the ID of the access key that clients read.
 func (s stored) accessKeyID() string {
 	return string(s.details[miniov1alpha1.ConnectionKeyAccessKeyID])
@@ -100,6 +114,16 @@ func (s stored) key(u *miniov1alpha1.User) (secretKey minio.Secret, current bool
 	}
 
 	return "", false
+}
+
+// held returns the access key that clients read while its successor is not published yet,
+// unless it was edited; empty at any other time.
+func (s stored) held(u *miniov1alpha1.User) (id string, secretKey minio.Secret) {
+	if id = s.accessKeyID(); !replaces(u, id) || !s.unedited(u) {
+		return "", ""
+	}
+
+	return id, minio.Secret(s.details[miniov1alpha1.ConnectionKeySecretAccessKey])
 }
 
 // withPending returns the Secret's data with a pending key added.
@@ -183,7 +207,7 @@ func writable(u *miniov1alpha1.User, s *corev1.Secret) error {
 		return err
 	}
 
-	if s.Immutable != nil && *s.Immutable {
+	if immutable(s) {
 		return errors.Errorf("Secret %q is immutable: delete it, and the user gets a new key in a new Secret", s.GetName())
 	}
 
@@ -222,8 +246,9 @@ func (c connection) namespaceEnds(ctx context.Context, u *miniov1alpha1.User) (b
 		return true, nil
 	}
 
-	// Any other answer, such as that the Secret exists, says that the namespace stays.
-	if err == nil || kerrors.ReasonForError(err) != metav1.StatusReasonUnknown {
+	// These answers say that the namespace stays. Any other, such as that the API server is
+	// overloaded, says nothing about it.
+	if err == nil || kerrors.IsAlreadyExists(err) || kerrors.IsForbidden(err) || kerrors.IsInvalid(err) || kerrors.IsBadRequest(err) {
 		return false, nil
 	}
 

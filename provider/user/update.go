@@ -78,6 +78,13 @@ func (e *external) mend(ctx context.Context, u *miniov1alpha1.User) error {
 
 	secretKey := e.observed.secretKey
 
+	if e.drift.heldKeyUnknown {
+		id, held := e.observed.stored.held(u)
+		if err := e.keys.set(ctx, u, id, held); err != nil {
+			return err
+		}
+	}
+
 	if e.drift.keyMissing {
 		var err error
 		if secretKey, err = e.storeKey(ctx, u); err != nil {
@@ -105,7 +112,8 @@ func (e *external) setKey(ctx context.Context, u *miniov1alpha1.User, secretKey 
 	}
 
 	if !known {
-		if err := e.keys.set(ctx, u, secretKey); err != nil {
+		id := accessKeyID(u, u.Status.AtProvider.Generation)
+		if err := e.keys.set(ctx, u, id, secretKey); err != nil {
 			return err
 		}
 	}
@@ -113,23 +121,30 @@ func (e *external) setKey(ctx context.Context, u *miniov1alpha1.User, secretKey 
 	return e.verify(ctx, u, secretKey)
 }
 
-// keyToCreate returns the secret key of a user that does not exist: the stored one, or
-// a new one that it stores.
-func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
-	if !publishes(u) {
-		return newSecretKey(), nil
+// keyToCreate returns the access key of a user that does not exist: the one that clients
+// read, else the stored one of the current generation, else a new one that it stores.
+func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (id string, secretKey minio.Secret, err error) {
+	if publishes(u) {
+		if err := e.readKey(ctx, u); err != nil {
+			return "", "", err
+		}
 	}
 
-	if err := e.readKey(ctx, u); err != nil {
-		return "", err
+	if id, held := e.observed.stored.held(u); held != "" {
+		return id, held, nil
+	}
+
+	id = accessKeyID(u, u.Status.AtProvider.Generation)
+	if !publishes(u) {
+		return id, newSecretKey(), nil
 	}
 
 	secretKey, current := e.observed.stored.key(u)
-	if secretKey != "" && (!current || e.keyIntact(u, secretKey)) {
-		return secretKey, nil
+	if secretKey == "" || (current && !e.keyIntact(u, secretKey)) {
+		secretKey, err = e.storeKey(ctx, u)
 	}
 
-	return e.storeKey(ctx, u)
+	return id, secretKey, err
 }
 
 // storeKey makes a new secret key of the current generation and stores it in the
@@ -137,7 +152,9 @@ func (e *external) keyToCreate(ctx context.Context, u *miniov1alpha1.User) (mini
 // clients read the new one only once it is verified.
 func (e *external) storeKey(ctx context.Context, u *miniov1alpha1.User) (minio.Secret, error) {
 	s, m, now := &u.Status.AtProvider, e.memories.Of(u), e.now()
-	lost := s.AccessKeyID != "" && !replaces(u, e.observed.stored.accessKeyID())
+	id := accessKeyID(u, s.Generation)
+	// A generation has one key, which is made anew only if it was lost.
+	lost := id == s.AccessKeyID || id == m.made
 
 	if lost && now.Sub(m.replaced) < minKeyAge {
 		return "", errors.Errorf("the key of user %q was lost again within %s of its replacement: it is replaced later", Name(u), minKeyAge)
@@ -147,13 +164,15 @@ func (e *external) storeKey(ctx context.Context, u *miniov1alpha1.User) (minio.S
 	data := e.connection.details(u, secretKey)
 
 	if s.AccessKeyID != "" {
-		data = e.observed.stored.withPending(accessKeyID(u, s.Generation), secretKey)
+		data = e.observed.stored.withPending(id, secretKey)
 	}
 
 	var err error
 	if e.observed.stored, err = e.connection.write(ctx, u, e.observed.stored, data); err != nil {
 		return "", err
 	}
+
+	m.made = id
 
 	if lost {
 		m.replaced, s.RotatedAt = now, new(metav1.NewTime(now))

@@ -95,13 +95,14 @@ type external struct {
 // Create stores the key in the connection Secret, writes the policy, creates the user,
 // which has no rights yet, and attaches the policy. Each step can be repeated, so it
 // does not matter where an earlier attempt stopped. A user that was lost on the server
-// gets the key that is stored.
+// gets the key that is stored; during a rotation that is the one that clients read, and
+// Update continues the rotation.
 func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
 	if _, err := policyDocument(u.Spec.ForProvider, e.policies.inGroups); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
-	secretKey, err := e.keyToCreate(ctx, u)
+	id, secretKey, err := e.keyToCreate(ctx, u)
 	if err != nil {
 		return managed.ExternalCreation{}, err
 	}
@@ -112,7 +113,7 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 
 	// The own key of a rotated user was replaced: nobody knows its secret key.
 	own := secretKey
-	if u.Status.AtProvider.Generation > 0 {
+	if id != Name(u) {
 		own = newSecretKey()
 	}
 
@@ -126,8 +127,8 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalCreation{}, err
 	}
 
-	if u.Status.AtProvider.Generation > 0 {
-		if err := e.keys.set(ctx, u, secretKey); err != nil {
+	if id != Name(u) {
+		if err := e.keys.set(ctx, u, id, secretKey); err != nil {
 			return managed.ExternalCreation{}, err
 		}
 	}

@@ -90,6 +90,18 @@ func (v verifier) unknownToServer(ctx context.Context, u *miniov1alpha1.User, se
 		v.endpoint, v.internalEndpoint)
 }
 
+// unknown reports whether the server does not know an access key. One such answer is not
+// believed: it asks at both endpoints. Any other answer counts as that the key is known.
+func (v verifier) unknown(ctx context.Context, u *miniov1alpha1.User, id string, secretKey minio.Secret) bool {
+	for _, endpoint := range []string{v.endpoint, v.internalEndpoint} {
+		if !minio.IsBadKey(v.locate(ctx, endpoint, id, secretKey, notGranted(u))) {
+			return false
+		}
+	}
+
+	return true
+}
+
 func (v verifier) call(ctx context.Context, u *miniov1alpha1.User, endpoint string, secretKey minio.Secret, bucket string) error {
 	return v.locate(ctx, endpoint, accessKeyID(u, u.Status.AtProvider.Generation), secretKey, bucket)
 }

@@ -298,6 +298,11 @@ func TestClaimValidation(t *testing.T) {
 			spec:   "{rotation: {overlap: -1s}}",
 			texts:  []string{"spec.rotation.overlap", "overlap cannot be negative"},
 		},
+		"OverlapOverMonth": {
+			reason: "An overlap has the maximum that a User's has.",
+			spec:   "{rotation: {overlap: 721h}}",
+			texts:  []string{"spec.rotation.overlap", "overlap cannot be longer than 720h"},
+		},
 		"TriggerTooLong": {
 			reason: "A trigger has at most 256 characters.",
 			spec:   "{rotation: {trigger: " + strings.Repeat("a", 257) + "}}",

@@ -116,10 +116,12 @@ type Rotation struct {
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
 	// Overlap is how long a replaced key keeps working. Pods that read keys from
-	// their environment must restart within this time. The default is 24h.
+	// their environment must restart within this time. At most 720h; the default is
+	// 24h.
 	// +optional
 	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="overlap cannot be negative"
+	// +kubebuilder:validation:XValidation:rule="duration(self) <= duration('720h')",message="overlap cannot be longer than 720h: each replaced key works until it ends"
 	Overlap *metav1.Duration `json:"overlap,omitempty"`
 
 	// Trigger is any text. Changing it to another text replaces the keys at once.
