@@ -262,3 +262,41 @@ func wantUploadsAndDeletions(t *testing.T, c miniov1alpha1.Connection, bucket st
 		t.Errorf("an object whose name ends in a slash: want AccessDenied, got %v", err)
 	}
 }
+
+// TestServerTakesConditionsFromHeaders shows a limit of MinIO that docs/security.md states:
+// a header with the name of a condition key replaces the key's value. So a form evades the
+// denial of forms, and a key that may list a prefix lists the whole bucket. If this fails,
+// correct what the documentation says of both.
+func TestServerTakesConditionsFromHeaders(t *testing.T) {
+	const bucket = "limit-conditions"
+
+	if err := env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	const arn = `"arn:aws:s3:::` + bucket
+
+	newServerUser(t, "forger", `{"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [`+arn+`/*"]},`+
+		`{"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": [`+arn+`/*"], "Condition": {"StringEquals": {"s3:authType": ["POST"]}}},`+
+		`{"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [`+arn+`"], "Condition": {"StringLike": {"s3:prefix": ["in/*"]}}}`)
+
+	c := miniov1alpha1.Connection{AccessKeyID: "forger", SecretAccessKey: secretOfUsers}
+
+	for name, call := range map[string]func(header http.Header) (response, error){
+		"Authtype": func(header http.Header) (response, error) {
+			return form(t.Context(), c, bucket, "x", "", []byte("text"), header)
+		},
+		"Prefix": func(header http.Header) (response, error) {
+			return signedCall(t.Context(), c, http.MethodGet, "/"+bucket+"/", "", header)
+		},
+	} {
+		if rsp, err := call(http.Header{}); err != nil || rsp.status != http.StatusForbidden {
+			t.Errorf("without the header %s: want the call to be denied, got %+v, %v", name, rsp, err)
+		}
+
+		forged := map[string]string{"Authtype": "REST-HEADER", "Prefix": "in/"}[name]
+		if rsp, err := call(http.Header{name: {forged}}); err != nil || rsp.status >= http.StatusBadRequest {
+			t.Errorf("with the header %s: want the call to be allowed, got %+v, %v", name, rsp, err)
+		}
+	}
+}
