@@ -121,6 +121,8 @@ func composeUser(o *observed, pool *rules.Pool, i identity, spec *tenantv1alpha1
 			Rotation: composeRotation(spec.Rotation),
 			// Only the pool has this field, so that a tenant cannot allow what the platform denies.
 			DenyUnsignedUploads: pool.DenyUnsignedUploads,
+			// The server does not check the locks of objects in these uploads.
+			DenyUncheckedUploads: pool.DenyUncheckedUploads || spec.Locking,
 			// A user that is removed from the claim loses its key at once; the claim's own key is
 			// kept as long as the bucket.
 			WhenBucketsRemain: miniov1alpha1.WhenBucketsRemainRemove,

@@ -51,6 +51,21 @@ var (
 		Resource:  []string{"arn:aws:s3:::*"},
 		Condition: map[string]map[string][]string{"StringEquals": {"s3:x-amz-content-sha256": {"STREAMING-UNSIGNED-PAYLOAD-TRAILER"}}},
 	}
+
+	// noUncheckedUploads denies uploads whose locks and quota community servers do not
+	// check: by form, and of archives that the server unpacks. The server reads the
+	// condition keys from the request, so that a client can forge the one of forms. No key
+	// names archives. The server authorizes them for the prefix of the objects, which is
+	// empty or ends in a slash: objects whose names end in a slash are denied with them.
+	noUncheckedUploads = []statement{
+		{
+			Effect:    "Deny",
+			Action:    []string{"s3:PutObject"},
+			Resource:  []string{"arn:aws:s3:::*"},
+			Condition: map[string]map[string][]string{"StringEquals": {"s3:authType": {"POST"}}},
+		},
+		{Effect: "Deny", Action: []string{"s3:PutObject"}, Resource: []string{"arn:aws:s3:::*/"}},
+	}
 )
 
 // The actions of each kind of access, on the bucket itself and on its objects, sorted.
@@ -137,6 +152,10 @@ func denials(params miniov1alpha1.UserParameters, inGroups bool) []statement {
 
 	if params.DenyUnsignedUploads {
 		d = append(d, noUnsignedUploads)
+	}
+
+	if params.DenyUncheckedUploads {
+		d = append(d, noUncheckedUploads...)
 	}
 
 	return d

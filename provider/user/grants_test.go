@@ -82,6 +82,14 @@ func TestPolicyDocument(t *testing.T) {
 			grants: []miniov1alpha1.Grant{grant("photos", miniov1alpha1.AccessWriteOnly)},
 			change: func(p *miniov1alpha1.UserParameters) { p.DenyUnsignedUploads = true },
 		},
+		"checked-uploads": {
+			reason: "Uploads by form and of archives can be denied, in all buckets and below all prefixes.",
+			grants: []miniov1alpha1.Grant{
+				grant("photos", miniov1alpha1.AccessWriteOnly),
+				{BucketName: "videos", Prefix: "in/", Access: miniov1alpha1.AccessWriteOnly},
+			},
+			change: func(p *miniov1alpha1.UserParameters) { p.DenyUncheckedUploads = true },
+		},
 		"policies": {
 			reason: "A further policy may allow administration, but never keys of the user's own.",
 			change: func(p *miniov1alpha1.UserParameters) {

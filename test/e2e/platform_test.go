@@ -154,11 +154,16 @@ func TestCompositionLockedBackups(t *testing.T) {
 	applyClaim(t, ns, "backup-db", "{locking: true, users: {auditor: {readonly: true}}}")
 	waitReady(t, ns, "backup-db")
 
-	// The policies of the claim's users deny unsigned uploads, as the pool asks.
+	// The policies of the claim's users deny unsigned uploads, as the pool asks, and
+	// uploads that check no lock, as the bucket has locking.
 	for _, user := range []string{"", "auditor"} {
 		p, err := admin.InfoCannedPolicyV2(t.Context(), getBucketInfo(t, ns, "backup-db", user).Spec.SecretS3.AccessKeyID)
 		if err != nil || !strings.Contains(string(p.Policy), "STREAMING-UNSIGNED-PAYLOAD-TRAILER") {
 			t.Errorf("user %q: want a policy that denies unsigned uploads, got %+v, %v", user, p, err)
+		}
+
+		if err == nil && !strings.Contains(string(p.Policy), "s3:authType") {
+			t.Errorf("user %q: want a policy that denies unchecked uploads, got %s", user, p.Policy)
 		}
 	}
 

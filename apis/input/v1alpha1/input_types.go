@@ -127,6 +127,14 @@ type Pool struct {
 	// +optional
 	DenyUnsignedUploads bool `json:"denyUnsignedUploads,omitempty"`
 
+	// DenyUncheckedUploads denies all keys of the pool's buckets uploads by HTML form
+	// and of archives that the server unpacks, which community releases of MinIO do not
+	// check against quotas: see the field of the same name of User, also for what it
+	// cannot deny. The keys of buckets with locking are denied them in any case.
+	// Tenants cannot change it.
+	// +optional
+	DenyUncheckedUploads bool `json:"denyUncheckedUploads,omitempty"`
+
 	// Fields of a claim's spec that tenants may use. A claim that sets a field to
 	// its default does not use it. The default is all fields except publicRead.
 	// +optional

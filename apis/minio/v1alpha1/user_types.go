@@ -164,6 +164,22 @@ type UserParameters struct {
 	// +optional
 	DenyUnsignedUploads bool `json:"denyUnsignedUploads,omitempty"`
 
+	// DenyUncheckedUploads denies the user's keys two kinds of uploads: by HTML form
+	// with a signed policy (POST), and of archives that the server unpacks. The last
+	// community release of MinIO, 2026-02-12, and earlier ones store what they upload
+	// without checking the locks of object versions, and check the bucket's quota in
+	// part or not at all. Set it on such servers for every user that writes to a bucket
+	// with locking.
+	//
+	// Archives are denied without exception. A client that forges its request can still
+	// upload by form: only a proxy in front of the server that drops forms denies those.
+	//
+	// Web pages cannot upload by form then, and objects whose names end in a slash,
+	// which some clients create for empty folders, are denied too. All other uploads
+	// go on: in one piece, in parts, and with presigned URLs.
+	// +optional
+	DenyUncheckedUploads bool `json:"denyUncheckedUploads,omitempty"`
+
 	// Enabled is whether the user's keys work. A disabled user keeps its keys.
 	// +optional
 	// +kubebuilder:default=true

@@ -141,7 +141,9 @@ type Rotation struct {
 type BucketSpec struct {
 	// Locking protects each object from deletion and overwriting for the pool's
 	// retention time (S3 Object Lock). Such a bucket is always versioned, and
-	// always retained when the claim is deleted. It is fixed at creation.
+	// always retained when the claim is deleted. Uploads by HTML form, of archives
+	// that the server unpacks, and of objects whose names end in a slash are denied.
+	// It is fixed at creation.
 	// +optional
 	// +kubebuilder:default=false
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="locking is fixed at creation"
