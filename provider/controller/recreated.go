@@ -15,6 +15,9 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
+// recreatedAtLayout is RFC 3339 with milliseconds: two losses within a second are two.
+const recreatedAtLayout = "2006-01-02T15:04:05.000Z07:00"
+
 // recreatedFor is how long the condition Recreated is true, unless the annotation is removed.
 const recreatedFor = 24 * time.Hour
 
@@ -32,7 +35,7 @@ func existed(mg resource.Managed) bool {
 // recordRecreation records that a resource that had existed was made anew. What Create changes
 // of a resource is lost, except annotations; so the condition follows from one.
 func recordRecreation(mg resource.Managed, kind string, record event.Recorder, now time.Time) {
-	at := now.UTC().Format(time.RFC3339)
+	at := now.UTC().Format(recreatedAtLayout)
 	meta.AddAnnotations(mg, map[string]string{miniov1alpha1.AnnotationRecreatedAt: at})
 
 	// The time makes each such event differ from the one before, which is not repeated.

@@ -29,7 +29,7 @@ func TestMinIOOutage(t *testing.T) {
 	})
 
 	applyMinimalClaim(t, ns, "during")
-	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "cannot read bucket")
+	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "the server does not answer")
 
 	scaleMinIO(t, "1")
 
