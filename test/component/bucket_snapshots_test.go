@@ -19,6 +19,9 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
+// The name of this file puts it before those whose tests leave buckets and users behind,
+// which would be polled and counted, too.
+
 // TestBucketSnapshots polls many unchanged Buckets: snapshots of all buckets must answer
 // the polls with few calls. Changes by hand must be found nevertheless.
 func TestBucketSnapshots(t *testing.T) {
