@@ -98,7 +98,7 @@ func Packages(ctx context.Context, o Options) ([]Package, error) {
 	return packages(ctx, o, sources)
 }
 
-// Configuration does the same as Packages, but for the Configuration alone: with
+// Configuration builds and pushes the Configuration alone, as Packages does: with
 // another Composition, no other package changes.
 func Configuration(ctx context.Context, o Options) (Package, error) {
 	pkgs, err := packages(ctx, o, sources[len(sources)-1:])
