@@ -8,9 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/cistern-dev/cistern/provider/server"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
-
-	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 const (
@@ -37,21 +36,18 @@ type shared[T resource.ModernManaged] struct {
 	limit int
 
 	mu    sync.Mutex
-	slots map[configKey]chan struct{}
+	slots map[server.ConfigKey]chan struct{}
 	// waiting holds the configuration of each resource that waits, waiters the number of
 	// resources of each configuration in it.
-	waiting map[reconcile.Request]configKey
-	waiters map[configKey]int
+	waiting map[reconcile.Request]server.ConfigKey
+	waiters map[server.ConfigKey]int
 }
-
-// configKey names a provider configuration.
-type configKey struct{ kind, namespace, name string }
 
 func share[T resource.ModernManaged](r reconcile.Reconciler, kube client.Reader, empty T, limit int) *shared[T] {
 	return &shared[T]{
 		Reconciler: r, kube: kube, empty: empty, limit: limit,
-		slots:   make(map[configKey]chan struct{}),
-		waiting: make(map[reconcile.Request]configKey), waiters: make(map[configKey]int),
+		slots:   make(map[server.ConfigKey]chan struct{}),
+		waiting: make(map[reconcile.Request]server.ConfigKey), waiters: make(map[server.ConfigKey]int),
 	}
 }
 
@@ -59,7 +55,7 @@ func (s *shared[T]) Reconcile(ctx context.Context, req reconcile.Request) (recon
 	key := s.configOf(ctx, req)
 
 	// A resource that is gone, or names no configuration, needs no server.
-	if key == (configKey{}) {
+	if key == (server.ConfigKey{}) {
 		s.leave(req)
 
 		return s.Reconciler.Reconcile(ctx, req)
@@ -76,32 +72,20 @@ func (s *shared[T]) Reconcile(ctx context.Context, req reconcile.Request) (recon
 
 // configOf returns the configuration of a resource, or an empty key if the resource is gone or
 // names none.
-func (s *shared[T]) configOf(ctx context.Context, req reconcile.Request) configKey {
+func (s *shared[T]) configOf(ctx context.Context, req reconcile.Request) server.ConfigKey {
 	mg, ok := s.empty.DeepCopyObject().(T)
 	if !ok || s.kube.Get(ctx, req.NamespacedName, mg) != nil {
-		return configKey{}
+		return server.ConfigKey{}
 	}
 
-	ref := mg.GetProviderConfigReference()
-	if ref == nil {
-		return configKey{}
-	}
-
-	// A ClusterProviderConfig has the same name in all namespaces. Counting it for each would
-	// multiply its share.
-	key := configKey{kind: ref.Kind, name: ref.Name}
-	if ref.Kind == miniov1alpha1.ProviderConfigKind.Kind {
-		key.namespace = req.Namespace
-	}
-
-	return key
+	return server.ConfigKeyOf(mg)
 }
 
 // enter returns how long a resource has to wait without a worker. If it does not have to wait, it
 // counts as running. While few wait, it first waits with its worker for a moment, which is long
 // enough unless the server hangs. It does so once: the resources of a server that hangs would
 // otherwise keep workers busy by waiting in turn.
-func (s *shared[T]) enter(ctx context.Context, key configKey, req reconcile.Request) time.Duration {
+func (s *shared[T]) enter(ctx context.Context, key server.ConfigKey, req reconcile.Request) time.Duration {
 	slots := s.slotsOf(key)
 
 	select {
@@ -128,7 +112,7 @@ func (s *shared[T]) enter(ctx context.Context, key configKey, req reconcile.Requ
 
 // slotsOf returns the slots of a configuration. A slot is taken by sending, and freed by
 // receiving. They are kept when the configuration is deleted: there are few.
-func (s *shared[T]) slotsOf(key configKey) chan struct{} {
+func (s *shared[T]) slotsOf(key server.ConfigKey) chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -141,7 +125,7 @@ func (s *shared[T]) slotsOf(key configKey) chan struct{} {
 
 // wait records that a resource waits. It returns how many others of its configuration do, and
 // whether it has waited before.
-func (s *shared[T]) wait(key configKey, req reconcile.Request) (others int, again bool) {
+func (s *shared[T]) wait(key server.ConfigKey, req reconcile.Request) (others int, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 

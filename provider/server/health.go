@@ -63,7 +63,7 @@ type health struct {
 
 // Reconcile checks the server of one configuration.
 func (h *health) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
-	key := configKey{kind: h.kind, namespace: req.Namespace, name: req.Name}
+	key := ConfigKey{kind: h.kind, namespace: req.Namespace, name: req.Name}
 	pc := h.newConfig()
 
 	if err := h.kube.Get(ctx, req.NamespacedName, pc); kerrors.IsNotFound(err) {
@@ -156,7 +156,7 @@ func recordID(pc resource.ProviderConfig, id string) bool {
 // check returns the condition Ready of a configuration, and its server if that can be used or is
 // too old. It returns an error if the health
 // of the server could not be determined.
-func (h *health) check(ctx context.Context, key configKey) (c xpv1.Condition, srv *cachedServer, err error) {
+func (h *health) check(ctx context.Context, key ConfigKey) (c xpv1.Condition, srv *cachedServer, err error) {
 	srv, err = h.servers.lookup(ctx, key, 0)
 	if isTransient(err) {
 		return xpv1.Condition{}, nil, err

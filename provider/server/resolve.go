@@ -17,7 +17,7 @@ import (
 // readConfig returns the spec of a provider configuration and its version, which changes
 // with the spec and when the configuration is created anew,
 // and the deployment IDs that its server may have.
-func (s *Servers) readConfig(ctx context.Context, key configKey) (
+func (s *Servers) readConfig(ctx context.Context, key ConfigKey) (
 	spec miniov1alpha1.ProviderConfigSpec, version string, ids []string, err error,
 ) {
 	var (

@@ -56,11 +56,8 @@ type Servers struct {
 	now     func() time.Time
 
 	mu    sync.Mutex
-	cache map[configKey]*cachedServer
+	cache map[ConfigKey]*cachedServer
 }
-
-// configKey names a provider configuration.
-type configKey struct{ kind, namespace, name string }
 
 // cachedServer is the server that a configuration leads to. The mutex of Servers guards
 // its times and its version.
@@ -81,7 +78,7 @@ type cachedServer struct {
 // NewServers returns Servers that read configurations, Secrets and ConfigMaps through
 // kube, and create each server with the given options.
 func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
-	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[configKey]*cachedServer)}
+	return &Servers{kube: kube, options: opts, now: time.Now, cache: make(map[ConfigKey]*cachedServer)}
 }
 
 // For returns the server that mg's provider configuration leads to. A change of the
@@ -101,10 +98,7 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 		return nil, errors.New("spec.providerConfigRef is not set")
 	}
 
-	key := configKey{kind: ref.Kind, name: ref.Name}
-	if ref.Kind == miniov1alpha1.ProviderConfigKind.Kind {
-		key.namespace = mg.GetNamespace()
-	}
+	key := ConfigKeyOf(mg)
 
 	srv, err := s.lookup(ctx, key, referencesTTL)
 	if err != nil && meta.WasDeleted(mg) {
@@ -134,7 +128,7 @@ func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Se
 // lookup returns the server that a configuration leads to: the cached one if the
 // configuration is unchanged and its references were read less than maxAge ago, otherwise
 // one that is built from what they hold now.
-func (s *Servers) lookup(ctx context.Context, key configKey, maxAge time.Duration) (*cachedServer, error) {
+func (s *Servers) lookup(ctx context.Context, key ConfigKey, maxAge time.Duration) (*cachedServer, error) {
 	spec, version, ids, err := s.readConfig(ctx, key)
 	if err != nil {
 		return nil, err
@@ -154,7 +148,7 @@ func (s *Servers) lookup(ctx context.Context, key configKey, maxAge time.Duratio
 
 // cached returns the server of a configuration's version if its references were read less
 // than maxAge ago, or nil.
-func (s *Servers) cached(key configKey, version string, maxAge time.Duration) *cachedServer {
+func (s *Servers) cached(key ConfigKey, version string, maxAge time.Duration) *cachedServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -168,7 +162,7 @@ func (s *Servers) cached(key configKey, version string, maxAge time.Duration) *c
 
 // build reads what a configuration references and returns the server that it leads to.
 // It keeps the existing server, with its connections, unless something has changed.
-func (s *Servers) build(ctx context.Context, key configKey, spec miniov1alpha1.ProviderConfigSpec, version string) (*cachedServer, error) {
+func (s *Servers) build(ctx context.Context, key ConfigKey, spec miniov1alpha1.ProviderConfigSpec, version string) (*cachedServer, error) {
 	conf, err := s.resolve(ctx, spec, key.namespace)
 	if err != nil {
 		return nil, err
@@ -201,7 +195,7 @@ func (s *Servers) build(ctx context.Context, key configKey, spec miniov1alpha1.P
 
 // last returns the server that a configuration led to at the last successful lookup, or
 // nil.
-func (s *Servers) last(key configKey) *cachedServer {
+func (s *Servers) last(key ConfigKey) *cachedServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
@@ -218,7 +212,7 @@ func (s *Servers) markUsed(srv *cachedServer) {
 
 // evict closes and drops the server of a deleted configuration, unless a resource used it
 // within unusedTTL. It reports whether nothing is kept of the configuration any more.
-func (s *Servers) evict(key configKey) bool {
+func (s *Servers) evict(key ConfigKey) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
