@@ -187,5 +187,5 @@ func setAvailable(b *miniov1alpha1.Bucket) {
 		b.Status.AtProvider.Versioning = *v
 	}
 
-	b.SetConditions(xpv1.Available())
+	reconciler.SetConditions(b, xpv1.Available())
 }

@@ -9,12 +9,13 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // Delete removes the bucket if it is empty. With whenNotEmpty set to Purge, it first
 // deletes what the bucket holds.
 func (e *external) Delete(ctx context.Context, b *miniov1alpha1.Bucket) (managed.ExternalDelete, error) {
-	b.SetConditions(xpv1.Deleting())
+	reconciler.SetConditions(b, xpv1.Deleting())
 
 	var err error
 

@@ -12,6 +12,7 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 const (
@@ -143,7 +144,7 @@ func (e *external) purgeLocked(ctx context.Context, b *miniov1alpha1.Bucket) err
 	if step.upTo != "" || !run.whole {
 		// After the end of a run that was not whole, the next step begins a new run,
 		// which sees what was locked.
-		b.SetConditions(miniov1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", status.Purged)))
+		reconciler.SetConditions(b, miniov1alpha1.Purging(fmt.Sprintf("%d objects and versions deleted so far", status.Purged)))
 
 		return nil
 	}
@@ -177,7 +178,7 @@ func nextRun(now, lockedUntil time.Time) time.Time {
 // be purged because all that it still holds is locked.
 func purgeBlocked(b *miniov1alpha1.Bucket, run *purgeRun) error {
 	text := fmt.Sprintf("%d objects or versions are locked, such as %q %s", run.locked, run.example.Key, run.lock)
-	b.SetConditions(miniov1alpha1.Purging(text))
+	reconciler.SetConditions(b, miniov1alpha1.Purging(text))
 
 	return errors.Errorf("cannot purge bucket %q: %s; it is removed once these locks end", Name(b), text)
 }

@@ -21,7 +21,7 @@ func newCopyClient[T resource.ModernManaged](kind string) managed.TypedExternalC
 			}
 
 			// A status that was copied too may say the opposite.
-			mg.SetConditions(xpv1.Unavailable())
+			reconciler.SetConditions(mg, xpv1.Unavailable())
 
 			return managed.ExternalObservation{}, reconciler.Copied(mg, kind)
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // recreatedAtLayout is RFC 3339 with milliseconds: two losses within a second are two.
@@ -47,13 +48,13 @@ func showRecreation(mg resource.Managed, kind string, now time.Time) {
 	value := mg.GetAnnotations()[miniov1alpha1.AnnotationRecreatedAt]
 
 	if at, err := time.Parse(time.RFC3339, value); err == nil && now.Sub(at) < recreatedFor {
-		mg.SetConditions(miniov1alpha1.Recreated(recreatedMessage(mg, kind, value)))
+		reconciler.SetConditions(mg, miniov1alpha1.Recreated(recreatedMessage(mg, kind, value)))
 
 		return
 	}
 
 	if mg.GetCondition(miniov1alpha1.ConditionRecreated).Status == corev1.ConditionTrue {
-		mg.SetConditions(miniov1alpha1.NotRecreated())
+		reconciler.SetConditions(mg, miniov1alpha1.NotRecreated())
 	}
 }
 

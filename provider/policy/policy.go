@@ -91,7 +91,7 @@ func (e *external) Observe(ctx context.Context, p *miniov1alpha1.Policy) (manage
 		p.Status.AtProvider.UpdatedAt = new(metav1.NewTime(info.UpdateDate))
 	}
 
-	p.SetConditions(xpv1.Available())
+	reconciler.SetConditions(p, xpv1.Available())
 
 	return managed.ExternalObservation{
 		ResourceExists:          true,
@@ -126,7 +126,7 @@ func (e *external) Update(ctx context.Context, p *miniov1alpha1.Policy) (managed
 
 // Delete removes the policy. While it is attached to a user or group, the server keeps it.
 func (e *external) Delete(ctx context.Context, p *miniov1alpha1.Policy) (managed.ExternalDelete, error) {
-	p.SetConditions(xpv1.Deleting())
+	reconciler.SetConditions(p, xpv1.Deleting())
 
 	name := Name(p)
 

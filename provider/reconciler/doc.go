@@ -44,6 +44,13 @@
 //	  reason   a new reference emptied the fields that other references had filled
 //	  until    the runtime resolves references without writing the spec
 //
+//	conditions.go
+//	  runtime  records the generation of the spec in the conditions that it sets, not in
+//	           those that a kind sets
+//	  here     records it in those, too
+//	  reason   Ready must say of which spec it was found
+//	  until    SetConditions of a resource records the generation
+//
 //	finalizer.go
 //	  runtime  adds the finalizer with a write of its own
 //	  here     records the UID of the owner with it; adds both in memory only if the

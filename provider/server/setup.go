@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -84,7 +85,7 @@ func setupUsages[T client.Object](mgr ctrl.Manager, o xpcontroller.Options, gvk 
 	// The runtime updates the configuration and its status after every count.
 	kube := reconciler.NewChangeOnlyClient(usageLister{Client: mgr.GetClient()}, mgr.GetAPIReader(), config, record.Forget)
 
-	r := providerconfig.NewReconciler(reconciler.WithClient(mgr, kube), kinds,
+	r := providerconfig.NewReconciler(reconciler.WithClient(mgr, generationRecorder{kube}), kinds,
 		providerconfig.WithLogger(o.Logger.WithValues("controller", name)),
 		providerconfig.WithRecorder(record))
 	limited := ratelimiter.NewReconciler(name, withNamespace{Reconciler: errors.WithSilentRequeueOnConflict(r)}, o.GlobalRateLimiter)
@@ -123,4 +124,27 @@ func (c usageLister) List(ctx context.Context, list client.ObjectList, opts ...c
 	namespace, _ := ctx.Value(namespaceKey{}).(string)
 
 	return c.Client.List(ctx, list, append(opts, client.InNamespace(namespace))...)
+}
+
+// generationRecorder records the generation of the spec in the condition Terminating of a
+// configuration, which the runtime sets without one.
+type generationRecorder struct {
+	client.Client
+}
+
+// Status returns a writer of the status.
+func (c generationRecorder) Status() client.SubResourceWriter {
+	return statusGenerationRecorder{c.Client.Status()}
+}
+
+type statusGenerationRecorder struct {
+	client.SubResourceWriter
+}
+
+func (w statusGenerationRecorder) Update(ctx context.Context, o client.Object, opts ...client.SubResourceUpdateOption) error {
+	if pc, ok := o.(resource.ProviderConfig); ok && pc.GetCondition(providerconfig.TypeTerminating).Status == corev1.ConditionTrue {
+		reconciler.SetConditions(pc, pc.GetCondition(providerconfig.TypeTerminating))
+	}
+
+	return w.SubResourceWriter.Update(ctx, o, opts...)
 }

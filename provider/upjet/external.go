@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/logging"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
@@ -65,6 +66,9 @@ func (e *external) Observe(ctx context.Context, mg Resource) (managed.ExternalOb
 	case !owned:
 		return managed.ExternalObservation{}, reconciler.NotOwned(mg, e.config.Kind, name)
 	}
+
+	// upjet's condition records no generation.
+	reconciler.SetConditions(mg, mg.GetCondition(xpv1.TypeReady))
 
 	return managed.ExternalObservation{
 		ResourceExists:          true,

@@ -281,9 +281,9 @@ func (e *external) setCondition(u *miniov1alpha1.User) {
 	case e.drift.none() && enabled(u):
 		e.setReady(u)
 	case e.drift.none():
-		u.SetConditions(disabledCondition())
+		reconciler.SetConditions(u, disabledCondition())
 	case (e.drift.keyMissing || e.drift.keyUnknown) && len(u.Status.AtProvider.RetiringKeys) == 0:
-		u.SetConditions(xpv1.Unavailable())
+		reconciler.SetConditions(u, xpv1.Unavailable())
 	}
 }
 

@@ -218,7 +218,7 @@ func (e *external) disable(ctx context.Context, u *miniov1alpha1.User) error {
 		}
 	}
 
-	u.SetConditions(disabledCondition())
+	reconciler.SetConditions(u, disabledCondition())
 
 	return nil
 }
@@ -241,7 +241,7 @@ func (e *external) verify(ctx context.Context, u *miniov1alpha1.User, secretKey 
 func (e *external) setReady(u *miniov1alpha1.User) {
 	recordKey(u, e.observed.stored, e.now())
 	keepOverlaps(u, e.now())
-	u.SetConditions(xpv1.Available())
+	reconciler.SetConditions(u, xpv1.Available())
 }
 
 // disabledCondition is the condition Ready of a user that is disabled as its spec

@@ -143,7 +143,7 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 // Delete removes the user with all its keys, and then its policy, which the server
 // keeps while it is attached to another user or group.
 func (e *external) Delete(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalDelete, error) {
-	u.SetConditions(xpv1.Deleting())
+	reconciler.SetConditions(u, xpv1.Deleting())
 
 	if err := waitForBuckets(ctx, e.kube, u); err != nil {
 		return managed.ExternalDelete{}, err

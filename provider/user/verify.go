@@ -10,6 +10,7 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // verifier calls a server with a user's own key, as the user's clients do.
@@ -34,7 +35,7 @@ func (v verifier) verify(ctx context.Context, u *miniov1alpha1.User, secretKey m
 	if err != nil && !errors.Is(err, minio.ErrUnanswered) {
 		c := xpv1.Unavailable().WithMessage("the published key could not be verified")
 		c.Reason = miniov1alpha1.ReasonUnproven
-		u.SetConditions(c)
+		reconciler.SetConditions(u, c)
 	}
 
 	return err

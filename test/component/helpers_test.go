@@ -80,9 +80,10 @@ func settled(ctx context.Context, mg resource.Managed) error {
 		return fmt.Errorf("Ready is %s: %s %s; Synced is %s: %s", ready.Status, ready.Reason, ready.Message, synced.Status, synced.Message)
 	}
 
-	// The runtime sets the observed generation of Synced only.
-	if synced.ObservedGeneration != mg.GetGeneration() {
-		return fmt.Errorf("the status is of generation %d, the spec of %d", synced.ObservedGeneration, mg.GetGeneration())
+	for _, c := range []xpv1.Condition{ready, synced} {
+		if c.ObservedGeneration != mg.GetGeneration() {
+			return fmt.Errorf("%s is of generation %d, the spec of %d", c.Type, c.ObservedGeneration, mg.GetGeneration())
+		}
 	}
 
 	if owner := mg.GetAnnotations()[ownerUID]; owner != string(mg.GetUID()) {

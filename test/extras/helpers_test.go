@@ -73,8 +73,10 @@ func awaitSettled(t *testing.T, mg resource.ModernManaged) {
 		}
 
 		ready, synced := mg.GetCondition(xpv1.TypeReady), mg.GetCondition(xpv1.TypeSynced)
-		if ready.Status != corev1.ConditionTrue || synced.Status != corev1.ConditionTrue || synced.ObservedGeneration != mg.GetGeneration() {
-			return fmt.Errorf("Ready is %s; Synced is %s: %s", ready.Status, synced.Status, synced.Message)
+		if ready.Status != corev1.ConditionTrue || synced.Status != corev1.ConditionTrue ||
+			ready.ObservedGeneration != mg.GetGeneration() || synced.ObservedGeneration != mg.GetGeneration() {
+			return fmt.Errorf("Ready is %s of generation %d; Synced is %s of %d: %s; the spec is of %d",
+				ready.Status, ready.ObservedGeneration, synced.Status, synced.ObservedGeneration, synced.Message, mg.GetGeneration())
 		}
 
 		return nil
