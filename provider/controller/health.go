@@ -90,7 +90,8 @@ func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.External
 }
 
 func (w withServerHealth[T]) Update(ctx context.Context, mg T) (managed.ExternalUpdate, error) {
-	u, err := w.client.Update(ctx, mg)
+	// The runtime repeats an observation in silence, and reports an update that fails.
+	u, err := w.client.Update(minio.Patient(ctx), mg)
 	return u, w.explain(err)
 }
 

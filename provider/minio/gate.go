@@ -11,14 +11,21 @@ const (
 	// gateRetry is how long an endpoint that did not answer is not called again.
 	gateRetry = 10 * time.Second
 
-	// gateWait is how long a call waits for the first call to an endpoint. An endpoint that
-	// works answers within milliseconds.
+	// gateWait is how long a call waits for the first call to an endpoint, unless it is
+	// patient. An endpoint that works answers within milliseconds.
 	gateWait = 250 * time.Millisecond
 )
 
 // ErrUnanswered is the error of a call that was not made, because whether its endpoint
 // answers is being found out by another call.
 var ErrUnanswered = errors.New("an earlier call to this endpoint has not been answered yet")
+
+type patience struct{}
+
+// Patient returns a context whose calls wait for the first call to an endpoint for as long as
+// that takes, and never fail with ErrUnanswered before ctx ends. It is for work that is not
+// worth being done again.
+func Patient(ctx context.Context) context.Context { return context.WithValue(ctx, patience{}, true) }
 
 // gate keeps calls from an endpoint that does not answer. While the last call failed, one
 // call in gateRetry is made, and all others fail at once, with the error of the last one:
@@ -61,17 +68,7 @@ func (g *gate) enter(ctx context.Context) (trying bool, err error) {
 		return false, nil
 	}
 
-	if other := g.trying; other != nil && g.err == nil {
-		g.mu.Unlock()
-
-		select {
-		case <-other:
-		case <-ctx.Done():
-		case <-time.After(gateWait):
-		}
-
-		g.mu.Lock()
-	}
+	g.wait(ctx)
 
 	switch {
 	case g.answers:
@@ -85,6 +82,33 @@ func (g *gate) enter(ctx context.Context) (trying bool, err error) {
 	g.trying = make(chan struct{})
 
 	return true, nil
+}
+
+// wait waits until the first call to the endpoint has ended. The caller holds the lock.
+func (g *gate) wait(ctx context.Context) {
+	var impatient <-chan time.Time
+	if ctx.Value(patience{}) == nil {
+		impatient = time.After(gateWait)
+	}
+
+	// A call that was cancelled is followed by another one that tries.
+	for g.trying != nil && g.err == nil && !g.answers {
+		other := g.trying
+		g.mu.Unlock()
+
+		select {
+		case <-other:
+			g.mu.Lock()
+		case <-ctx.Done():
+			g.mu.Lock()
+
+			return
+		case <-impatient:
+			g.mu.Lock()
+
+			return
+		}
+	}
 }
 
 // leave records how a call ended.

@@ -125,3 +125,64 @@ func TestGate(t *testing.T) {
 		t.Errorf("want a cancelled call to say nothing about the endpoint, got %v", err)
 	}
 }
+
+// TestGatePatient wants a patient call to wait for a slow endpoint as long as it takes, and to
+// get the error of the first call where that fails.
+func TestGatePatient(t *testing.T) {
+	failed := &transportError{errors.New("away")}
+
+	for name, tc := range map[string]struct {
+		reason string
+		first  error
+		calls  int32
+	}{
+		"Answered":   {reason: "A slow endpoint is called by all.", calls: 3},
+		"Unanswered": {reason: "One that does not answer is called by the first only.", first: failed, calls: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := &gate{}
+			entered, end := make(chan struct{}), make(chan struct{})
+			calls := atomic.Int32{}
+			results := make(chan error, 2)
+
+			go func() {
+				_ = g.do(t.Context(), func() error {
+					calls.Add(1)
+					close(entered)
+					<-end
+
+					return tc.first
+				})
+			}()
+
+			<-entered
+
+			for range cap(results) {
+				go func() {
+					results <- g.do(Patient(t.Context()), func() error {
+						calls.Add(1)
+
+						return nil
+					})
+				}()
+			}
+
+			// An impatient call gives up first.
+			if err := g.do(t.Context(), func() error { return nil }); !errors.Is(err, ErrUnanswered) {
+				t.Errorf("want ErrUnanswered, got %v", err)
+			}
+
+			close(end)
+
+			for range cap(results) {
+				if err := <-results; !errors.Is(err, tc.first) {
+					t.Errorf("%s: want %v, got %v", tc.reason, tc.first, err)
+				}
+			}
+
+			if n := calls.Load(); n != tc.calls {
+				t.Errorf("%s: want %d calls, got %d", tc.reason, tc.calls, n)
+			}
+		})
+	}
+}
