@@ -23,9 +23,9 @@ func (e *external) Delete(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 	case b.Spec.ForProvider.WhenNotEmpty != miniov1alpha1.WhenNotEmptyPurge:
 		err = e.removeEmpty(ctx, Name(b))
 	case e.observed.metadata.locking():
-		err = e.purgeLocked(ctx, b)
+		err = e.purgeVersions(ctx, b)
 	default:
-		err = e.purge(ctx, Name(b))
+		err = e.purge(ctx, b)
 	}
 
 	return managed.ExternalDelete{}, err

@@ -19,7 +19,7 @@ func TestDelete(t *testing.T) {
 	objects := func() []miniogo.ObjectInfo {
 		return []miniogo.ObjectInfo{{Key: "a", IsLatest: true}, {Key: "b", IsLatest: true}, {Key: "c", IsLatest: true}}
 	}
-	uploads := []miniogo.ObjectMultipartInfo{{Key: "u"}}
+	uploads := func() []miniogo.ObjectMultipartInfo { return []miniogo.ObjectMultipartInfo{{Key: "u"}} }
 	withLocking := func() metadata { return metadata{fileLocking: files()[fileLocking]} }
 
 	cases := map[string]struct {
@@ -40,16 +40,40 @@ func TestDelete(t *testing.T) {
 			server: fakeServer{metadata: metadata{}, objects: objects()},
 			err:    "still holds 3 objects",
 		},
+		"Markers": {
+			reason: "Delete markers hide objects that can be restored: a bucket that holds nothing else is not removed.",
+			server: fakeServer{metadata: metadata{}, objects: []miniogo.ObjectInfo{{Key: "a", IsLatest: true, IsDeleteMarker: true}}},
+			err:    "still holds 1 delete marker",
+		},
+		"GoneMeanwhile": {
+			reason: "A bucket that is gone since it was observed is deleted.",
+			server: fakeServer{metadata: metadata{}, gone: []string{"ListObjects", "ListMultipartUploads", "RemoveBucket"}},
+		},
+		"GoneAtLast": {
+			reason: "So is one that is gone since it was found empty.",
+			server: fakeServer{metadata: metadata{}, gone: []string{"RemoveBucket"}},
+		},
+		"PurgeGoneMeanwhile": {
+			reason: "So is one that is to be purged.",
+			server: fakeServer{metadata: metadata{}, gone: []string{"ListMultipartUploads", "ForceDelete"}},
+			policy: miniov1alpha1.WhenNotEmptyPurge,
+		},
 		"Upload": {
 			reason: "A bucket that holds an incomplete upload is not removed.",
-			server: fakeServer{metadata: metadata{}, uploads: uploads},
+			server: fakeServer{metadata: metadata{}, uploads: uploads()},
 			err:    "still holds 1 incomplete upload",
 		},
 		"Purge": {
 			reason: "The server purges a bucket in one call.",
-			server: fakeServer{metadata: metadata{}, objects: objects(), uploads: uploads},
+			server: fakeServer{metadata: metadata{}, objects: objects(), uploads: uploads()},
 			policy: miniov1alpha1.WhenNotEmptyPurge,
 			calls:  []string{"Abort u", "ForceDelete"},
+		},
+		"PurgeReplicated": {
+			reason: "A server that replicates a bucket does not purge it in one call: objects are deleted one by one.",
+			server: fakeServer{metadata: metadata{}, objects: objects(), uploads: uploads(), replicated: true},
+			policy: miniov1alpha1.WhenNotEmptyPurge,
+			calls:  []string{"Abort u", "ForceDelete", "RemoveBucket"},
 		},
 		"PurgeLocking": {
 			reason: "In a bucket with object locking, objects that are not locked are deleted one by one.",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -41,6 +42,11 @@ type fakeServer struct {
 	locked      map[string]bool
 	lockedUntil time.Time
 
+	// replicated reports whether the server replicates the bucket.
+	replicated bool
+
+	// gone are the calls that find the bucket gone.
+	gone []string
 	// fail is the name of a call that returns errInjected.
 	fail string
 	// calls are the names of the calls that changed something.
@@ -69,6 +75,15 @@ func (f *fakeServer) call(name string) error {
 	f.calls = append(f.calls, name)
 	if f.fail == name {
 		return errInjected
+	}
+
+	return nil
+}
+
+// missing returns the answer to a call that finds the bucket gone; nil for any other.
+func (f *fakeServer) missing(name string) error {
+	if slices.Contains(f.gone, name) {
+		return miniogo.ErrorResponse{Code: miniogo.NoSuchBucket, RequestID: "1", StatusCode: http.StatusNotFound}
 	}
 
 	return nil
@@ -112,6 +127,10 @@ func (f *fakeServer) MakeBucket(_ context.Context, _ string, o miniogo.MakeBucke
 }
 
 func (f *fakeServer) RemoveBucket(context.Context, string) error {
+	if err := f.missing("RemoveBucket"); err != nil {
+		return err
+	}
+
 	f.metadata = nil
 
 	return f.call("RemoveBucket")
@@ -120,6 +139,16 @@ func (f *fakeServer) RemoveBucket(context.Context, string) error {
 func (f *fakeServer) RemoveBucketWithOptions(_ context.Context, _ string, o miniogo.RemoveBucketOptions) error {
 	if !o.ForceDelete {
 		return errors.New("ForceDelete is not set")
+	}
+
+	if err := f.missing("ForceDelete"); err != nil {
+		return err
+	}
+
+	if f.replicated {
+		f.calls = append(f.calls, "ForceDelete")
+
+		return miniogo.ErrorResponse{Code: "MethodNotAllowed", RequestID: "1", StatusCode: http.StatusMethodNotAllowed}
 	}
 
 	f.metadata, f.objects = nil, nil
@@ -169,6 +198,12 @@ func (f *fakeServer) ListObjectsIter(_ context.Context, _ string, opts miniogo.L
 
 		f.listings++
 
+		if err := f.missing("ListObjects"); err != nil {
+			yield(miniogo.ObjectInfo{Err: err})
+
+			return
+		}
+
 		for _, o := range slices.Clone(f.objects) {
 			if o.Key <= opts.StartAfter {
 				continue
@@ -186,7 +221,7 @@ func (f *fakeServer) ListObjectsIter(_ context.Context, _ string, opts miniogo.L
 }
 
 func (f *fakeServer) ListMultipartUploads(context.Context, string, string, string, string, string, int) (miniogo.ListMultipartUploadsResult, error) {
-	return miniogo.ListMultipartUploadsResult{Uploads: f.uploads}, nil
+	return miniogo.ListMultipartUploadsResult{Uploads: f.uploads}, f.missing("ListMultipartUploads")
 }
 
 func (f *fakeServer) AbortMultipartUpload(_ context.Context, _, object, _ string) error {

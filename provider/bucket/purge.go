@@ -36,8 +36,8 @@ type purgeS3 interface {
 	GetObjectRetention(ctx context.Context, bucket, object, versionID string) (*miniogo.RetentionMode, *time.Time, error)
 }
 
-// purgeRun is one run through a bucket with object locking, from its first object to
-// its last, in one step or more. Each step is one reconcile.
+// purgeRun is one run through a bucket whose versions are deleted one by one, from its first
+// object to its last, in one step or more. Each step is one reconcile.
 type purgeRun struct {
 	// whole reports whether the run began at the first object. One that began before a
 	// restart continues without its earlier steps.
@@ -80,15 +80,22 @@ func (r purgeRun) with(step purgeStep, after string) purgeRun {
 }
 
 // purge removes a bucket without object locking, and everything in it, in one call. The
-// server moves all of it aside at once, whatever its size.
-func (e *external) purge(ctx context.Context, name string) error {
+// server moves all of it aside at once, whatever its size. It does not do so with a bucket
+// that it replicates, whose versions are deleted one by one.
+func (e *external) purge(ctx context.Context, b *miniov1alpha1.Bucket) error {
+	name := Name(b)
+
 	if err := e.purgeUploads(ctx, name); err != nil {
 		return err
 	}
 
 	err := e.s3.RemoveBucketWithOptions(ctx, name, miniogo.RemoveBucketOptions{ForceDelete: true})
-	if minio.IsNotFound(err) {
+
+	switch {
+	case minio.IsNotFound(err):
 		return nil
+	case minio.IsForceDeleteDenied(err):
+		return e.purgeVersions(ctx, b)
 	}
 
 	return errors.Wrapf(err, "cannot purge bucket %q", name)
@@ -109,10 +116,10 @@ func (e *external) purgeUploads(ctx context.Context, name string) error {
 	return abortUploads(ctx, e.s3, name, all.Uploads)
 }
 
-// purgeLocked empties a bucket with object locking, version by version, and removes it
-// once it is empty. It never deletes a locked version. One call makes one step; after a
-// run that found nothing but locked versions, it waits before the next run.
-func (e *external) purgeLocked(ctx context.Context, b *miniov1alpha1.Bucket) error {
+// purgeVersions empties a bucket with object locking, or one that is replicated, version by
+// version, and removes it once it is empty. It never deletes a locked version. One call makes
+// one step; after a run that found nothing but locked versions, it waits before the next run.
+func (e *external) purgeVersions(ctx context.Context, b *miniov1alpha1.Bucket) error {
 	name, run := Name(b), &e.memories.Of(b).purge
 
 	if e.now().Before(run.next) {

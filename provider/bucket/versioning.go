@@ -6,7 +6,10 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 type versioningS3 interface {
@@ -40,7 +43,12 @@ var versioning = setting{
 }
 
 func setVersioning(ctx context.Context, c clients, bucket string, v miniov1alpha1.VersioningState) error {
-	return c.s3.SetBucketVersioning(ctx, bucket, miniogo.BucketVersioningConfiguration{Status: string(v)})
+	err := c.s3.SetBucketVersioning(ctx, bucket, miniogo.BucketVersioningConfiguration{Status: string(v)})
+	if minio.IsVersioningNeeded(err) {
+		return errors.Wrap(err, "the server needs it for replication or object locking: set versioning to Enabled, or to true in a claim")
+	}
+
+	return err
 }
 
 func parseVersioning(file []byte) (string, error) {

@@ -24,6 +24,20 @@ func IsNotFound(err error) bool {
 // IsNotEmpty reports whether the server did not delete a bucket because it holds objects.
 func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
 
+// IsForceDeleteDenied reports whether the server does not remove a bucket together with what it
+// holds, because it replicates the bucket.
+func IsForceDeleteDenied(err error) bool {
+	return code(err) == "MethodNotAllowed" && isMinIOsAnswer(err)
+}
+
+// IsVersioningNeeded reports whether the server did not suspend the versioning of a bucket,
+// because it replicates the bucket, or locks its objects.
+func IsVersioningNeeded(err error) bool { return code(err) == "InvalidBucketState" }
+
+// IsWithoutUsers reports whether the server did not create a user or an access key, because it
+// takes its users from an LDAP directory and has none of its own.
+func IsWithoutUsers(err error) bool { return code(err) == "XMinioIAMActionNotAllowed" }
+
 // IsGroupNotEmpty reports whether the server did not delete a group because it has
 // members.
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }
