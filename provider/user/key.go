@@ -76,6 +76,10 @@ func newSecretKey() minio.Secret {
 // exists. It also enables the user.
 func (k keys) addUser(ctx context.Context, u *miniov1alpha1.User, secretKey minio.Secret) error {
 	err := k.admin.AddUser(ctx, Name(u), secretKey.Reveal())
+	if minio.IsWithoutUsers(err) {
+		err = errors.Wrap(err, "the server takes its users from an LDAP directory and has none of its own: "+
+			"use a server without LDAP, or give policies to users of the directory (LDAPUserPolicyAttachment)")
+	}
 
 	return errors.Wrapf(err, "cannot set the secret key of user %q", Name(u))
 }

@@ -88,7 +88,7 @@ func TestDrift(t *testing.T) {
 		"Gone": {
 			reason: "A missing user is created again.",
 			change: func(env *env) { env.fakeServer.user = nil; clear(env.keys) },
-			calls:  []string{"AddCannedPolicy", "AddUser", "SetPolicy"},
+			calls:  []string{"AddUser", "AddCannedPolicy", "SetPolicy"},
 		},
 	}
 

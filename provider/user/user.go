@@ -92,9 +92,10 @@ type external struct {
 	drift    drift
 }
 
-// Create stores the key in the connection Secret, writes the policy, creates the user,
-// which has no rights yet, and attaches the policy. Each step can be repeated, so it
-// does not matter where an earlier attempt stopped. A user that was lost on the server
+// Create stores the key in the connection Secret, creates the user, which has no rights
+// yet, writes the policy and attaches it. Where no user can be created, as with LDAP, no
+// policy is left behind. Each step can be repeated, so it does not matter where an earlier
+// attempt stopped. A user that was lost on the server
 // gets the key that is stored; during a rotation that is the one that clients read, and
 // Update continues the rotation.
 func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
@@ -104,10 +105,6 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 
 	id, secretKey, err := e.keyToCreate(ctx, u)
 	if err != nil {
-		return managed.ExternalCreation{}, err
-	}
-
-	if err := e.policies.write(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err
 	}
 
@@ -122,6 +119,10 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 	}
 
 	meta.SetExternalName(u, Name(u))
+
+	if err := e.policies.write(ctx, u); err != nil {
+		return managed.ExternalCreation{}, err
+	}
 
 	if err := e.policies.attach(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err

@@ -36,7 +36,7 @@ func TestCreateMakesOneEncryptedCall(t *testing.T) {
 		t.Fatalf("reconcile: %t, %v", busy, err)
 	}
 
-	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, env.calls); diff != "" {
+	if diff := cmp.Diff([]string{"AddUser", "AddCannedPolicy", "SetPolicy"}, env.calls); diff != "" {
 		t.Errorf("Create(...): -want calls, +got calls:\n%s", diff)
 	}
 
@@ -47,7 +47,7 @@ func TestCreateMakesOneEncryptedCall(t *testing.T) {
 		t.Errorf("want the key to be verified once, by two calls, got %d", env.keyUses)
 	}
 
-	if diff := cmp.Diff([]string{"AddCannedPolicy", "AddUser", "SetPolicy"}, env.calls); diff != "" {
+	if diff := cmp.Diff([]string{"AddUser", "AddCannedPolicy", "SetPolicy"}, env.calls); diff != "" {
 		t.Errorf("Observe(...): -want calls, +got calls:\n%s", diff)
 	}
 }
@@ -55,7 +55,7 @@ func TestCreateMakesOneEncryptedCall(t *testing.T) {
 // TestCreateSurvivesCrash ends the process after each call of Create, before the result
 // is stored, and wants a working user in the end.
 func TestCreateSurvivesCrash(t *testing.T) {
-	for _, last := range []string{"AddCannedPolicy", "AddUser", "SetPolicy"} {
+	for _, last := range []string{"AddUser", "AddCannedPolicy", "SetPolicy"} {
 		t.Run(last, func(t *testing.T) {
 			env := newEnv(t)
 			env.fail = last
