@@ -133,6 +133,12 @@ poolz: []
 			input:  smallest + "    defaults: {rotation: {interval: 12h}}",
 			want:   "pools[0].defaults.rotation: Invalid value: overlap, 24h unless it is set, cannot be longer than interval",
 		},
+		"LongOverlap": {
+			reason: "Users take no overlap of more than 720h, so no pool should have one as its default.",
+			input:  smallest + "    defaults: {rotation: {interval: 2160h, overlap: 721h}}",
+			want: "pools[0].defaults.rotation.overlap: Invalid value: \"721h\": " +
+				"overlap cannot be longer than 720h: each replaced key works until it ends",
+		},
 		"NoMessage": {
 			reason: "A rule needs a message.",
 			input:  smallest + `rules: [{name: a, expression: "true"}]`,

@@ -21,6 +21,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
+
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
@@ -370,5 +373,34 @@ func TestEditedPendingKey(t *testing.T) {
 		if !maps.EqualFunc(before, env.secret().Data, slices.Equal) || len(env.calls) > 0 {
 			t.Errorf("want the Secret to be restored without a call, got %v", env.calls)
 		}
+	}
+}
+
+// TestAdoptedUserKeepsKey adopts a user whose key a connection Secret holds that was made
+// beforehand. It wants the server to be given no key, and the Secret to be completed.
+func TestAdoptedUserKeepsKey(t *testing.T) {
+	const name, secretKey = "legacy", "secret-of-the-legacy-user"
+
+	env := newEnv(t, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "u-key", Namespace: "team-a"},
+		Type:       resource.SecretTypeConnection,
+		Data: map[string][]byte{
+			miniov1alpha1.ConnectionKeyAccessKeyID:     []byte(name),
+			miniov1alpha1.ConnectionKeySecretAccessKey: []byte(secretKey),
+		},
+	})
+	env.fakeServer.user = &madmin.UserInfo{Status: madmin.AccountEnabled}
+	env.keys[name] = secretKey
+
+	meta.SetExternalName(env.user, name)
+	env.settle()
+	env.wantWorkingKey("The adopted user's key works.")
+
+	if n := env.madeKeys(); n > 0 || env.keys[name] != secretKey {
+		t.Errorf("want the key to stay, the server was given %d", n)
+	}
+
+	if endpoint := env.secret().Data[miniov1alpha1.ConnectionKeyEndpoint]; string(endpoint) != publicEndpoint {
+		t.Errorf("want the Secret to be completed, its endpoint is %q", endpoint)
 	}
 }
