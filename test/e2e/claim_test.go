@@ -225,20 +225,27 @@ func TestCompositionIsEnforced(t *testing.T) {
 }
 
 // TestTenantRole checks that a user with the role edit in a namespace may create claims
-// there, but no managed resources.
+// there, and one with the role view may read them, but no managed resources.
 func TestTenantRole(t *testing.T) {
 	t.Parallel()
 
 	ns := newNamespace(t)
 	mustKubectl(t, "", "create", "rolebinding", "tenant", "--namespace", ns, "--clusterrole=edit", "--user=tenant")
 
-	for resource, want := range map[string]string{
-		"buckets.apps.cozystack.io": "yes", "users.minio.cistern.dev": "no", "buckets.minio.cistern.dev": "no",
+	mustKubectl(t, "", "create", "rolebinding", "viewer", "--namespace", ns, "--clusterrole=view", "--user=viewer")
+
+	for _, tc := range []struct{ user, verb, resource, want string }{
+		{"tenant", "create", "buckets.apps.cozystack.io", "yes"},
+		{"tenant", "create", "users.minio.cistern.dev", "no"},
+		{"tenant", "create", "buckets.minio.cistern.dev", "no"},
+		{"viewer", "list", "buckets.apps.cozystack.io", "yes"},
+		{"viewer", "create", "buckets.apps.cozystack.io", "no"},
+		{"viewer", "list", "users.minio.cistern.dev", "no"},
 	} {
-		await.For(t, "the answer "+want+" for "+resource, func() error {
+		await.For(t, "the answer "+tc.want+" for "+tc.user+" to "+tc.verb+" "+tc.resource, func() error {
 			// can-i returns an error if the answer is no.
-			got, _ := plat.Kubectl(t.Context(), "", "auth", "can-i", "create", resource, "--namespace", ns, "--as=tenant")
-			if strings.TrimSpace(got) != want {
+			got, _ := plat.Kubectl(t.Context(), "", "auth", "can-i", tc.verb, tc.resource, "--namespace", ns, "--as="+tc.user)
+			if strings.TrimSpace(got) != tc.want {
 				return errors.New(got)
 			}
 
