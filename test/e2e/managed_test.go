@@ -75,18 +75,15 @@ func TestExamples(t *testing.T) {
 
 	ns := newNamespace(t)
 
-	files := []string{
-		"minio/bucket", "minio/bucket-locked", "minio/policy", "minio/user",
-		"extras/group", "extras/groupuserattachment", "extras/grouppolicyattachment", "extras/bucketpolicy",
-	}
-	args := make([]string, 0, 2*len(files))
+	args := []string{"--namespace=" + ns}
 
-	for _, f := range files {
-		args = append(args, "--namespace="+ns, "--filename="+filepath.Join(repo, "examples", f+".yaml"))
+	for _, f := range examplesInUse {
+		args = append(args, "--filename="+filepath.Join(repo, "examples", f+".yaml"))
 	}
 
-	mustKubectl(t, "", append([]string{"apply"}, args...)...)
+	mustKubectl(t, "", append([]string{"apply", "--server-side"}, args...)...)
 	mustKubectl(t, "", append([]string{"wait", "--for=condition=Ready", "--timeout=180s"}, args...)...)
+	wantAppliedAgain(t, "", args)
 
 	b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "example-photos", Namespace: ns}}
 	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "example-photos-reader", Namespace: ns}}
