@@ -40,7 +40,7 @@ func Kind(changed <-chan event.GenericEvent) controller.Kind[*miniov1alpha1.Buck
 		List:   &miniov1alpha1.BucketList{},
 		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.Bucket] {
 			return &external{
-				s3: miniogo.Core{Client: srv.S3()}, admin: srv.Admin, server: srv,
+				s3: newS3(srv), admin: srv.Admin, server: srv,
 				live: kube.Live, memories: memories, now: time.Now,
 			}
 		},

@@ -76,7 +76,7 @@ func (c Contents) String() string {
 // ListContents counts what a bucket holds, in two calls, however much that is. If the
 // bucket does not exist, the error satisfies minio.IsNotFound.
 func ListContents(ctx context.Context, srv *minio.Server, name string) (Contents, error) {
-	return listContents(ctx, miniogo.Core{Client: srv.S3()}, name)
+	return listContents(ctx, newS3(srv), name)
 }
 
 // contentsS3 is the part of the S3 client that lists what a bucket holds.

@@ -28,6 +28,8 @@ type serverInfo struct {
 
 // serverNode is one node of a server.
 type serverNode struct {
+	// Endpoint is the host and port at which the other nodes reach it.
+	Endpoint string `json:"endpoint"`
 	// Version is the release of the node; empty while the node is offline.
 	Version string `json:"version"`
 }

@@ -24,7 +24,7 @@ func TestDecodeInfo(t *testing.T) {
 			answer: recordedInfo,
 			want: serverInfo{
 				Region: "eu-1", DeploymentID: "95f8e8f6-97e4-4207-8c7d-df79559ec76b",
-				Servers: []serverNode{{Version: "2026-02-12T20:18:48Z"}},
+				Servers: []serverNode{{Endpoint: "127.0.0.1:19911", Version: "2026-02-12T20:18:48Z"}},
 			},
 		},
 		"NoRegion": {

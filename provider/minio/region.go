@@ -53,14 +53,7 @@ func (s *Server) signS3(region string) error {
 		return fmt.Errorf("endpoint %q is not a URL: %w", s.Endpoint, err)
 	}
 
-	client, err := miniogo.New(u.Host, &miniogo.Options{
-		Creds:        credentials.NewStaticV4(s.AccessKey, s.SecretKey.Reveal(), ""),
-		Secure:       u.Scheme == "https",
-		Transport:    s.transport,
-		Region:       region,
-		BucketLookup: miniogo.BucketLookupPath,
-		MaxRetries:   1,
-	})
+	client, err := s.newS3(u.Host, u.Scheme == "https", region)
 	if err != nil {
 		return fmt.Errorf("cannot create an S3 client for endpoint %q: %w", s.Endpoint, err)
 	}
@@ -68,4 +61,16 @@ func (s *Server) signS3(region string) error {
 	s.s3.Store(&regionalS3{Client: client, region: region})
 
 	return nil
+}
+
+// newS3 returns a client of the S3 API at a host.
+func (s *Server) newS3(host string, secure bool, region string) (*miniogo.Client, error) {
+	return miniogo.New(host, &miniogo.Options{
+		Creds:        credentials.NewStaticV4(s.AccessKey, s.SecretKey.Reveal(), ""),
+		Secure:       secure,
+		Transport:    s.transport,
+		Region:       region,
+		BucketLookup: miniogo.BucketLookupPath,
+		MaxRetries:   1,
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/cistern-dev/cistern/test/await"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 const (
@@ -42,6 +44,71 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 		return nil, err
 	}
 
+	kms, err := newKMS()
+	if err != nil {
+		return nil, err
+	}
+
+	s, p, err := e.startNode(name, program, address, append([]string{kms}, env...), e.dir+"/data-"+name)
+	if err != nil {
+		return nil, err
+	}
+
+	return s, s.ready(ctx, p)
+}
+
+// AddCluster starts a MinIO of two nodes with two drives each, and creates a
+// ClusterProviderConfig of the given name that leads to the first one, not through the proxy.
+func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
+	programs, err := tools.Build(ctx, io.Discard, "minio")
+	if err != nil {
+		return nil, err
+	}
+
+	kms, err := newKMS()
+	if err != nil {
+		return nil, err
+	}
+
+	addresses, drives := make([]string, 2), []string(nil)
+	for i := range addresses {
+		if addresses[i], err = freeAddress(); err != nil {
+			return nil, err
+		}
+
+		for drive := range 2 {
+			drives = append(drives, fmt.Sprintf("http://%s%s/data-%s-%d-%d", addresses[i], e.dir, name, i, drive))
+		}
+	}
+
+	nodes, processes := make([]*Storage, len(addresses)), make([]*process, len(addresses))
+	for i, address := range addresses {
+		if nodes[i], processes[i], err = e.startNode(fmt.Sprintf("%s-%d", name, i), programs["minio"], address, []string{kms}, drives...); err != nil {
+			return nil, err
+		}
+	}
+
+	for i, n := range nodes {
+		if err := n.ready(ctx, processes[i]); err != nil {
+			return nil, err
+		}
+	}
+
+	return nodes, e.configure(ctx, name, nodes[0].URL(), nodes[0])
+}
+
+// newKMS returns the environment variable of a KMS with a new key.
+func newKMS() (string, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return "", fmt.Errorf("cannot generate a key: %w", err)
+	}
+
+	return "MINIO_KMS_SECRET_KEY=" + KMSKey + ":" + base64.StdEncoding.EncodeToString(key), nil
+}
+
+// startNode starts a MinIO, or a node of one, and does not wait for it.
+func (e *Env) startNode(name, program, address string, env []string, drives ...string) (*Storage, *process, error) {
 	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
 
 	s.region = region
@@ -52,32 +119,31 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 		}
 	}
 
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("cannot generate a key: %w", err)
-	}
-
 	p, err := e.run(name, append([]string{
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
 		// MinIO otherwise requires a separate drive of a minimum size.
 		"MINIO_CI_CD=1",
-		"MINIO_KMS_SECRET_KEY=" + KMSKey + ":" + base64.StdEncoding.EncodeToString(key),
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
-	}, env...), program, "server", "--quiet", "--address", address, e.dir+"/data-"+name)
+	}, env...), append([]string{program, "server", "--quiet", "--address", address}, drives...)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	if s.S3, err = s.Client(s.AccessKey, s.SecretKey); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
 	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
-		return nil, fmt.Errorf("cannot create an administration client: %w", err)
+		return nil, nil, fmt.Errorf("cannot create an administration client: %w", err)
 	}
 
-	return s, await.Until(ctx, "MinIO to be ready", func() error {
+	return s, p, nil
+}
+
+// ready waits until the server answers.
+func (s *Storage) ready(ctx context.Context, p *process) error {
+	return await.Until(ctx, "MinIO to be ready", func() error {
 		if err := p.ended(); err != nil {
 			return err
 		}

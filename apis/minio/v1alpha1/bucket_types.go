@@ -219,7 +219,9 @@ type BucketParameters struct {
 	AnonymousAccess *AnonymousAccess `json:"anonymousAccess,omitempty"`
 
 	// WhenNotEmpty is what happens to the bucket when the resource is deleted
-	// while the bucket is not empty. The default is Refuse.
+	// while the bucket is not empty. The default is Refuse. Incomplete uploads that
+	// the server does not list do not count: those begun before it restarted, or
+	// through a node of it that the provider cannot reach.
 	// +optional
 	// +kubebuilder:default=Refuse
 	WhenNotEmpty WhenNotEmpty `json:"whenNotEmpty,omitempty"`

@@ -49,8 +49,10 @@ type Grant struct {
 	BucketSelector *xpv1.NamespacedSelector `json:"bucketSelector,omitempty"`
 
 	// Prefix limits the grant to objects whose names begin with it, such as
-	// "reports/". The default is all objects. The characters *, ?, $ and \ are not
-	// allowed, because policies read them as patterns or variables.
+	// "reports/". Without a slash at its end it also covers "reports-secret/". Clients
+	// can list with this prefix or a longer one only, and make no calls of the bucket
+	// itself, such as HeadBucket. The default is all objects. The characters *, ?, $
+	// and \ are not allowed, because policies read them as patterns or variables.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^[^*?$\\]*$`
