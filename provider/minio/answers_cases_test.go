@@ -27,6 +27,9 @@ const (
 	answersPolicy = "answers-policy"
 	answersGroup  = "answers-group"
 
+	// answersKMSKey is the key of the server's KMS.
+	answersKMSKey = "answers-key"
+
 	answersDocument = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::answers/*"]}]}`
 )
 

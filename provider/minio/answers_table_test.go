@@ -90,6 +90,31 @@ func adminCases() []answerCase {
 			want: []madmin.PolicyEntities{{Policy: answersPolicy, Users: []string{answersUser}}},
 		},
 		{
+			// The guards of the long tail read this and the next one.
+			name: "admin:group",
+			call: func(ctx context.Context, s *Server) (any, error) {
+				got, err := s.Admin.GetGroupDescription(ctx, answersGroup)
+				if err != nil {
+					return nil, err
+				}
+
+				return *got, nil
+			},
+			want: madmin.GroupDesc{Name: answersGroup, Status: "enabled", Members: []string{answersUser}},
+		},
+		{
+			name: "kms:key",
+			call: func(ctx context.Context, s *Server) (any, error) {
+				got, err := s.Admin.GetKeyStatus(ctx, answersKMSKey)
+				if err != nil {
+					return nil, err
+				}
+
+				return *got, nil
+			},
+			want: madmin.KMSKeyStatus{KeyID: answersKMSKey},
+		},
+		{
 			name: "admin:add-service-account",
 			call: func(ctx context.Context, s *Server) (any, error) {
 				got, err := s.Admin.AddServiceAccount(ctx, madmin.AddServiceAccountReq{

@@ -36,6 +36,13 @@ func run(m *testing.M) int {
 	env = e
 	code := m.Run()
 
+	calls, _ := e.Proxy.Calls(0)
+	for _, name := range unrecorded(calls) {
+		fmt.Fprintf(os.Stderr, "component: the provider calls %q of MinIO: record its answers, see recordedCalls\n", name)
+
+		code = 1
+	}
+
 	if err := e.Races(); err != nil {
 		fmt.Fprintln(os.Stderr, "component:", err)
 		code = 1
