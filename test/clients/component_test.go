@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,7 +43,7 @@ func startComponent(ctx context.Context) (stop func(), err error) {
 		env.Close()
 	}
 
-	if err := farServer(ctx, env); err != nil {
+	if err := errors.Join(publishName(ctx, env), farServer(ctx, env)); err != nil {
 		return stop, err
 	}
 
@@ -51,6 +52,19 @@ func startComponent(ctx context.Context) (stop func(), err error) {
 	}
 
 	return stop, nil
+}
+
+// publishName has Secrets name the server's host by its name, as those of a cluster do: some
+// clients verify no certificate for an address.
+func publishName(ctx context.Context, env *component.Env) error {
+	config := &miniov1alpha1.ClusterProviderConfig{}
+	if err := env.Kube.Get(ctx, kubernetes.ObjectKey{Name: "default"}, config); err != nil {
+		return err
+	}
+
+	config.Spec.PublicEndpoint = strings.Replace(config.Spec.Endpoint, "127.0.0.1", "localhost", 1)
+
+	return env.Kube.Update(ctx, config)
 }
 
 // farServer starts a server in another region, which clients reach without TLS.
