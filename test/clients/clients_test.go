@@ -24,6 +24,7 @@ type test struct {
 }
 
 var tests = []test{
+	{"as tenants.md shows", writer, nil, testPage},
 	{"put, head, get", writer, []string{"put", "get", "head"}, testPutGet},
 	{"list by prefix", writer, []string{"put", "list"}, testList},
 	{"copy", writer, []string{"put", "copy"}, testCopy},
@@ -51,6 +52,7 @@ var tests = []test{
 	{"old and new key in the overlap", beforeNew, []string{"put", "get"}, testOverlap},
 	{"key refused after the overlap", ended, []string{"put"}, testEnded},
 	{"another region, plain HTTP", otherRegion, []string{"put", "get"}, testRegion},
+	{"the same, as tenants.md shows", otherRegion, nil, testPageElsewhere},
 }
 
 // TestClients runs every test with every client, and records the matrix. Clients run in

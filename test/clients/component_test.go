@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/component"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // farRegion is the region of the second server.
@@ -50,6 +52,14 @@ func startComponent(ctx context.Context) (stop func(), err error) {
 	if err := issueByUsers(ctx, env.Kube); err != nil {
 		return stop, fmt.Errorf("%w; the end of the provider's log:\n%s", err, env.Log())
 	}
+
+	programs, err := tools.Build(ctx, io.Discard, "kubectl")
+	if err != nil {
+		return stop, err
+	}
+
+	cluster.kubeconfig, cluster.kubectl, cluster.namespace = env.Kubeconfig(), programs["kubectl"], metav1.NamespaceDefault
+	cluster.secret, cluster.data = "clients-"+writer, issued[writer]
 
 	return stop, nil
 }

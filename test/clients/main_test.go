@@ -28,6 +28,12 @@ var (
 	scripts string
 )
 
+// cluster is where kubectl finds the Secret of writer, and data what it holds.
+var cluster struct {
+	kubeconfig, kubectl, namespace, secret string
+	data                                   map[string][]byte
+}
+
 // The names of the issued Secrets.
 const (
 	writer      = "writer"       // reads and writes a bucket

@@ -68,6 +68,8 @@ func startPlatform(ctx context.Context) (stop func(), err error) {
 		}
 	}
 
+	cluster.kubeconfig, cluster.kubectl, cluster.namespace = p.Kubeconfig, p.KubectlPath, w.namespace.Name
+
 	return stop, w.issue(ctx)
 }
 
@@ -124,6 +126,10 @@ func (w tenant) read(ctx context.Context, name, claim, user, before string) erro
 		id := string(s.Data["AWS_ACCESS_KEY_ID"])
 		if c.Status.GetCondition(xpv1.TypeReady).Status != corev1.ConditionTrue || id == "" || id == before {
 			return errors.New(c.Status.GetCondition(tenantv1alpha1.ConditionProvisioned).Message)
+		}
+
+		if name == writer {
+			cluster.secret, cluster.data = secret, s.Data
 		}
 
 		var err error

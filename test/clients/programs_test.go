@@ -12,6 +12,8 @@ type client struct {
 	// program is the name of the executable. pinned is the name of the pinned program
 	// that it is built as, if any.
 	program, pinned string
+	// heading is the client's section of docs/tenants.md, if it is not name.
+	heading string
 	// env and flags are what the client needs besides the Secret: variables, and flags
 	// that are put before the arguments of program. more is what it needs in code.
 	env   []string
@@ -108,7 +110,7 @@ var rclone = &client{
 
 // rcloneNow is a current rclone, with the same files and lines as Debian's.
 var rcloneNow = &client{
-	name: "rclone (current)", program: "rclone", pinned: "rclone", names: true, refused: rclone.refused,
+	name: "rclone (current)", heading: "rclone", program: "rclone", pinned: "rclone", names: true, refused: rclone.refused,
 	env: rclone.env, flags: rclone.flags, version: rclone.version, operations: rclone.operations,
 }
 
