@@ -64,15 +64,24 @@ func testEnded(t *testing.T, c *client) {
 
 func testRegion(t *testing.T, c *client) {
 	s := newSession(t, c, issued[otherRegion])
-	file, back := s.file(t, "far", 39, 1000), filepath.Join(s.home, "back")
-
-	s.must(t, "put", file, s.prefix()+"far")
-	s.must(t, "get", s.prefix()+"far", back)
-	wantSame(t, file, back)
+	s.wantThere(t)
 
 	if s.has("presignGet") {
 		if _, err := send(t, s, http.MethodGet, s.must(t, "presignGet", s.prefix()+"far"), nil); err != nil {
 			t.Errorf("presigned GET: %v", err)
 		}
 	}
+}
+
+func testIPv6(t *testing.T, c *client) { newSession(t, c, issued[ipv6]).wantThere(t) }
+
+// wantThere wants a file to be uploaded and downloaded.
+func (s *session) wantThere(t *testing.T) {
+	t.Helper()
+
+	file, back := s.file(t, "far", 39, 1000), filepath.Join(s.home, "back")
+
+	s.must(t, "put", file, s.prefix()+"far")
+	s.must(t, "get", s.prefix()+"far", back)
+	wantSame(t, file, back)
 }

@@ -52,6 +52,7 @@ var minioJS = &client{
 	name: "minio-js", program: "node", names: true, refused: "AccessDenied|Access Denied|Forbidden|403",
 	env:        []string{"NODE_EXTRA_CA_CERTS=$MNT/ca.crt"},
 	more:       "host, port, TLS, region and keys in code",
+	limits:     map[string]string{rowIPv6: "minio-js takes no IPv6 address"},
 	version:    `node "$SCRIPTS/minio_client.cjs" version`,
 	operations: scripted(`node "$SCRIPTS/minio_client.cjs"`),
 }

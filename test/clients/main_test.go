@@ -46,6 +46,7 @@ const (
 	afterNew    = "after-new"    // the key that replaced it
 	ended       = "ended"        // a key that was replaced, after its overlap
 	otherRegion = "other-region" // a bucket of a server in another region, without TLS
+	ipv6        = "ipv6"         // another bucket of that server, at an IPv6 address
 )
 
 func TestMain(m *testing.M) {

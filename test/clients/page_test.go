@@ -86,10 +86,6 @@ func testPage(t *testing.T, c *client) { runPage(t, newSession(t, c, issued[writ
 
 // testPageElsewhere runs it against a server in another region without TLS.
 func testPageElsewhere(t *testing.T, c *client) {
-	if c == pgBackRest {
-		t.Skip("pgBackRest has no plain HTTP")
-	}
-
 	runPage(t, newSession(t, c, issued[otherRegion]))
 }
 

@@ -30,6 +30,8 @@ type client struct {
 	names bool
 	// refused is part of what the client says when the server denies access.
 	refused string
+	// limits are the tests that the client cannot pass on any server, and why.
+	limits map[string]string
 	// mute is what the client says in place of the server's words, if it keeps these to
 	// itself.
 	mute string
@@ -44,6 +46,7 @@ var awsCLI = &client{
 	name: "aws-cli", program: "aws", names: true, refused: "AccessDenied|Forbidden",
 	env:     []string{"AWS_CA_BUNDLE=$MNT/ca.crt"},
 	flags:   `--endpoint-url "$AWS_ENDPOINT_URL_S3"`,
+	limits:  map[string]string{rowIPv6: "aws-cli 2.9 takes no IPv6 address"},
 	version: `aws --version | sed 's/[^ ]*\/\([0-9.]*\) .*/\1/'`,
 	operations: map[string]string{
 		"put":           `aws s3 cp --only-show-errors "$1" "s3://$BUCKET_NAME/$2"`,

@@ -66,6 +66,7 @@ var registry = &client{
 // in a user namespace of its own, root is another user, with the same rights on files.
 var pgBackRest = &client{
 	name: "pgBackRest", program: "pgbackrest", refused: "403|AccessDenied",
+	limits: map[string]string{rowPageElsewhere: "pgBackRest has no plain HTTP"},
 	env: []string{
 		"PGBACKREST_REPO1_STORAGE_CA_FILE=$MNT/ca.crt", "PGBACKREST_REPO1_TYPE=s3", "PGBACKREST_REPO1_S3_URI_STYLE=path",
 		"PGBACKREST_REPO1_S3_ENDPOINT=$endpoint", "PGBACKREST_REPO1_S3_BUCKET=$BUCKET_NAME", "PGBACKREST_REPO1_S3_REGION=$AWS_REGION",
