@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -19,10 +20,8 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/component"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
-
-// farRegion is the region of the second server.
-const farRegion = "eu-cistern-7"
 
 // startComponent starts the component environment with its provider, and issues the
 // Secrets by Users. stop ends all of it.
@@ -42,7 +41,7 @@ func startComponent(ctx context.Context) (stop func(), err error) {
 		env.Close()
 	}
 
-	if err := farServer(ctx, env); err != nil {
+	if err := errors.Join(publish(ctx, env), farServer(ctx, env)); err != nil {
 		return stop, err
 	}
 
@@ -50,41 +49,37 @@ func startComponent(ctx context.Context) (stop func(), err error) {
 		return stop, fmt.Errorf("%w; the end of the provider's log:\n%s", err, env.Log())
 	}
 
+	programs, err := tools.Build(ctx, io.Discard, "kubectl")
+	if err != nil {
+		return stop, err
+	}
+
+	cluster.kubeconfig, cluster.kubectl, cluster.namespace = env.Kubeconfig(), programs["kubectl"], metav1.NamespaceDefault
+	cluster.secret, cluster.data = "clients-"+writer, issued[writer]
+
 	return stop, nil
 }
 
-// farServer starts a server in another region, which clients reach without TLS.
-func farServer(ctx context.Context, env *component.Env) error {
-	far, err := env.AddStorage(ctx, "far-through-proxy", "MINIO_SITE_REGION="+farRegion)
-	if err != nil {
-		return err
-	}
-
-	return env.Kube.Create(ctx, &miniov1alpha1.ClusterProviderConfig{
-		ObjectMeta: metav1.ObjectMeta{Name: "far"},
-		Spec: miniov1alpha1.ProviderConfigSpec{
-			Endpoint: far.URL(), Region: farRegion,
-			Credentials: miniov1alpha1.Credentials{SecretRef: miniov1alpha1.ObjectReference{
-				Name: "minio-admin-far-through-proxy", Namespace: metav1.NamespaceDefault,
-			}},
-		},
-	})
-}
+// servers are the Secrets with a configuration of their own, which has the same name.
+var servers = map[string]bool{}
 
 // issueByUsers creates a Bucket and a User for each Secret, and reads the Secrets.
 func issueByUsers(ctx context.Context, kube kubernetes.Client) error {
 	enabled, quota, days := miniov1alpha1.VersioningEnabled, resource.MustParse("100Ki"), int32(1)
 	settings := map[string]func(b *miniov1alpha1.BucketParameters){
-		writer:      func(*miniov1alpha1.BucketParameters) {},
-		other:       func(*miniov1alpha1.BucketParameters) {},
-		versioned:   func(b *miniov1alpha1.BucketParameters) { b.Versioning = &enabled },
-		full:        func(b *miniov1alpha1.BucketParameters) { b.Quota = &quota },
-		otherRegion: func(*miniov1alpha1.BucketParameters) {},
+		writer:    func(*miniov1alpha1.BucketParameters) {},
+		other:     func(*miniov1alpha1.BucketParameters) {},
+		versioned: func(b *miniov1alpha1.BucketParameters) { b.Versioning = &enabled },
+		full:      func(b *miniov1alpha1.BucketParameters) { b.Quota = &quota },
 		locked: func(b *miniov1alpha1.BucketParameters) {
 			b.ObjectLocking = true
 			b.Retention = &miniov1alpha1.Retention{Mode: miniov1alpha1.RetentionCompliance, Days: &days}
 		},
 	}
+	for name := range servers {
+		settings[name] = func(*miniov1alpha1.BucketParameters) {}
+	}
+
 	buckets := map[string]string{reader: writer, beforeNew: writer, ended: writer}
 
 	objects := make([]kubernetes.Object, 0, len(settings)+len(buckets)+1)
@@ -93,8 +88,8 @@ func issueByUsers(ctx context.Context, kube kubernetes.Client) error {
 		b := &miniov1alpha1.Bucket{ObjectMeta: metav1.ObjectMeta{Name: "clients-" + name, Namespace: metav1.NamespaceDefault}}
 		set(&b.Spec.ForProvider)
 
-		if name == otherRegion {
-			b.Spec.ProviderConfigReference = farConfig()
+		if servers[name] {
+			b.Spec.ProviderConfigReference = configOf(name)
 		}
 
 		objects, buckets[name] = append(objects, b), name
@@ -107,11 +102,12 @@ func issueByUsers(ctx context.Context, kube kubernetes.Client) error {
 		u.Spec.ForProvider.Grants = []miniov1alpha1.Grant{{BucketName: "clients-" + bucket, Access: miniov1alpha1.AccessReadWrite}}
 		u.Spec.WriteConnectionSecretToReference = &xpv1.LocalSecretReference{Name: "clients-" + name}
 
-		switch name {
-		case reader:
+		if name == reader {
 			u.Spec.ForProvider.Grants[0].Access = miniov1alpha1.AccessReadOnly
-		case otherRegion:
-			u.Spec.ProviderConfigReference = farConfig()
+		}
+
+		if servers[name] {
+			u.Spec.ProviderConfigReference = configOf(name)
 		}
 
 		objects, users[name] = append(objects, u), u
@@ -134,8 +130,8 @@ func issueByUsers(ctx context.Context, kube kubernetes.Client) error {
 	return rotateUsers(ctx, kube, users)
 }
 
-func farConfig() *xpv1.ProviderConfigReference {
-	return &xpv1.ProviderConfigReference{Kind: "ClusterProviderConfig", Name: "far"}
+func configOf(name string) *xpv1.ProviderConfigReference {
+	return &xpv1.ProviderConfigReference{Kind: "ClusterProviderConfig", Name: name}
 }
 
 // published waits until a User is ready with another key than before, and returns its

@@ -28,6 +28,12 @@ var (
 	scripts string
 )
 
+// cluster is where kubectl finds the Secret of writer, and data what it holds.
+var cluster struct {
+	kubeconfig, kubectl, namespace, secret string
+	data                                   map[string][]byte
+}
+
 // The names of the issued Secrets.
 const (
 	writer      = "writer"       // reads and writes a bucket
@@ -40,6 +46,7 @@ const (
 	afterNew    = "after-new"    // the key that replaced it
 	ended       = "ended"        // a key that was replaced, after its overlap
 	otherRegion = "other-region" // a bucket of a server in another region, without TLS
+	ipv6        = "ipv6"         // another bucket of that server, at an IPv6 address
 )
 
 func TestMain(m *testing.M) {
@@ -97,28 +104,30 @@ func find(ctx context.Context) error {
 	scripts = filepath.Join(repo, "test", "clients", "testdata")
 	found.missing = map[string]error{}
 
-	built, err := tools.Build(ctx, os.Stderr, "mc")
-	if err != nil {
+	if found.pinned, err = tools.Build(ctx, os.Stderr, "aws-sdk-go", "mc", "rclone"); err != nil {
 		return err
 	}
 
-	found.mc = built["mc"]
+	// A program that this machine cannot have is no error.
+	fetched := func(err error, clients ...*client) error {
+		if !errors.Is(err, tools.ErrMissing) {
+			return err
+		}
 
-	found.debian, err = tools.DebianClients(ctx, os.Stderr)
-	if errors.Is(err, tools.ErrMissing) {
-		for _, c := range []*client{awsCLI, boto3, s3cmd, rclone, restic} {
+		for _, c := range clients {
 			found.missing[c.program] = err
 		}
-	} else if err != nil {
-		return err
+
+		return nil
 	}
 
-	found.node, err = tools.NodeModules(ctx, os.Stderr)
-	if errors.Is(err, tools.ErrMissing) {
-		found.missing[sdkJS.program] = err
-	} else if err != nil {
-		return err
-	}
+	debian, errDebian := tools.DebianClients(ctx, os.Stderr)
+	services, errServices := tools.DebianServices(ctx, os.Stderr)
+	node, errNode := tools.NodeModules(ctx, os.Stderr)
+	found.debian, found.services, found.node = debian, services, node
 
-	return nil
+	return errors.Join(
+		fetched(errDebian, awsCLI, boto3, s3cmd, rclone, restic),
+		fetched(errServices, s3fs, registry, pgBackRest),
+		fetched(errNode, sdkJS, minioJS))
 }

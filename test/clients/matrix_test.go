@@ -19,6 +19,7 @@ const (
 	cellFailed = "FAILED"
 	cellNone   = "–" // the client has no such operation
 	cellSkip   = "skipped"
+	cellMute   = "refused" // the client keeps the server's words to itself
 )
 
 // matrix collects the results of clients and tests.
@@ -61,6 +62,8 @@ func (m *matrix) record(t *testing.T, c *client, tc test) {
 		cell = cellSkip
 	case t.Skipped():
 		cell = cellNone
+	case tc.secret == full && c.mute != "":
+		cell = cellMute
 	}
 
 	m.cells[c.name][tc.name] = cell

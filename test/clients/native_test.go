@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -72,14 +74,64 @@ var minioGo = &client{
 			return "", s.s3().RemoveObject(ctx, s.bucket(), a[0], miniogo.RemoveObjectOptions{VersionID: a[1]})
 		},
 		"retention": func(ctx context.Context, s *session, a ...string) (string, error) {
-			mode, _, err := s.s3().GetObjectRetention(ctx, s.bucket(), a[0], "")
+			mode, until, err := s.s3().GetObjectRetention(ctx, s.bucket(), a[0], "")
 			if err != nil {
 				return "", err
 			}
 
-			return mode.String(), nil
+			return mode.String() + " " + until.String(), nil
 		},
+		"presignPost": nativeForm, "hold": nativeHold, "settings": nativeSettings,
 	},
+}
+
+func nativeForm(ctx context.Context, s *session, a ...string) (string, error) {
+	policy := miniogo.NewPostPolicy()
+	if err := errors.Join(policy.SetBucket(s.bucket()), policy.SetKey(a[0]), policy.SetExpires(time.Now().Add(time.Hour))); err != nil {
+		return "", err
+	}
+
+	u, fields, err := s.s3().PresignedPostPolicy(ctx, policy)
+	if err != nil {
+		return "", err
+	}
+
+	out, err := json.Marshal(map[string]any{"url": u.String(), "fields": fields})
+
+	return string(out), err
+}
+
+func nativeHold(ctx context.Context, s *session, a ...string) (string, error) {
+	var out string
+
+	for _, status := range []miniogo.LegalHoldStatus{miniogo.LegalHoldEnabled, miniogo.LegalHoldDisabled} {
+		if err := s.s3().PutObjectLegalHold(ctx, s.bucket(), a[0], miniogo.PutObjectLegalHoldOptions{Status: &status}); err != nil {
+			return "", err
+		}
+
+		got, err := s.s3().GetObjectLegalHold(ctx, s.bucket(), a[0], miniogo.GetObjectLegalHoldOptions{})
+		if err != nil {
+			return "", err
+		}
+
+		out += got.String() + "\n"
+	}
+
+	return out, nil
+}
+
+func nativeSettings(ctx context.Context, s *session, _ ...string) (string, error) {
+	versioning, err := s.s3().GetBucketVersioning(ctx, s.bucket())
+	if err != nil {
+		return "", err
+	}
+
+	_, mode, _, _, err := s.s3().GetObjectLockConfig(ctx, s.bucket())
+	if err != nil {
+		return "", err
+	}
+
+	return versioning.Status + " " + mode.String(), nil
 }
 
 // pinnedVersion returns the version of a module that a go.mod of the clone requires: of

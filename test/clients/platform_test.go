@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/api"
 	"github.com/cistern-dev/cistern/test/await"
@@ -65,6 +67,8 @@ func startPlatform(ctx context.Context) (stop func(), err error) {
 			fmt.Fprintln(os.Stderr, "clients: cannot delete the namespace:", err)
 		}
 	}
+
+	cluster.kubeconfig, cluster.kubectl, cluster.namespace = p.Kubeconfig, p.KubectlPath, w.namespace.Name
 
 	return stop, w.issue(ctx)
 }
@@ -124,6 +128,10 @@ func (w tenant) read(ctx context.Context, name, claim, user, before string) erro
 			return errors.New(c.Status.GetCondition(tenantv1alpha1.ConditionProvisioned).Message)
 		}
 
+		if name == writer {
+			cluster.secret, cluster.data = secret, s.Data
+		}
+
 		var err error
 		if name != "" {
 			issued[name], err = w.outside(s.Data)
@@ -142,10 +150,16 @@ func (w tenant) outside(data map[string][]byte) (map[string][]byte, error) {
 		return nil, fmt.Errorf("cannot use MinIO's address: %w", err)
 	}
 
+	// Some clients verify no certificate for an address.
+	host := strings.Replace(out.Host, "127.0.0.1", "localhost", 1)
+
 	moved := map[string][]byte{}
 	for key, value := range data {
-		moved[key] = bytes.ReplaceAll(value, []byte(in.Host), []byte(out.Host))
+		moved[key] = bytes.ReplaceAll(value, []byte(in.Host), []byte(host))
 	}
+
+	name, port, _ := strings.Cut(host, ":")
+	moved[miniov1alpha1.ConnectionKeyBucketHost], moved[miniov1alpha1.ConnectionKeyBucketPort] = []byte(name), []byte(port)
 
 	return moved, nil
 }

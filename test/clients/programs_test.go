@@ -2,13 +2,18 @@
 
 package clients
 
+import "syscall"
+
 // client is one S3 client. Its operations are lines of a shell, as a tenant would type
 // them; $1, $2 and $3 are their arguments. An operation that is missing is one that the
 // client does not have.
 type client struct {
 	name string
-	// program is the name of the executable.
-	program string
+	// program is the name of the executable. pinned is the name of the pinned program
+	// that it is built as, if any.
+	program, pinned string
+	// heading is the client's section of docs/tenants.md, if it is not name.
+	heading string
 	// env and flags are what the client needs besides the Secret: variables, and flags
 	// that are put before the arguments of program. more is what it needs in code.
 	env   []string
@@ -19,19 +24,29 @@ type client struct {
 	operations map[string]string
 	// native carries out an operation in this process, in place of operations.
 	native map[string]native
+	// process has what the client's processes need of the kernel.
+	process syscall.SysProcAttr
 	// names is false for a client that sends names as they are typed, not encoded.
 	names bool
 	// refused is part of what the client says when the server denies access.
 	refused string
+	// limits are the tests that the client cannot pass on any server, and why.
+	limits map[string]string
+	// mute is what the client says in place of the server's words, if it keeps these to
+	// itself.
+	mute string
 }
 
 // clients are all clients, in the order of the matrix.
-var clients = []*client{awsCLI, boto3, s3cmd, rclone, mc, minioGo, sdkJS, curl, restic}
+var clients = []*client{
+	awsCLI, boto3, s3cmd, rclone, rcloneNow, mc, minioGo, sdkGo, sdkJS, minioJS, curl, restic, s3fs, registry, pgBackRest,
+}
 
 var awsCLI = &client{
 	name: "aws-cli", program: "aws", names: true, refused: "AccessDenied|Forbidden",
 	env:     []string{"AWS_CA_BUNDLE=$MNT/ca.crt"},
 	flags:   `--endpoint-url "$AWS_ENDPOINT_URL_S3"`,
+	limits:  map[string]string{rowIPv6: "aws-cli 2.9 takes no IPv6 address"},
 	version: `aws --version | sed 's/[^ ]*\/\([0-9.]*\) .*/\1/'`,
 	operations: map[string]string{
 		"put":           `aws s3 cp --only-show-errors "$1" "s3://$BUCKET_NAME/$2"`,
@@ -48,36 +63,13 @@ var awsCLI = &client{
 		"getVersion":    `aws s3api get-object --bucket "$BUCKET_NAME" --key "$1" --version-id "$2" "$3"`,
 		"deleteVersion": `aws s3api delete-object --bucket "$BUCKET_NAME" --key "$1" --version-id "$2"`,
 		"retention":     `aws s3api get-object-retention --bucket "$BUCKET_NAME" --key "$1"`,
+		"hold": `for status in ON OFF; do
+			aws s3api put-object-legal-hold --bucket "$BUCKET_NAME" --key "$1" --legal-hold Status=$status
+			aws s3api get-object-legal-hold --bucket "$BUCKET_NAME" --key "$1" --output text
+		done`,
+		"settings": `aws s3api get-bucket-versioning --bucket "$BUCKET_NAME"
+			aws s3api get-object-lock-configuration --bucket "$BUCKET_NAME"`,
 	},
-}
-
-var boto3 = &client{
-	name: "boto3", program: "/usr/bin/python3", names: true, refused: "AccessDenied|Forbidden",
-	env:        []string{"AWS_CA_BUNDLE=$MNT/ca.crt"},
-	more:       `boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"])`,
-	version:    `/usr/bin/python3 "$SCRIPTS/boto3_client.py" version`,
-	operations: scripted(`/usr/bin/python3 "$SCRIPTS/boto3_client.py"`),
-}
-
-var sdkJS = &client{
-	name: "AWS SDK for JavaScript", program: "node", names: true, refused: "AccessDenied|Forbidden|Access Denied|403|UnknownError",
-	env:        []string{"NODE_EXTRA_CA_CERTS=$MNT/ca.crt"},
-	more:       `new S3Client({ forcePathStyle: true })`,
-	version:    `node "$SCRIPTS/sdk_client.cjs" version`,
-	operations: scripted(`node "$SCRIPTS/sdk_client.cjs"`),
-}
-
-// scripted returns the operations of a library, which a script of testdata carries out.
-func scripted(command string) map[string]string {
-	operations := map[string]string{}
-	for _, op := range []string{
-		"put", "get", "head", "copy", "move", "delete", "list", "presignGet", "presignPut",
-		"versions", "getVersion", "deleteVersion", "retention",
-	} {
-		operations[op] = command + " " + op + ` "$@"`
-	}
-
-	return operations
 }
 
 var s3cmd = &client{
@@ -119,8 +111,14 @@ var rclone = &client{
 	},
 }
 
+// rcloneNow is a current rclone, with the same files and lines as Debian's.
+var rcloneNow = &client{
+	name: "rclone (current)", heading: "rclone", program: "rclone", pinned: "rclone", names: true, refused: rclone.refused,
+	env: rclone.env, flags: rclone.flags, version: rclone.version, operations: rclone.operations,
+}
+
 var mc = &client{
-	name: "mc", program: "mc", names: true,
+	name: "mc", program: "mc", pinned: "mc", names: true,
 	// To copy an object that it may not read, mc cannot guess the type of the copy.
 	refused: "Access Denied|Insufficient permissions|Unable to guess",
 	env:     []string{"SSL_CERT_FILE=$MNT/ca.crt"},
@@ -139,13 +137,18 @@ var mc = &client{
 		"getVersion":    `mc cp --quiet --version-id "$2" "s3/$BUCKET_NAME/$1" "$3"`,
 		"deleteVersion": `mc rm --quiet --version-id "$2" "s3/$BUCKET_NAME/$1"`,
 		"retention":     `mc retention info "s3/$BUCKET_NAME/$1"`,
-		"undo":          `mc undo --quiet --force "s3/$BUCKET_NAME/$1"`,
+		"hold": `mc legalhold set "s3/$BUCKET_NAME/$1" && mc legalhold info "s3/$BUCKET_NAME/$1"
+			mc legalhold clear "s3/$BUCKET_NAME/$1" && mc legalhold info "s3/$BUCKET_NAME/$1"`,
+		"settings":    `mc version info "s3/$BUCKET_NAME" && mc retention info --default "s3/$BUCKET_NAME" && mc stat "s3/$BUCKET_NAME"`,
+		"presignPost": `mc share upload --json "s3/$BUCKET_NAME/$1"`,
+		"undo":        `mc undo --quiet --force "s3/$BUCKET_NAME/$1"`,
 	},
 }
 
 var curl = &client{
 	name: "curl", program: "curl", refused: "AccessDenied|403",
-	flags: `--cacert "$MNT/ca.crt" --aws-sigv4 "aws:amz:$AWS_REGION:s3" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"` +
+	env: []string{"CURL_CA_BUNDLE=$MNT/ca.crt"},
+	flags: `--aws-sigv4 "aws:amz:$AWS_REGION:s3" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"` +
 		` --silent --show-error --fail-with-body`,
 	version: `curl --version | sed -n '1s/curl \([0-9.]*\).*/\1/p'`,
 	operations: map[string]string{
@@ -154,15 +157,5 @@ var curl = &client{
 		"head":   `curl --head "$AWS_ENDPOINT_URL_S3/$BUCKET_NAME/$1"`,
 		"delete": `curl --request DELETE "$AWS_ENDPOINT_URL_S3/$BUCKET_NAME/$1"`,
 		"list":   `curl "$AWS_ENDPOINT_URL_S3/$BUCKET_NAME?list-type=2&prefix=$(echo "$1" | sed 's,/,%2F,g')"`,
-	},
-}
-
-var restic = &client{
-	name: "restic", program: "restic", refused: "Access Denied",
-	env: []string{"RESTIC_PASSWORD=chosen-by-the-tenant"}, flags: `--cacert "$MNT/ca.crt"`,
-	version: `restic version | sed 's/restic \([^ ]*\).*/\1/'`,
-	operations: map[string]string{
-		"backup": `restic init && restic backup --quiet "$1" && restic check && restic restore latest --target "$2" && diff -r "$1" "$2/$1"`,
-		"init":   `RESTIC_REPOSITORY=$RESTIC_REPOSITORY/second restic init`,
 	},
 }

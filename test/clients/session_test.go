@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -43,7 +44,7 @@ func newSession(t *testing.T, c *client, data map[string][]byte) *session {
 
 	// Container runtimes set PATH and HOME. PYTHONPATH and NODE_PATH lead to what is not
 	// installed on this machine.
-	s := &session{client: c, data: data, home: home, env: append([]string{"HOME=" + home, "MNT=" + mnt}, found.environment()...)}
+	s := &session{client: c, data: data, home: home, env: append([]string{"HOME=" + home, "MNT=" + mnt}, found.environment(c)...)}
 
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		if err := os.WriteFile(filepath.Join(mnt, key), data[key], 0o600); err != nil {
@@ -55,14 +56,32 @@ func newSession(t *testing.T, c *client, data map[string][]byte) *session {
 		}
 	}
 
-	for _, e := range c.env {
+	return s
+}
+
+// variables returns the variables of the Secret, and those that the client needs beside it.
+func (s *session) variables() []string {
+	env := s.env
+
+	for _, e := range s.client.env {
 		// A server without a CA of its own needs no file.
-		if _, ok := data["ca.crt"]; ok || !strings.Contains(e, "ca.crt") {
-			s.env = append(s.env, strings.ReplaceAll(e, "$MNT", mnt))
+		if _, ok := s.data["ca.crt"]; ok || !strings.Contains(e, "ca.crt") {
+			env = append(env[:len(env):len(env)], os.Expand(e, s.variable))
 		}
 	}
 
-	return s
+	return env
+}
+
+// variable returns the value of a variable of the Secret.
+func (s *session) variable(name string) string {
+	for _, e := range s.env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+
+	return ""
 }
 
 // has reports whether the client has an operation.
@@ -75,7 +94,7 @@ func (s *session) has(op string) bool {
 
 // do carries out an operation, and returns what the client printed.
 func (s *session) do(ctx context.Context, op string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 
 	if f := s.native[op]; f != nil {
@@ -85,19 +104,24 @@ func (s *session) do(ctx context.Context, op string, args ...string) (string, er
 	return s.shell(ctx, s.operations[op], args...)
 }
 
-// shell runs a line of a shell. Its error has what the line printed.
+// shell runs a line of a shell with what the client needs. Its error has what the line
+// printed.
 func (s *session) shell(ctx context.Context, line string, args ...string) (string, error) {
 	if s.flags != "" {
-		flags := s.flags
-		if _, ok := s.data["ca.crt"]; !ok {
-			flags = strings.ReplaceAll(flags, `--cacert "$MNT/ca.crt"`, "")
-		}
-
-		line = fmt.Sprintf("%s() { command %s %s \"$@\"; }\n%s", s.program, s.program, flags, line)
+		line = fmt.Sprintf("%s() { command %s %s \"$@\"; }\n%s", s.program, s.program, s.flags, line)
 	}
 
+	return s.run(ctx, s.variables(), line, args...)
+}
+
+// run runs a line of a shell with variables. All that it started ends with it.
+func (s *session) run(ctx context.Context, env []string, line string, args ...string) (string, error) {
+	process := s.process
+	process.Setpgid = true
+
 	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-euc", line, "sh"}, args...)...)
-	cmd.Dir, cmd.Env, cmd.WaitDelay = s.home, s.env, time.Second
+	cmd.Dir, cmd.Env, cmd.SysProcAttr, cmd.WaitDelay = s.home, env, &process, time.Second
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
 	var stdout, stderr bytes.Buffer
 
@@ -139,30 +163,47 @@ func (s *session) wantRefused(t *testing.T, op, words string, args ...string) {
 
 // programs are the directories of what was found on this machine and in the cache.
 type programs struct {
-	debian, node, mc string
+	debian, services, node string
+	// pinned are the paths of pinned programs by name.
+	pinned map[string]string
 	// missing has the reason for each program that cannot be had.
 	missing map[string]error
 }
 
-func (p programs) environment() []string {
-	path := []string{filepath.Dir(p.mc), filepath.Join(p.debian, "usr", "bin"), "/usr/local/bin", "/usr/bin", "/bin"}
+// environment returns the variables that lead a client to its program.
+func (p programs) environment(c *client) []string {
+	var path, libraries []string
+
+	if program, ok := p.pinned[c.pinned]; ok {
+		path = append(path, filepath.Dir(program))
+	}
+
+	for _, root := range []string{p.debian, p.services} {
+		if root == "" {
+			continue
+		}
+
+		path = append(path, filepath.Join(root, "usr/bin"), filepath.Join(root, "usr/lib/postgresql/15/bin"))
+
+		for _, pattern := range []string{"usr/lib/*-linux-gnu*", "lib/*-linux-gnu*"} {
+			found, _ := filepath.Glob(filepath.Join(root, pattern)) // the pattern is valid
+			libraries = append(libraries, found...)
+		}
+	}
+
+	path = append(path, "/usr/bin", "/bin", "/usr/local/bin")
 	if node, err := exec.LookPath("node"); err == nil {
 		path = append(path, filepath.Dir(node))
 	}
 
-	env := []string{
+	return []string{
 		"PATH=" + strings.Join(path, ":"),
 		"SCRIPTS=" + scripts,
 		"PYTHONPATH=" + filepath.Join(p.debian, "usr/lib/python3/dist-packages") + ":" + filepath.Join(p.debian, "usr/share/s3cmd"),
 		"PYTHONDONTWRITEBYTECODE=1",
 		"NODE_PATH=" + p.node,
+		"LD_LIBRARY_PATH=" + strings.Join(libraries, ":"),
 	}
-
-	if libraries, _ := filepath.Glob(filepath.Join(p.debian, "usr/lib/*-linux-gnu*")); len(libraries) == 1 {
-		env = append(env, "LD_LIBRARY_PATH="+libraries[0])
-	}
-
-	return env
 }
 
 // lacks returns why a client cannot run, or nil.
@@ -171,7 +212,7 @@ func (p programs) lacks(c *client) error {
 		return nil
 	}
 
-	if err := p.missing[c.program]; err != nil {
+	if err := p.missing[c.program]; err != nil && c.pinned == "" {
 		return err
 	}
 
@@ -179,6 +220,21 @@ func (p programs) lacks(c *client) error {
 		if _, err := exec.LookPath(c.program); err != nil {
 			return errors.New("curl is not on this machine")
 		}
+	}
+
+	if c == s3fs {
+		f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+		if err != nil {
+			return fmt.Errorf("no FUSE: %w", err)
+		}
+		defer f.Close()
+	}
+
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = &c.process
+
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("no namespace of its own: %w", err)
 	}
 
 	return nil

@@ -123,11 +123,14 @@ func (e *Env) startEtcd(kube string) (string, error) {
 	return "http://" + clients, err
 }
 
+// Kubeconfig returns the kubeconfig file of an administrator.
+func (e *Env) Kubeconfig() string { return filepath.Join(e.dir, "admin.kubeconfig") }
+
 // startControllers starts the garbage collector and the namespace controller. They
 // discover kinds when they start, and again only after half a minute, so the CRDs must
 // be installed before.
 func (e *Env) startControllers(kube string, admin pki.Pair) error {
-	file := filepath.Join(e.dir, "controllers.kubeconfig")
+	file := e.Kubeconfig()
 	if err := os.WriteFile(file, kubeconfig("https://"+e.cluster.host, e.ca.Cert, admin), 0o600); err != nil {
 		return fmt.Errorf("cannot write a kubeconfig: %w", err)
 	}

@@ -277,7 +277,7 @@ func (e *Env) serve(h http.Handler, cert *tls.Certificate) (string, error) {
 }
 
 func serverCertificate(ca *pki.CA) (*tls.Certificate, error) {
-	pair, err := ca.Server("minio", "127.0.0.1")
+	pair, err := ca.Server("minio", "127.0.0.1", "localhost")
 	if err != nil {
 		return nil, err
 	}

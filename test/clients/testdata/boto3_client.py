@@ -1,4 +1,5 @@
 """Runs one S3 operation with boto3: boto3_client.py OPERATION ARGUMENT..."""
+import json
 import os
 import sys
 
@@ -40,6 +41,8 @@ elif op == "presignGet":
     print(s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": args[0]}))
 elif op == "presignPut":
     print(s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": args[0]}))
+elif op == "presignPost":
+    print(json.dumps(s3.generate_presigned_post(bucket, args[0])))
 elif op == "versions":
     answer = s3.list_object_versions(Bucket=bucket, Prefix=args[0])
     for v in answer.get("Versions", []) + answer.get("DeleteMarkers", []):
@@ -49,6 +52,13 @@ elif op == "getVersion":
 elif op == "deleteVersion":
     s3.delete_object(Bucket=bucket, Key=args[0], VersionId=args[1])
 elif op == "retention":
-    print(s3.get_object_retention(Bucket=bucket, Key=args[0])["Retention"]["Mode"])
+    print(*s3.get_object_retention(Bucket=bucket, Key=args[0])["Retention"].values())
+elif op == "hold":
+    for status in "ON", "OFF":
+        s3.put_object_legal_hold(Bucket=bucket, Key=args[0], LegalHold={"Status": status})
+        print(s3.get_object_legal_hold(Bucket=bucket, Key=args[0])["LegalHold"]["Status"])
+elif op == "settings":
+    print(s3.get_bucket_versioning(Bucket=bucket)["Status"])
+    print(s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]["Rule"]["DefaultRetention"])
 else:
     sys.exit("no operation " + op)

@@ -48,8 +48,21 @@ const operations = {
   },
   getVersion: () => download({ Bucket, Key: a, VersionId: b }, c),
   deleteVersion: () => s3.send(new sdk.DeleteObjectCommand({ Bucket, Key: a, VersionId: b })),
-  retention: async () =>
-    console.log((await s3.send(new sdk.GetObjectRetentionCommand({ Bucket, Key: a }))).Retention.Mode),
+  retention: async () => {
+    const { Retention } = await s3.send(new sdk.GetObjectRetentionCommand({ Bucket, Key: a }));
+    console.log(Retention.Mode, Retention.RetainUntilDate.toISOString());
+  },
+  hold: async () => {
+    for (const Status of ["ON", "OFF"]) {
+      await s3.send(new sdk.PutObjectLegalHoldCommand({ Bucket, Key: a, LegalHold: { Status } }));
+      console.log((await s3.send(new sdk.GetObjectLegalHoldCommand({ Bucket, Key: a }))).LegalHold.Status);
+    }
+  },
+  settings: async () => {
+    const lock = await s3.send(new sdk.GetObjectLockConfigurationCommand({ Bucket }));
+    console.log((await s3.send(new sdk.GetBucketVersioningCommand({ Bucket }))).Status);
+    console.log(lock.ObjectLockConfiguration.Rule.DefaultRetention);
+  },
 };
 
 (async () => operations[op]())().catch((err) => {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cistern-dev/cistern/package/pinned"
@@ -49,8 +50,33 @@ func DebianClients(ctx context.Context, out io.Writer) (string, error) {
 	return dir, nil
 }
 
-// NodeModules returns the directory of Node.js modules with the AWS SDK for JavaScript, as
-// package-lock.json in aws-sdk-js pins it, in the cache. It returns ErrMissing on a machine
+// servicePackages provide services that keep their data in a bucket, with the libraries that
+// a small Debian may lack.
+var servicePackages = []string{
+	"s3fs", "libfuse2", "docker-registry", "pgbackrest", "postgresql-15", "libpq5", "libxml2", "libicu72", "liblz4-1",
+}
+
+// DebianServices returns the directory below which s3fs, docker-registry, pgBackRest and
+// PostgreSQL are unpacked, in the cache. It returns ErrMissing on a machine that is not a
+// Debian 12: the names of their packages and libraries have versions.
+func DebianServices(ctx context.Context, out io.Writer) (string, error) {
+	release, _ := os.ReadFile("/etc/debian_version") // without the file it is no Debian
+
+	if _, err := exec.LookPath("apt-get"); err != nil || !strings.HasPrefix(string(release), "12.") {
+		return "", fmt.Errorf("debian 12 is %w", ErrMissing)
+	}
+
+	dir, err := cachedPackages(ctx, out, "s3-services", "s3fs, docker-registry, pgBackRest, PostgreSQL (Debian)", servicePackages,
+		func(string) error { return nil })
+	if err != nil {
+		return "", fmt.Errorf("cannot get services from Debian packages: %w", err)
+	}
+
+	return dir, nil
+}
+
+// NodeModules returns the directory of Node.js modules with the AWS SDK for JavaScript and
+// MinIO's, as package-lock.json in node-clients pins them, in the cache. It returns ErrMissing on a machine
 // without Node.js.
 func NodeModules(ctx context.Context, out io.Writer) (string, error) {
 	for _, program := range []string{"node", "npm"} {
@@ -64,20 +90,20 @@ func NodeModules(ctx context.Context, out io.Writer) (string, error) {
 		return "", err
 	}
 
-	const title = "AWS SDK for JavaScript (npm)"
+	const title = "AWS SDK for JavaScript, minio-js (npm)"
 
 	h, start := sha256.New(), time.Now()
 	files := map[string][]byte{"package.json": nil, "package-lock.json": nil}
 
 	for name := range files {
-		if files[name], err = os.ReadFile(filepath.Join(repo, "test", "dev", "tools", "aws-sdk-js", name)); err != nil {
+		if files[name], err = os.ReadFile(filepath.Join(repo, "test", "dev", "tools", "node-clients", name)); err != nil {
 			return "", fmt.Errorf("cannot read the pinned versions: %w", err)
 		}
 	}
 
 	h.Write(files["package-lock.json"])
 
-	dir, cached, err := pinned.Cached(ctx, out, "aws-sdk-js", hex.EncodeToString(h.Sum(nil))[:16], func(tmp string) error {
+	dir, cached, err := pinned.Cached(ctx, out, "node-clients", hex.EncodeToString(h.Sum(nil))[:16], func(tmp string) error {
 		for name, content := range files {
 			if err := os.WriteFile(filepath.Join(tmp, name), content, 0o644); err != nil {
 				return fmt.Errorf("cannot write %s: %w", name, err)
@@ -88,7 +114,7 @@ func NodeModules(ctx context.Context, out io.Writer) (string, error) {
 		return run(ctx, tmp, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	})
 	if err != nil {
-		return "", fmt.Errorf("cannot get the AWS SDK for JavaScript: %w", err)
+		return "", fmt.Errorf("cannot get S3 clients for Node.js: %w", err)
 	}
 
 	state := "cached"

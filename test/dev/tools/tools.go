@@ -26,6 +26,10 @@ var programs = map[string]pinned.Program{
 		Package: "github.com/crossplane/crossplane-tools/cmd/angryjet",
 		Module:  "github.com/crossplane/crossplane-tools",
 	},
+	"aws-sdk-go": {
+		Package: ".", Module: "github.com/aws/aws-sdk-go-v2",
+		Label: "a program with the AWS SDK for Go v2",
+	},
 	"coredns": {Package: ".", Module: "github.com/coredns/coredns", Label: "CoreDNS"},
 	"crd-ref-docs": {
 		Package: "github.com/elastic/crd-ref-docs",
@@ -77,6 +81,10 @@ var programs = map[string]pinned.Program{
 		Stamps: []string{"github.com/minio/minio/cmd.Version=%s"},
 	},
 	"pause": {Package: ".", Label: "pause (the first process of each pod)"},
+	"rclone": {
+		Package: ".", Module: "github.com/rclone/rclone",
+		Stamps: []string{"github.com/rclone/rclone/fs.Version=%s"},
+	},
 }
 
 // Names returns the names that Build accepts, sorted.
