@@ -121,7 +121,7 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalCreation{}, err
 	}
 
-	meta.SetExternalName(u, Name(u))
+	recordName(u)
 
 	if err := e.policies.attach(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err
