@@ -67,6 +67,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	}
 
 	requireUnreferenced(rsp, o)
+	requireRestored(rsp, o)
 
 	want, why := plan(ctx, p, err, o)
 	if why != nil {

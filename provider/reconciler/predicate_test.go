@@ -80,9 +80,13 @@ func TestDesiredStateChanged(t *testing.T) {
 		}},
 		"NamedAnew": {
 			reason: "A person changes the UID that names follow from.",
-			before: func(b *miniov1alpha1.Bucket) { meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "its own"}) },
-			change: func(b *miniov1alpha1.Bucket) { meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "another"}) },
-			want:   true,
+			before: func(b *miniov1alpha1.Bucket) {
+				meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "its own"})
+			},
+			change: func(b *miniov1alpha1.Bucket) {
+				meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "another"})
+			},
+			want: true,
 		},
 		"Resolved": {reason: "The reconciler records what references resolve to, and goes on.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreatePending(b, time.Now())
