@@ -82,6 +82,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 
 	requireSecrets(rsp, o, s.required)
 	want.setServedKeys(o, s.served)
+	showRecreated(rsp, o)
 
 	all := want.resources()
 	maps.Copy(all, s.composed)
