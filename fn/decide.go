@@ -17,6 +17,10 @@ type notReady struct{ reason, message string }
 // returns what exists, unchanged, and why it is not allowed. invalid is the error of reading the policy, nil if
 // there is a policy.
 func plan(ctx context.Context, p *rules.Policy, invalid error, o *observed) (desired, *notReady) {
+	if o.waitsForRestore != nil {
+		return keepObserved(o), o.waitsForRestore
+	}
+
 	if invalid != nil {
 		return keepObserved(o), &notReady{
 			tenantv1alpha1.ReasonInvalidInput,
@@ -76,7 +80,7 @@ func decide(ctx context.Context, p *rules.Policy, o *observed) (desired, *notRea
 		Claim:     map[string]any{"metadata": o.claim["metadata"], "spec": withDefaults},
 		Namespace: namespace,
 		Pool:      pool,
-		Old:       o.status(),
+		Old:       o.earlierStatus(),
 	})
 }
 

@@ -67,6 +67,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 	}
 
 	requireUnreferenced(rsp, o)
+	requireRestored(rsp, o)
 
 	want, why := plan(ctx, p, err, o)
 	if why != nil {
@@ -81,6 +82,7 @@ func (f *Function) RunFunction(ctx context.Context, req *fnv1.RunFunctionRequest
 
 	requireSecrets(rsp, o, s.required)
 	want.setServedKeys(o, s.served)
+	showRecreated(rsp, o)
 
 	all := want.resources()
 	maps.Copy(all, s.composed)

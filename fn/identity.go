@@ -72,10 +72,10 @@ func (i identity) resourceName(o *observed) string {
 // It differs from the names of the tenant's Secrets, which begin with "bucket-".
 func (i identity) connectionSecretName(o *observed) string {
 	if i == claimItself {
-		return "user-" + o.uid
+		return "user-" + o.base
 	}
 
-	return "user-" + o.uid + "-" + string(i)
+	return "user-" + o.base + "-" + string(i)
 }
 
 // secretName returns the name of the identity's Secret of a kind: resourceSecret or

@@ -30,6 +30,9 @@ var secretKind = schema.GroupKind{Kind: "Secret"}
 // neighbouring API version can be read too.
 type observed struct {
 	name, namespace, uid string
+	// base is what all names of the claim's resources follow from: the claim's UID, or that of the earlier claim
+	// whose resources it has.
+	base string
 
 	// claim as the tenant wrote it, with the status of the previous run.
 	claim map[string]any
@@ -43,6 +46,12 @@ type observed struct {
 	// misnamed are the names within the composition under which Crossplane observes a Secret of the claim
 	// that is not the resource of that name.
 	misnamed []resource.Name
+	// incomplete reports whether Crossplane does not observe the claim's Bucket.
+	incomplete bool
+	// takenOver are the Users that the claim takes over in this run.
+	takenOver []resource.Name
+	// waitsForRestore is why nothing can be composed yet, nil if something can.
+	waitsForRestore *notReady
 }
 
 func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
@@ -55,6 +64,7 @@ func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
 		name:      xr.Resource.GetName(),
 		namespace: xr.Resource.GetNamespace(),
 		uid:       string(xr.Resource.GetUID()),
+		base:      string(xr.Resource.GetUID()),
 		claim:     xr.Resource.UnstructuredContent(),
 	}
 
@@ -62,12 +72,14 @@ func observe(req *fnv1.RunFunctionRequest) (*observed, error) {
 		return nil, errors.Wrap(err, "cannot read the composed resources")
 	}
 
-	if err := o.checkReferences(); err != nil {
-		return nil, err
-	}
-
 	if o.required, err = request.GetRequiredResources(req); err != nil {
 		return nil, errors.Wrap(err, "cannot read the required resources")
+	}
+
+	o.waitsForRestore = o.findRestored()
+
+	if err := o.checkReferences(); err != nil {
+		return nil, err
 	}
 
 	o.findUnreferenced()
@@ -149,6 +161,23 @@ func (o *observed) status() map[string]any {
 	return status
 }
 
+// earlierStatus returns the status of the previous run, as rules see it. A claim that takes over a bucket is not
+// a new one.
+func (o *observed) earlierStatus() map[string]any {
+	if len(o.takenOver) == 0 {
+		return o.status()
+	}
+
+	status := maps.Clone(o.status())
+	if status == nil {
+		status = make(map[string]any)
+	}
+
+	status["bucketName"] = o.bucketName()
+
+	return status
+}
+
 // statusText returns a field of the claim's status, the empty string if it is not a string.
 func (o *observed) statusText(field string) string {
 	s, _ := o.status()[field].(string)
@@ -181,8 +210,8 @@ func (o *observed) owns(obj metav1.Object) bool {
 
 // resourceName returns the name of the claim's Bucket, which is also the bucket's name on the server
 // unless the platform team made the Bucket adopt another one. It contains the claim's UID, because a
-// new claim may have the name of a deleted one.
-func (o *observed) resourceName() string { return "bucket-" + o.uid }
+// new claim may have the name of a deleted one; after a restore, that of the claim before.
+func (o *observed) resourceName() string { return "bucket-" + o.base }
 
 // bucketName returns the name of the claim's bucket on the server.
 func (o *observed) bucketName() string {
@@ -230,7 +259,7 @@ func (o *observed) secret(name resource.Name) *composed.Unstructured {
 func (o *observed) free(name resource.Name) (free, known bool) {
 	found, answered := o.required[string(name)]
 
-	return !slices.ContainsFunc(found, func(r resource.Required) bool { return !o.owns(r.Resource) }), answered
+	return !slices.ContainsFunc(found, func(r resource.Required) bool { return !o.owns(r.Resource) && !o.restoredSecret(r.Resource) }), answered
 }
 
 // requiredNamespace returns the claim's namespace, nil if Crossplane did not find it, and reports

@@ -85,7 +85,7 @@ func requireUnreferenced(rsp *fnv1.RunFunctionResponse, o *observed) {
 // this run: Crossplane deletes only what it has observed.
 func (d desired) keepUnreferenced(o *observed) {
 	for _, i := range o.users() {
-		if _, wanted := d.users[i]; !wanted && o.unreferenced[i.resource()].found {
+		if _, wanted := d.users[i]; !wanted && (o.unreferenced[i.resource()].found || slices.Contains(o.takenOver, i.resource())) {
 			d.users[i] = o.user(i).keep()
 			d.waits[i.resource()] = "waiting for " + i.description() + " to be removed"
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"regexp"
+	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,6 +15,9 @@ import (
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
+
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // URL paths of the webhooks for Crossplane's fields of claims. The provider package's webhook
@@ -29,6 +34,7 @@ const (
 	pathReferences  = "/spec/crossplane/resourceRefs"
 	pathAnnotations = "/metadata/annotations"
 	pathPaused      = "/metadata/annotations/crossplane.io~1paused"
+	pathRestores    = "/metadata/annotations/apps.cozystack.io~1restores"
 )
 
 // Crossplane returns the webhook that keeps tenants from changing how Crossplane composes a
@@ -40,9 +46,14 @@ func Crossplane() *webhook.Admission {
 	return &webhook.Admission{Handler: admission.HandlerFunc(restoreCrossplane)}
 }
 
+// composedBucket matches the names of Buckets that are composed for claims.
+var composedBucket = regexp.MustCompile(`^bucket-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 // References returns the webhook that removes spec.crossplane.resourceRefs from a new claim, for
 // every user. The names of composed resources follow from the claim's UID, so a claim that is
-// restored from a backup refers to resources of another claim.
+// restored from a backup refers to resources of another claim. The Bucket that it refers to becomes
+// the annotation tenantv1alpha1.AnnotationRestores: until that is restored too, the function must not
+// compose a new one.
 func References() *webhook.Admission {
 	return &webhook.Admission{Handler: admission.HandlerFunc(func(_ context.Context, req admission.Request) admission.Response {
 		claim, err := fieldsOf(req.Object.Raw)
@@ -54,7 +65,13 @@ func References() *webhook.Admission {
 			return admission.Allowed("")
 		}
 
-		return admission.Patched("", jsonpatch.NewOperation("remove", pathReferences, nil))
+		patches := []jsonpatch.Operation{jsonpatch.NewOperation("remove", pathReferences, nil)}
+
+		if name := claim.bucket(); name != "" && claim.annotations[tenantv1alpha1.AnnotationRestores] == nil {
+			patches = append(patches, patch(claim.annotations, pathAnnotations, pathRestores, name, false)...)
+		}
+
+		return admission.Patched("", patches...)
 	})}
 }
 
@@ -66,6 +83,22 @@ type claimFields struct {
 
 // paused returns the value of the pause annotation, or nil if there is none.
 func (f claimFields) paused() any { return f.annotations[meta.AnnotationKeyReconciliationPaused] }
+
+// bucket returns the name of the composed Bucket that the claim refers to; empty if there is none.
+func (f claimFields) bucket() string {
+	refs, _ := f.crossplane["resourceRefs"].([]any)
+	for _, r := range refs {
+		r, _ := r.(map[string]any)
+		apiVersion, _ := r["apiVersion"].(string)
+		name, _ := r["name"].(string)
+
+		if strings.HasPrefix(apiVersion, miniov1alpha1.Group+"/") && r["kind"] == miniov1alpha1.BucketKind.Kind && composedBucket.MatchString(name) {
+			return name
+		}
+	}
+
+	return ""
+}
 
 // fieldsOf returns Crossplane's fields of an encoded claim. No claim has none.
 func fieldsOf(raw []byte) (claimFields, error) {

@@ -178,6 +178,9 @@ func TestCrossplane(t *testing.T) {
 	}
 }
 
+// restoredBucket is the name of a composed Bucket.
+const restoredBucket = "bucket-4e2ff3b1-3a57-4bd3-8c6e-d0c8b2f0a111"
+
 func TestReferences(t *testing.T) {
 	cases := map[string]struct {
 		reason, object, want string
@@ -186,6 +189,18 @@ func TestReferences(t *testing.T) {
 			reason: "The references of a backup lead to resources of another claim.",
 			object: "{spec: {crossplane: {compositionRef: {name: buckets}, resourceRefs: [{kind: Bucket}]}}}",
 			want:   "{spec: {crossplane: {compositionRef: {name: buckets}}}}",
+		},
+		"OfABucket": {
+			reason: "The claim waits for its Bucket to be restored.",
+			object: "{metadata: {name: c}, spec: {crossplane: {resourceRefs: [{apiVersion: v1, kind: Secret, name: " + restoredBucket + "}, " +
+				"{apiVersion: minio.cistern.dev/v1alpha1, kind: User, name: u}, {apiVersion: minio.cistern.dev/v1alpha1, kind: Bucket, name: " + restoredBucket + "}]}}}",
+			want: "{metadata: {name: c, annotations: {apps.cozystack.io/restores: " + restoredBucket + "}}, spec: {crossplane: {}}}",
+		},
+		"Annotated": {
+			reason: "A person chose another Bucket.",
+			object: "{metadata: {annotations: {apps.cozystack.io/restores: other}}, " +
+				"spec: {crossplane: {resourceRefs: [{apiVersion: minio.cistern.dev/v1alpha1, kind: Bucket, name: " + restoredBucket + "}]}}}",
+			want: "{metadata: {annotations: {apps.cozystack.io/restores: other}}, spec: {crossplane: {}}}",
 		},
 		"None": {
 			reason: "There is nothing to remove.",

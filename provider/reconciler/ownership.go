@@ -16,6 +16,12 @@ import (
 // stores the annotation, see NewFinalizer.
 const AnnotationKeyOwnerUID = "minio.cistern.dev/owner-uid"
 
+// AnnotationKeyNamesUID is the annotation that holds the UID which names on the server
+// follow from: that of the resource that created them. A resource that is restored from a
+// backup has another UID and the same names. It is set with the external name, and counts
+// only beside that.
+const AnnotationKeyNamesUID = "minio.cistern.dev/names-uid"
+
 // OwnerUID returns the UID that mg's annotation AnnotationKeyOwnerUID holds; empty if mg
 // has none.
 func OwnerUID(mg resource.Managed) types.UID {

@@ -13,7 +13,7 @@ import (
 
 // DesiredStateChanged passes events after which a resource's desired state may be
 // another: a new generation, other labels or other annotations. It drops updates that
-// only record a creation, an owner, or what references resolve to. The reconciler makes
+// only record a creation, an owner, names, or what references resolve to. The reconciler makes
 // those itself, and goes on with the resource anyway; to reconcile at once would read a
 // cache that does not hold all its writes yet, and cost one more reconcile for each.
 func DesiredStateChanged() predicate.Predicate {
@@ -24,12 +24,13 @@ func DesiredStateChanged() predicate.Predicate {
 
 // recordsOnly reports whether an update changes nothing but what the reconciler records
 // in annotations: that a creation succeeded and the external name that was created, the
-// owner, or what references resolve to. Removing the last record is a request to resolve
+// owner, the UID that names follow from, or what references resolve to. Removing the last record is a request to resolve
 // the references anew, and replacing another owner lets a copy take over: neither counts.
 func recordsOnly(before, after client.Object) bool {
 	a, b := before.GetAnnotations(), after.GetAnnotations()
 	created := a[meta.AnnotationKeyExternalCreateSucceeded] != b[meta.AnnotationKeyExternalCreateSucceeded]
 	owned := a[AnnotationKeyOwnerUID] == "" && b[AnnotationKeyOwnerUID] != "" && b[AnnotationKeyOwnerUID] == string(after.GetUID())
+	named := a[AnnotationKeyNamesUID] == "" && b[AnnotationKeyNamesUID] != ""
 	resolved := a[annotationKeyReferences] != b[annotationKeyReferences] && b[annotationKeyReferences] != ""
 
 	ignored := []string{meta.AnnotationKeyExternalCreatePending, meta.AnnotationKeyExternalCreateFailed}
@@ -41,11 +42,15 @@ func recordsOnly(before, after client.Object) bool {
 		ignored = append(ignored, AnnotationKeyOwnerUID)
 	}
 
+	if named {
+		ignored = append(ignored, AnnotationKeyNamesUID)
+	}
+
 	if resolved {
 		ignored = append(ignored, annotationKeyReferences)
 	}
 
-	return (created || owned || resolved) && before.GetGeneration() == after.GetGeneration() &&
+	return (created || owned || named || resolved) && before.GetGeneration() == after.GetGeneration() &&
 		maps.Equal(before.GetLabels(), after.GetLabels()) && maps.Equal(without(a, ignored), without(b, ignored))
 }
 

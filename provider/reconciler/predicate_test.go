@@ -75,6 +75,19 @@ func TestDesiredStateChanged(t *testing.T) {
 			change: func(b *miniov1alpha1.Bucket) { b.Annotations = nil },
 			want:   true,
 		},
+		"Named": {reason: "The reconciler records the UID that names follow from.", change: func(b *miniov1alpha1.Bucket) {
+			meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "its own"})
+		}},
+		"NamedAnew": {
+			reason: "A person changes the UID that names follow from.",
+			before: func(b *miniov1alpha1.Bucket) {
+				meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "its own"})
+			},
+			change: func(b *miniov1alpha1.Bucket) {
+				meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "another"})
+			},
+			want: true,
+		},
 		"Resolved": {reason: "The reconciler records what references resolve to, and goes on.", change: func(b *miniov1alpha1.Bucket) {
 			meta.SetExternalCreatePending(b, time.Now())
 			meta.AddAnnotations(b, map[string]string{annotationKeyReferences: "{}"})

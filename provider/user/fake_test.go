@@ -128,6 +128,19 @@ func (f *fakeServer) AddServiceAccount(_ context.Context, r madmin.AddServiceAcc
 	return madmin.Credentials{}, f.call("AddServiceAccount")
 }
 
+// ListServiceAccounts lists the keys except the user's own.
+func (f *fakeServer) ListServiceAccounts(_ context.Context, user string) (madmin.ListServiceAccountsResp, error) {
+	all := madmin.ListServiceAccountsResp{}
+
+	for id := range f.keys {
+		if id != user {
+			all.Accounts = append(all.Accounts, madmin.ServiceAccountInfo{AccessKey: id})
+		}
+	}
+
+	return all, f.call("ListServiceAccounts")
+}
+
 func (f *fakeServer) DeleteServiceAccount(_ context.Context, accessKey string) error {
 	if _, there := f.keys[accessKey]; !there {
 		return madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials", RequestID: "1"}

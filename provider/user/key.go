@@ -11,10 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // The lengths of keys on AWS, which some clients insist on.
@@ -26,14 +28,15 @@ const (
 	accessKeyPrefix = "CSTN"
 )
 
-// keyAdmin is what this file needs of an administration client. AddUser and
-// AddServiceAccount are by far the most expensive calls of this package: their
-// payload is encrypted with a key from a slow KDF.
+// keyAdmin is what this file needs of an administration client. AddUser,
+// AddServiceAccount and ListServiceAccounts are by far the most expensive calls of this
+// package: their payload or answer is encrypted with a key from a slow KDF.
 type keyAdmin interface {
 	AddUser(ctx context.Context, accessKey, secretKey string) error
 	RevokeTokens(ctx context.Context, opts madmin.RevokeTokensReq) error
 
 	AddServiceAccount(ctx context.Context, opts madmin.AddServiceAccountReq) (madmin.Credentials, error)
+	ListServiceAccounts(ctx context.Context, user string) (madmin.ListServiceAccountsResp, error)
 	DeleteServiceAccount(ctx context.Context, accessKey string) error
 }
 
@@ -49,7 +52,28 @@ func accessKeyID(u *miniov1alpha1.User, generation int64) string {
 		return Name(u)
 	}
 
-	return accessKeyIDFor(u.GetUID(), generation)
+	return accessKeyIDFor(namesUID(u), generation)
+}
+
+// namesUID returns the UID that u's key IDs follow from: the one that is recorded with
+// u's name, else u's own. A copy that lost the name of its original must not have the
+// original's keys.
+func namesUID(u *miniov1alpha1.User) types.UID {
+	if recorded := u.GetAnnotations()[reconciler.AnnotationKeyNamesUID]; recorded != "" && meta.GetExternalName(u) != "" {
+		return types.UID(recorded)
+	}
+
+	return u.GetUID()
+}
+
+// recordName records u's name on the server, and the UID that its key IDs follow from. It
+// reports whether u has changed and must be stored.
+func recordName(u *miniov1alpha1.User) bool {
+	uid := string(namesUID(u))
+	changed := reconciler.RecordName(u, Name(u)) || u.GetAnnotations()[reconciler.AnnotationKeyNamesUID] != uid
+	meta.AddAnnotations(u, map[string]string{reconciler.AnnotationKeyNamesUID: uid})
+
+	return changed
 }
 
 // accessKeyIDFor derives the ID of an access key from the UID of its User, so that

@@ -18,7 +18,6 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/minio"
-	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 // observed is what Observe read.
@@ -52,6 +51,9 @@ type drift struct {
 	keyUnknown bool
 	// secret reports whether the connection Secret holds something else than it should.
 	secret bool
+	// keysUnaccounted reports whether the user may have keys that the status does not
+	// name.
+	keysUnaccounted bool
 	// rotationDue reports whether the next key is due.
 	rotationDue bool
 	// expiredKeys are the IDs of retiring keys whose overlap has ended.
@@ -61,7 +63,7 @@ type drift struct {
 // none reports whether nothing has to be done.
 func (d drift) none() bool {
 	return !d.policy && !d.attachments && !d.enabled && !d.keyMissing && !d.keyPending && !d.keyUnknown && !d.secret &&
-		!d.rotationDue && len(d.expiredKeys) == 0
+		!d.keysUnaccounted && !d.rotationDue && len(d.expiredKeys) == 0
 }
 
 // Observe makes three plain calls while nothing changes: for the user, for its
@@ -110,7 +112,7 @@ func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.
 	return managed.ExternalObservation{
 		ResourceExists:          true,
 		ResourceUpToDate:        e.drift.none(),
-		ResourceLateInitialized: reconciler.RecordName(u, name),
+		ResourceLateInitialized: recordName(u),
 	}, nil
 }
 
@@ -169,6 +171,7 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 	}
 
 	d.attachments = attachmentsDrifted(u, e.observed.info.PolicyName)
+	d.keysUnaccounted = keysUnaccounted(u)
 
 	if !publishes(u) {
 		d.expiredKeys = expired(u, e.now())

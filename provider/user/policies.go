@@ -35,10 +35,10 @@ type policies struct {
 	inGroups bool
 }
 
-// policyName returns the name of u's own policy. It follows from the UID even if the
-// external name was set by hand: a policy of that name may belong to another client
-// of the server.
-func policyName(u *miniov1alpha1.User) string { return accessKeyIDFor(u.GetUID(), 0) }
+// policyName returns the name of u's own policy. Like the IDs of keys it follows from
+// a UID even if the external name was set by hand: a policy of that name may belong to
+// another client of the server.
+func policyName(u *miniov1alpha1.User) string { return accessKeyIDFor(namesUID(u), 0) }
 
 // attachments returns the names of the policies that should be attached to the user:
 // its own, then those of its spec.

@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// maxGenerations bounds the search for the generation of a published key.
-	maxGenerations = 1 << 12
-
 	// maxRetiringKeys is how many retiring keys of a user work at most: the one that
 	// was just replaced and the one before it. AWS allows two keys in all.
 	maxRetiringKeys = 2
@@ -162,30 +159,4 @@ func recordKey(u *miniov1alpha1.User, published stored, now time.Time) {
 	}
 
 	s.NextRotationAt = scheduled(u)
-}
-
-// restoreGeneration restores the generation of a User whose status was lost, for
-// example when it was restored from a backup, from the stored access keys. The
-// key before it may still work: it becomes a retiring key, with a new overlap.
-func restoreGeneration(u *miniov1alpha1.User, st stored, now time.Time) {
-	s, id := &u.Status.AtProvider, st.accessKeyID()
-	if s.AccessKeyID != "" || s.Generation > 0 || id == "" {
-		return
-	}
-
-	for g := range int64(maxGenerations) {
-		if accessKeyID(u, g) != id {
-			continue
-		}
-
-		if s.Generation = max(0, g-1); g > 0 {
-			rotate(u, now)
-		}
-
-		if st.pending.AccessKeyID == accessKeyID(u, g+1) {
-			rotate(u, now)
-		}
-
-		return
-	}
 }

@@ -36,6 +36,12 @@ func (e *external) Update(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalUpdate{}, err
 	}
 
+	if e.drift.keysUnaccounted {
+		if err := e.removeUnaccounted(ctx, u); err != nil {
+			return managed.ExternalUpdate{}, err
+		}
+	}
+
 	// Only now the current key is known to work where applications read it.
 	if _, err := e.retire(ctx, u, e.drift.expiredKeys); err != nil {
 		return managed.ExternalUpdate{}, err

@@ -118,7 +118,7 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 		return managed.ExternalCreation{}, err
 	}
 
-	meta.SetExternalName(u, Name(u))
+	recordName(u)
 
 	if err := e.policies.write(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err

@@ -212,8 +212,7 @@ func TestCopyTakesOver(t *testing.T) {
 
 	deleteAll(t, []resource.Managed{b, u, p})
 
-	// The original User's policy has a name of its own, and stays like all that it made.
-	if err := gained(t, before, 0, 0, 0, 1); err != nil {
+	if err := gained(t, before, 0, 0, 0, 0); err != nil {
 		t.Error(err)
 	}
 }

@@ -41,11 +41,31 @@ const (
 	// name of one of the claim's Secrets. It is left alone; once it is deleted,
 	// the claim continues.
 	ReasonSecretConflict = "SecretConflict"
+	// ReasonWaitingForRestore says that the claim was restored from a backup, and the
+	// resources of its bucket were not all. Nothing is created until they are.
+	ReasonWaitingForRestore = "WaitingForRestore"
 	// ReasonSecretOutdated says that one of the claim's Secrets does not hold the
 	// current access key, because it is immutable or cannot be written. With rotation,
 	// the key in it keeps working until it does.
 	ReasonSecretOutdated = "SecretOutdated"
 )
+
+// ConditionRecreated of a claim is True for a day after its bucket or a user of it was
+// gone from the server and was made anew, or until the platform team acknowledges that
+// on the resource that the message names. A claim of which nothing was made anew does not
+// have it.
+const ConditionRecreated = "Recreated"
+
+// Reasons of the condition Recreated. ReasonRecreated is also that of the event.
+const (
+	ReasonRecreated    = "Recreated"
+	ReasonAcknowledged = "Acknowledged"
+)
+
+// AnnotationRestores of a claim that was restored from a backup is the name of the
+// Bucket of minio.cistern.dev that the claim had. The claim waits until that Bucket and
+// its Users are restored, too. Without the annotation it gets a new bucket.
+const AnnotationRestores = "apps.cozystack.io/restores"
 
 // DeletionPolicy is what happens to a bucket when its claim is deleted.
 // +kubebuilder:validation:Enum=Retain;DeleteIfEmpty;Delete
