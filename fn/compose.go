@@ -230,16 +230,18 @@ func waitMessage(what string, m managedResource, applied, ready bool) string {
 	return inProgress
 }
 
-// resources returns the desired resources with their readiness, by name.
+// resources returns the desired resources by name. All of them count as ready: for one that does not,
+// Crossplane records an event in each run, which it writes twice. The function tells Crossplane itself
+// whether the claim is ready, see setStatus.
 func (d desired) resources() map[resource.Name]*resource.DesiredComposed {
 	all := make(map[resource.Name]*resource.DesiredComposed, 3*len(d.users)+1)
 
 	if d.bucket != nil {
-		all[resourceBucket] = &resource.DesiredComposed{Resource: d.bucket, Ready: ready(d.waits[resourceBucket] == "")}
+		all[resourceBucket] = &resource.DesiredComposed{Resource: d.bucket, Ready: resource.ReadyTrue}
 	}
 
 	for i, u := range d.users {
-		all[i.resource()] = &resource.DesiredComposed{Resource: u, Ready: ready(d.waits[i.resource()] == "")}
+		all[i.resource()] = &resource.DesiredComposed{Resource: u, Ready: resource.ReadyTrue}
 	}
 
 	return all
