@@ -29,16 +29,17 @@ var (
 	}
 )
 
-// missing returns the claim fields that have not reached the managed resource's spec yet, each once.
-func missing(want map[string]any, have managedResource, fields []field) []string {
-	return claimFields(fields, func(f field) bool {
+// applied reports whether all that the claim asks for has reached the managed resource's spec.
+func applied(want map[string]any, have managedResource, fields []field) bool {
+	return !slices.ContainsFunc(fields, func(f field) bool {
 		w := nested(want, f.path...)
 
 		return w != nil && !covers(have.field(f.path...), w)
 	})
 }
 
-// differences also returns claim fields whose old value is still in the spec.
+// differences returns the claim fields that have not reached the managed resource's spec yet, or whose old
+// value is still in it, each once.
 func differences(want map[string]any, have managedResource, fields []field) []string {
 	return claimFields(fields, func(f field) bool {
 		w, h := nested(want, f.path...), have.field(f.path...)

@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	apiresource "k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +23,8 @@ import (
 type desired struct {
 	bucket *composed.Unstructured
 	users  map[identity]*composed.Unstructured
-	// waits holds a message for each resource that is not ready, and the empty string for others.
+	// waits holds a message for each resource that is not ready, inProgress if nothing is known to keep it
+	// from becoming so, and the empty string for others.
 	waits map[resource.Name]string
 }
 
@@ -201,43 +201,47 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 	all := make(map[resource.Name]string, len(d.users)+1)
 
 	if d.bucket != nil {
-		all[resourceBucket] = waitMessage("the bucket", o.bucket(), missing(d.bucket.Object, o.bucket(), bucketFields), o.bucket().ready())
+		all[resourceBucket] = waitMessage("the bucket", o.bucket(), applied(d.bucket.Object, o.bucket(), bucketFields), o.bucket().ready())
 	}
 
 	for i, u := range d.users {
-		all[i.resource()] = waitMessage(i.description(), o.user(i), missing(u.Object, o.user(i), userFields), o.userReady(i, u))
+		all[i.resource()] = waitMessage(i.description(), o.user(i), applied(u.Object, o.user(i), userFields), o.userReady(i, u))
 	}
 
 	return all
 }
 
-// waitMessage returns why a managed resource is not ready, the empty string if it is. Missing are the
-// claim fields that have not reached its spec yet.
-func waitMessage(what string, m managedResource, missing []string, ready bool) string {
-	message := tenantv1alpha1.MaskAccessKeyIDs(m.failure())
+// inProgress is the message of a claim that waits for something, as long as nothing is known to prevent that. It
+// does not say what: each other text would be one more write of the claim, which Crossplane answers with two
+// more runs, and nobody could act on it.
+const inProgress = "waiting for the bucket and its access keys"
 
-	switch {
-	case message != "" && (len(missing) > 0 || !ready):
-		return "waiting for " + what + ": " + message
-	case m.exists() && len(missing) > 0:
-		return "waiting for " + what + " to apply " + strings.Join(missing, ", ")
-	case len(missing) > 0 || !ready:
-		return "waiting for " + what
+// waitMessage returns why a managed resource is not ready, the empty string if it is. Applied reports
+// whether its spec has all that the claim asks for.
+func waitMessage(what string, m managedResource, applied, ready bool) string {
+	if applied && ready {
+		return ""
 	}
 
-	return ""
+	if message := tenantv1alpha1.MaskAccessKeyIDs(m.failure()); message != "" {
+		return "waiting for " + what + ": " + message
+	}
+
+	return inProgress
 }
 
-// resources returns the desired resources with their readiness, by name.
+// resources returns the desired resources by name. All of them count as ready: for one that does not,
+// Crossplane records an event in each run, which it writes twice. The function tells Crossplane itself
+// whether the claim is ready, see setStatus.
 func (d desired) resources() map[resource.Name]*resource.DesiredComposed {
 	all := make(map[resource.Name]*resource.DesiredComposed, 3*len(d.users)+1)
 
 	if d.bucket != nil {
-		all[resourceBucket] = &resource.DesiredComposed{Resource: d.bucket, Ready: ready(d.waits[resourceBucket] == "")}
+		all[resourceBucket] = &resource.DesiredComposed{Resource: d.bucket, Ready: resource.ReadyTrue}
 	}
 
 	for i, u := range d.users {
-		all[i.resource()] = &resource.DesiredComposed{Resource: u, Ready: ready(d.waits[i.resource()] == "")}
+		all[i.resource()] = &resource.DesiredComposed{Resource: u, Ready: resource.ReadyTrue}
 	}
 
 	return all

@@ -9,6 +9,7 @@ import (
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/request"
 	"github.com/crossplane/function-sdk-go/resource"
+	"github.com/crossplane/function-sdk-go/resource/composed"
 	"github.com/crossplane/function-sdk-go/response"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -44,8 +45,9 @@ func setStatus(rsp *fnv1.RunFunctionResponse, req *fnv1.RunFunctionRequest, o *o
 	return errors.Wrap(response.SetDesiredCompositeResource(rsp, xr), "cannot return the claim's status")
 }
 
-// statusOf returns the fields of the claim's status. Endpoint and region keep their previous values
-// while the credentials cannot be read.
+// statusOf returns the fields of the claim's status. What describes the Secrets appears with them: each
+// earlier piece would be one more write of the claim. Endpoint and region keep their previous values while the
+// credentials cannot be read.
 func statusOf(o *observed, d desired, s *secrets) map[string]any {
 	status := map[string]any{}
 
@@ -53,23 +55,22 @@ func statusOf(o *observed, d desired, s *secrets) map[string]any {
 		status["bucketName"] = o.bucketName()
 	}
 
+	secret := s.nameOf(resourceSecret)
+
 	endpoint, region := o.statusText("endpoint"), o.statusText("region")
-	if s3, complete := o.credentials(claimItself); complete {
+	if s3, complete := o.credentials(claimItself); complete && secret != "" {
 		endpoint, region = s3.Endpoint, s3.Region
 	}
 
-	for field, value := range map[string]string{"endpoint": endpoint, "region": region, "secretName": s.nameOf(resourceSecret)} {
+	for field, value := range map[string]string{"endpoint": endpoint, "region": region, "secretName": secret} {
 		if value != "" {
 			status[field] = value
 		}
 	}
 
-	var credentials []any
-
+	credentials := make([]any, 0, len(d.users))
 	for _, i := range d.identities() {
-		if u := o.user(i); u.exists() {
-			credentials = append(credentials, credentialsStatus(u, i, s))
-		}
+		credentials = append(credentials, credentialsStatus(o, d.users[i], i, s))
 	}
 
 	if len(credentials) > 0 {
@@ -80,20 +81,20 @@ func statusOf(o *observed, d desired, s *secrets) map[string]any {
 }
 
 // credentialsStatus returns the status of one identity's credentials, without empty fields.
-func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any {
-	all := map[string]any{
-		"user":                  string(i),
-		"secretName":            s.nameOf(i.of(resourceSecret)),
-		"credentialsSecretName": s.nameOf(i.of(resourceCredentials)),
-		"accessKeyID":           maskedKey(u),
-		"rotatedAt":             u.field("status", "atProvider", "rotatedAt"),
-		"nextRotationAt":        u.field("status", "atProvider", "nextRotationAt"),
+func credentialsStatus(o *observed, want *composed.Unstructured, i identity, s *secrets) map[string]any {
+	u := o.user(i)
+	all := map[string]any{"user": string(i), "access": access(want.Object)}
+
+	if u.exists() {
+		all["access"] = access(u.Resource.Object)
 	}
 
-	if grants, ok := u.field("spec", "forProvider", "grants").([]any); ok && len(grants) == 1 {
-		if g, ok := grants[0].(map[string]any); ok {
-			all["access"] = g["access"]
-		}
+	if secret, credentials := s.nameOf(i.of(resourceSecret)), s.nameOf(i.of(resourceCredentials)); secret != "" || credentials != "" {
+		all["secretName"] = secret
+		all["credentialsSecretName"] = credentials
+		all["accessKeyID"] = maskedKey(u)
+		all["rotatedAt"] = u.field("status", "atProvider", "rotatedAt")
+		all["nextRotationAt"] = u.field("status", "atProvider", "nextRotationAt")
 	}
 
 	for k, v := range all {
@@ -103,6 +104,18 @@ func credentialsStatus(u managedResource, i identity, s *secrets) map[string]any
 	}
 
 	return all
+}
+
+// access returns the access that a User's only grant gives; nil if it has not just one.
+func access(user map[string]any) any {
+	grants, _ := nested(user, "spec", "forProvider", "grants").([]any)
+	if len(grants) != 1 {
+		return nil
+	}
+
+	g, _ := grants[0].(map[string]any)
+
+	return g["access"]
 }
 
 // maskedKey returns the masked ID of a User's access key, the empty string if it has none yet.
@@ -124,7 +137,7 @@ func (s *secrets) nameOf(name resource.Name) string {
 	return ""
 }
 
-// waitsFor returns the first thing that the claim waits for, nil if it waits for nothing.
+// waitsFor returns what keeps the claim from being ready, nil if nothing does.
 func (d desired) waitsFor(s *secrets) *notReady {
 	if len(s.taken) > 0 {
 		taken := slices.Sorted(slices.Values(s.taken))
@@ -140,22 +153,23 @@ func (d desired) waitsFor(s *secrets) *notReady {
 		return &notReady{tenantv1alpha1.ReasonSecretOutdated, s.outdated[0].message()}
 	}
 
-	if why := d.waits[resourceBucket]; why != "" {
+	if why := d.waits[resourceBucket]; why != "" && why != inProgress {
 		return &notReady{tenantv1alpha1.ReasonWaitingForBucket, why}
 	}
 
+	waits := len(s.incomplete) > 0 || s.unknown || d.waits[resourceBucket] != ""
+
 	for _, i := range d.identities() {
-		if why := d.waits[i.resource()]; why != "" {
+		why := d.waits[i.resource()]
+		if why != "" && why != inProgress {
 			return &notReady{tenantv1alpha1.ReasonWaitingForUser, why}
 		}
+
+		waits = waits || why != ""
 	}
 
-	if len(s.incomplete) > 0 {
-		return &notReady{tenantv1alpha1.ReasonWaitingForUser, "waiting for " + s.incomplete[0].description() + " to be published"}
-	}
-
-	if s.unknown {
-		return &notReady{tenantv1alpha1.ReasonWaitingForUser, "waiting for Crossplane to check whether the names of the Secrets are free"}
+	if waits {
+		return &notReady{tenantv1alpha1.ReasonProvisioning, inProgress}
 	}
 
 	return nil

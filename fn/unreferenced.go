@@ -87,7 +87,7 @@ func (d desired) keepUnreferenced(o *observed) {
 	for _, i := range o.users() {
 		if _, wanted := d.users[i]; !wanted && (o.unreferenced[i.resource()].found || slices.Contains(o.takenOver, i.resource())) {
 			d.users[i] = o.user(i).keep()
-			d.waits[i.resource()] = "waiting for " + i.description() + " to be removed"
+			d.waits[i.resource()] = inProgress
 		}
 	}
 }

@@ -167,7 +167,13 @@ func newReconciler[T resource.ModernManaged](
 			k.Forget(key)
 		}
 	}
-	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient(kube, mgr.GetAPIReader(), k.Object, gone))
+
+	runtime := kube
+	if k.PublishesSecret {
+		runtime = reconciler.WithoutSecrets(kube)
+	}
+
+	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient(runtime, mgr.GetAPIReader(), k.Object, gone))
 	references := reconciler.NewReferences(mgr.GetClient())
 
 	opts := []managed.ReconcilerOption{

@@ -15,10 +15,9 @@
 //	secrets.go
 //	  runtime  reads a connection Secret from the API server in every reconcile, merges
 //	           what is published into it, and creates an empty one before a creation
-//	  here     reads each version of a Secret once, and reconciles the owner when its Secret
-//	           is edited or deleted; drops the runtime's publication of no details. Users
-//	           write their Secret themselves (provider/user/stored.go). The data of a kind
-//	           that returned details to the runtime would be replaced as a whole
+//	  here     gives the runtime a client that finds and writes no Secret: Users write theirs
+//	           themselves (provider/user/stored.go). That client reads each version once, and
+//	           none that it wrote; the owner is reconciled when its Secret is edited or deleted
 //	  reason   reads grow with the number of resources; a withdrawn key must not stay
 //	  until    the runtime publishes nothing for a kind that writes its Secret itself, and
 //	           caches Secrets by metadata

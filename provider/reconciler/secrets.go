@@ -2,10 +2,10 @@ package reconciler
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
-	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
@@ -31,11 +30,9 @@ func SecretCache() map[client.Object]cache.ByObject {
 }
 
 // WatchSecrets makes b's controller reconcile the owner of a connection Secret when the
-// Secret is edited or deleted. It returns the client through which the controller must
-// read and write the Secrets of its kind: it reads each version of a Secret from the API
-// server once, and drops what the runtime publishes if that is nothing, as it is for a
-// User, which writes its Secret itself. Of a kind that returned connection details to the
-// runtime, it would replace the Secret's data as a whole.
+// Secret is edited or deleted. It returns the client through which the kind must read and
+// write its Secrets: it reads each version of a Secret from the API server once, and none
+// that it has written itself.
 func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, kind schema.GroupVersionKind) client.Client {
 	c := newSecretClient(mgr.GetClient(), mgr.GetCache(), kind)
 
@@ -46,12 +43,36 @@ func WatchSecrets(b *builder.Builder, mgr ctrl.Manager, owner client.Object, kin
 	return c
 }
 
+// WithoutSecrets returns the client of the runtime for a kind that writes its connection
+// Secrets itself. The runtime reads the Secret of a resource in each reconcile, and creates
+// an empty one, to publish the connection details that the kind returns, which are none.
+// This client finds no Secret, and creates none.
+func WithoutSecrets(c client.Client) client.Client { return withoutSecrets{c} }
+
+type withoutSecrets struct{ client.Client }
+
+func (c withoutSecrets) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	if _, ok := obj.(*corev1.Secret); ok {
+		return kerrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+	}
+
+	return c.Client.Get(ctx, key, obj, opts...)
+}
+
+func (c withoutSecrets) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+	if _, ok := obj.(*corev1.Secret); ok {
+		return nil
+	}
+
+	return c.Client.Create(ctx, obj, opts...)
+}
+
 // secretClient is the client that WatchSecrets returns. Each reconcile of an owner reads
-// its Secret twice: the kind's client to use the key, and the runtime before it publishes.
-// Without a cache these requests would grow with the number of resources.
+// its Secret. Without a cache these requests would grow with the number of resources.
 //
 // A cache of metadata shows which version of a Secret is the latest. It may lag behind
-// the API server, but not behind a write of this client: that drops what was read.
+// the API server, but then it shows another version than the one that was read or written
+// last, and the Secret is read again.
 type secretClient struct {
 	client.Client
 
@@ -61,7 +82,7 @@ type secretClient struct {
 	owner schema.GroupVersionKind
 
 	mu sync.Mutex
-	// known holds Secrets as they were read, if the cache held the same version then.
+	// known holds Secrets as they were read or written.
 	known map[client.ObjectKey]*corev1.Secret
 }
 
@@ -83,75 +104,37 @@ func (c *secretClient) Get(ctx context.Context, key client.ObjectKey, obj client
 		return err
 	}
 
-	c.remember(ctx, key, s)
+	c.remember(s)
 
 	return nil
 }
 
-// Create creates an object, except a Secret without data: the runtime publishes the
-// connection details of a resource also before it is created, when there are none.
 func (c *secretClient) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
-	if s, ok := obj.(*corev1.Secret); ok && len(s.Data) == 0 {
-		return nil
-	}
-
-	defer c.forget(obj)
-
-	return c.Client.Create(ctx, obj, opts...)
+	return c.wrote(obj, c.Client.Create(ctx, obj, opts...))
 }
 
 func (c *secretClient) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
-	defer c.forget(obj)
-
-	return c.Client.Update(ctx, obj, opts...)
+	return c.wrote(obj, c.Client.Update(ctx, obj, opts...))
 }
 
-// Patch patches an object. The runtime patches a Secret to publish what a resource returned.
-// The Secret holds afterwards exactly that; if nothing was returned, it stays as it is.
 func (c *secretClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
-	if s, ok := obj.(*corev1.Secret); ok {
-		whole, err := replaceData(s, patch)
-		if err != nil || whole == nil {
-			return err
-		}
-
-		patch = whole
-	}
-
-	defer c.forget(obj)
-
-	return c.Client.Patch(ctx, obj, patch, opts...)
+	return c.wrote(obj, c.Client.Patch(ctx, obj, patch, opts...))
 }
 
-// replaceData returns a patch that also removes the data of a Secret which a patch of
-// the runtime does not mention. It returns nil if that patch mentions no data. The
-// runtime merges all that is published into the Secret: what was published before, or
-// added by hand, would stay, and be patched again in every reconcile.
-func replaceData(s *corev1.Secret, patch client.Patch) (client.Patch, error) {
-	content, err := patch.Data(s)
-	if err != nil {
-		return nil, errors.Wrapf(err, "cannot read what is published in Secret %q", s.GetName())
+// wrote keeps a Secret as the API server returned it, unless its write failed, and returns err.
+func (c *secretClient) wrote(obj client.Object, err error) error {
+	s, ok := obj.(*corev1.Secret)
+	if !ok {
+		return err
 	}
 
-	published := make(map[string]any)
-	if err := json.Unmarshal(content, &published); err != nil {
-		return nil, errors.Wrapf(err, "cannot read what is published in Secret %q", s.GetName())
+	c.forget(s)
+
+	if err == nil {
+		c.remember(s)
 	}
 
-	data, _ := published["data"].(map[string]any)
-	if len(data) == 0 {
-		return nil, nil
-	}
-
-	for key := range s.Data {
-		if _, stays := data[key]; !stays {
-			data[key] = nil
-		}
-	}
-
-	content, err = json.Marshal(published)
-
-	return client.RawPatch(patch.Type(), content), errors.Wrapf(err, "cannot write what is published in Secret %q", s.GetName())
+	return err
 }
 
 // recall reports whether the latest version of a Secret was read already, and copies it
@@ -170,21 +153,20 @@ func (c *secretClient) recall(ctx context.Context, key client.ObjectKey, s *core
 	return true
 }
 
-// remember keeps a Secret of an owner of the kind, if the cache holds the same version:
-// only then does the cache show when it is outdated.
-func (c *secretClient) remember(ctx context.Context, key client.ObjectKey, s *corev1.Secret) {
+// remember keeps a Secret of an owner of the kind. Of a trial, which the API server does not
+// store, it keeps nothing.
+func (c *secretClient) remember(s *corev1.Secret) {
 	owner := metav1.GetControllerOf(s)
-	if owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
+	if s.ResourceVersion == "" || owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
 		return
 	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	if s.ResourceVersion == c.version(ctx, key) {
-		c.known[key] = s.DeepCopy()
-		c.known[key].ManagedFields = nil
-	}
+	known := s.DeepCopy()
+	known.ManagedFields = nil
+	c.known[client.ObjectKeyFromObject(s)] = known
 }
 
 // version returns the version of a Secret that the cache holds, or an empty string.
@@ -199,7 +181,18 @@ func (c *secretClient) version(ctx context.Context, key client.ObjectKey) string
 	return m.ResourceVersion
 }
 
-// forget drops a Secret that was read.
+// forgetBut drops a Secret that was read or written, unless it is of the version of obj.
+func (c *secretClient) forgetBut(obj client.Object) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	key := client.ObjectKeyFromObject(obj)
+	if known := c.known[key]; known != nil && known.ResourceVersion != obj.GetResourceVersion() {
+		delete(c.known, key)
+	}
+}
+
+// forget drops a Secret that was read or written.
 func (c *secretClient) forget(obj client.Object) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,7 +201,7 @@ func (c *secretClient) forget(obj client.Object) {
 }
 
 // editedOrDeleted passes events after which a published connection may be wrong, and
-// drops the Secret that was read. A Secret that appears was published just now, or
+// drops the Secret that is known. A Secret that appears was published just now, or
 // existed before the provider started, which reconciles every resource anyway. Edits
 // include those of the owner's own reconcile; they cost one reconcile that changes
 // nothing.
@@ -220,7 +213,7 @@ func (c *secretClient) editedOrDeleted() predicate.Predicate {
 				return false
 			}
 
-			c.forget(e.ObjectNew)
+			c.forgetBut(e.ObjectNew)
 
 			return true
 		},

@@ -2,14 +2,12 @@ package reconciler
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -127,10 +125,11 @@ func TestSecretClient(t *testing.T) {
 			kept:   true,
 		},
 		"CacheBehindOwnWrite": {
-			reason: "A Secret patched through the client is read again, and remembered only once the cache has it.",
+			reason: "A Secret patched through the client is read again until the cache has it.",
 			do:     func(t *testing.T, w world) { t.Helper(); edit(t, w.secrets) },
 			reads:  1,
 			want:   "another",
+			kept:   true,
 		},
 		"CacheBehindOwnUpdate": {
 			reason: "The same holds for a Secret that is updated.",
@@ -143,17 +142,52 @@ func TestSecretClient(t *testing.T) {
 			},
 			reads: 1,
 			want:  "another",
+			kept:  true,
 		},
-		"NothingPublished": {
-			reason: "An empty patch writes nothing.",
+		"CacheHasOwnUpdate": {
+			reason: "A Secret that was updated is not read, once the cache has it.",
 			do: func(t *testing.T, w world) {
 				t.Helper()
 
-				if err := w.secrets.Patch(t.Context(), published("User", "first"), client.RawPatch(types.MergePatchType, []byte(`{}`))); err != nil {
+				if err := w.secrets.Update(t.Context(), published("User", "another")); err != nil {
 					t.Fatal(err)
 				}
+
+				sync(t, w)
 			},
-			want: "first",
+			want: "another",
+			kept: true,
+		},
+		"FailedUpdate": {
+			reason: "An update that failed may have been carried out: the Secret is read.",
+			do: func(t *testing.T, w world) {
+				t.Helper()
+
+				s := published("User", "another")
+				s.ResourceVersion = "1"
+
+				if err := w.secrets.Update(t.Context(), s); !kerrors.IsConflict(err) {
+					t.Fatalf("want a conflict, got %v", err)
+				}
+			},
+			reads: 1,
+			want:  "first",
+			kept:  true,
+		},
+		"OwnUpdateSeen": {
+			reason: "The event of the own update does not make the Secret unknown.",
+			do: func(t *testing.T, w world) {
+				t.Helper()
+
+				before, s := published("User", "first"), published("User", "another")
+				if err := w.secrets.Update(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+
+				sync(t, w)
+				w.secrets.editedOrDeleted().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: s})
+			},
+			want: "another",
 			kept: true,
 		},
 		"EditedByOthers": {
@@ -171,6 +205,7 @@ func TestSecretClient(t *testing.T) {
 			},
 			reads: 1,
 			want:  "another",
+			kept:  true,
 		},
 		"Deleted": {
 			reason: "A deleted Secret is not found.",
@@ -247,97 +282,37 @@ func TestSecretClient(t *testing.T) {
 	}
 }
 
-// TestEmptySecret expects no Secret to be created before there is something to publish.
-func TestEmptySecret(t *testing.T) {
-	c := newSecretClient(fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).Build(), nil, miniov1alpha1.UserKind)
+// TestWithoutSecrets publishes nothing as the runtime does, and expects no request for a Secret.
+func TestWithoutSecrets(t *testing.T) {
+	requests := 0
+	server := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(published("User", "first")).WithInterceptorFuncs(interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			requests++
+			return nil
+		},
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+			requests++
+			return nil
+		},
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			requests++
+			return nil
+		},
+	}).Build()
 
-	for name, tc := range map[string]struct {
-		reason string
-		data   map[string][]byte
-		want   bool
-	}{
-		"Empty": {reason: "An empty Secret is not created."},
-		"Full":  {reason: "A Secret with data is created.", data: published("User", "first").Data, want: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := published("User", "")
-			s.Name, s.Data = strings.ToLower(name), tc.data
+	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
+	u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: "photos"})
 
-			if err := c.Create(t.Context(), s); err != nil {
-				t.Fatal(err)
-			}
-
-			if err := c.Client.Get(t.Context(), client.ObjectKeyFromObject(s), s); (err == nil) != tc.want {
-				t.Errorf("%s\nwant it to be created: %t, got %v", tc.reason, tc.want, err)
-			}
-		})
+	p := managed.NewAPILocalSecretPublisher(WithoutSecrets(server), providertest.NewScheme(t))
+	if _, err := p.PublishConnection(t.Context(), u, nil); err != nil {
+		t.Fatal(err)
 	}
-}
 
-// TestPublish publishes as the runtime does, into a Secret that has data.
-func TestPublish(t *testing.T) {
-	type data = map[string][]byte
+	if requests > 0 {
+		t.Errorf("want no request, got %d", requests)
+	}
 
-	for name, tc := range map[string]struct {
-		reason  string
-		publish data
-		want    data
-		writes  int
-	}{
-		"Same": {
-			reason:  "Data that is published already is not written.",
-			publish: data{"key": []byte("first")},
-			want:    data{"key": []byte("first")},
-		},
-		"Another": {
-			reason:  "New data replaces the old.",
-			publish: data{"key": []byte("second")},
-			want:    data{"key": []byte("second")},
-			writes:  1,
-		},
-		"Other": {
-			reason:  "Data that is no longer published is removed.",
-			publish: data{"id": []byte("1")},
-			want:    data{"id": []byte("1")},
-			writes:  1,
-		},
-		"Nothing": {
-			reason: "Publishing nothing removes nothing.",
-			want:   data{"key": []byte("first")},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			writes, s := 0, published("User", "first")
-			server := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(s).WithInterceptorFuncs(interceptor.Funcs{
-				Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
-					writes++
-					return c.Patch(ctx, obj, patch, opts...)
-				},
-			}).Build()
-
-			u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "photos", Namespace: "team-a", UID: "1"}}
-			u.SetWriteConnectionSecretToReference(&xpv1.LocalSecretReference{Name: s.Name})
-
-			p := managed.NewAPILocalSecretPublisher(newSecretClient(server, server, miniov1alpha1.UserKind), providertest.NewScheme(t))
-
-			// The second time, there is nothing left to publish.
-			for range 2 {
-				if _, err := p.PublishConnection(t.Context(), u, tc.publish); err != nil {
-					t.Fatal(err)
-				}
-			}
-
-			if err := server.Get(t.Context(), client.ObjectKeyFromObject(s), s); err != nil {
-				t.Fatal(err)
-			}
-
-			if diff := cmp.Diff(tc.want, s.Data); diff != "" {
-				t.Errorf("%s\n-want, +got:\n%s", tc.reason, diff)
-			}
-
-			if writes != tc.writes {
-				t.Errorf("%s\nwant %d writes, got %d", tc.reason, tc.writes, writes)
-			}
-		})
+	if err := WithoutSecrets(server).Get(t.Context(), client.ObjectKeyFromObject(u), u); err != nil || requests != 1 {
+		t.Errorf("want other kinds to be read, got %d requests and %v", requests, err)
 	}
 }

@@ -32,10 +32,14 @@ const (
 	// ReasonInvalidInput says that the Composition's input is invalid; the
 	// platform team must correct it. Nothing is created or changed.
 	ReasonInvalidInput = "InvalidInput"
-	// ReasonWaitingForBucket says that the bucket is not ready yet.
+	// ReasonProvisioning says that what the claim asks for is being made or changed,
+	// and that nothing is known to prevent that. Its message is always the same.
+	ReasonProvisioning = "Provisioning"
+	// ReasonWaitingForBucket says that the bucket cannot be made or changed. The message
+	// says why.
 	ReasonWaitingForBucket = "WaitingForBucket"
-	// ReasonWaitingForUser says that a user with its access key is not ready
-	// yet.
+	// ReasonWaitingForUser says that a user or its access key cannot be made or changed.
+	// The message says why.
 	ReasonWaitingForUser = "WaitingForUser"
 	// ReasonSecretConflict says that a Secret that is not the claim's has the
 	// name of one of the claim's Secrets. It is left alone; once it is deleted,

@@ -41,6 +41,7 @@ var parts = []struct {
 	run         func(*bench, context.Context, *Part) error
 }{
 	{"latency", "claims, one at a time", (*bench).latency},
+	{"requests", "requests to the API server for each claim, and what causes passes of Crossplane", (*bench).requests},
 	{"burst", "claims, resources and bare calls, all at once", (*bench).burst},
 	{"rotation", "claims rotated, and then deleted, all at once", (*bench).rotation},
 	{"function", "the composition function by itself", (*bench).function},

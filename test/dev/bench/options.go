@@ -6,7 +6,7 @@ import "time"
 // option that is zero depends on Quick.
 type Options struct {
 	Quick bool     `help:"Use the sizes for a quick run of at most five minutes."`
-	Only  []string `help:"Parts to measure: latency, burst, steady, restart, rotation, function. Default: all." enum:"latency,burst,steady,restart,rotation,function"`
+	Only  []string `help:"Parts to measure: latency, requests, burst, steady, restart, rotation, function. Default: all." enum:"latency,requests,burst,steady,restart,rotation,function"`
 
 	Latency      int           `help:"Number of claims to create one at a time. Default: 50; quick: 8." placeholder:"N"`
 	Claims       []int         `help:"Numbers of claims, and of pairs of Bucket and User, to create at once. Default: 200,500; quick: 20." placeholder:"N"`

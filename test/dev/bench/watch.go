@@ -97,6 +97,8 @@ type watch struct {
 	// of the last change in them.
 	prefix string
 	last   time.Time
+	// changes counts changes; nil if none are counted.
+	changes *changeCount
 }
 
 // newWatch returns a watch that has read all existing objects. It ends with the
@@ -149,8 +151,21 @@ func (w *watch) handler(k kind) cache.ResourceEventHandler {
 	}
 
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    changed,
-		UpdateFunc: func(_, o any) { changed(o) },
+		AddFunc: func(o any) {
+			if u, isObject := o.(*unstructured.Unstructured); isObject {
+				w.changed(idOf(k, u), nil, u)
+			}
+
+			changed(o)
+		},
+		UpdateFunc: func(before, o any) {
+			b, wasObject := before.(*unstructured.Unstructured)
+			if u, isObject := o.(*unstructured.Unstructured); isObject && wasObject {
+				w.changed(idOf(k, u), b, u)
+			}
+
+			changed(o)
+		},
 		DeleteFunc: func(o any) {
 			if unknown, missed := o.(cache.DeletedFinalStateUnknown); missed {
 				o = unknown.Obj
@@ -178,7 +193,7 @@ func (w *watch) record(i id, o *object, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	if !strings.HasPrefix(i.namespace, w.prefix) {
+	if !w.counts(i) {
 		return
 	}
 
@@ -196,6 +211,9 @@ func (w *watch) record(i id, o *object, at time.Time) {
 		}
 	}
 }
+
+// counts reports whether an object is in a namespace that counts.
+func (w *watch) counts(i id) bool { return strings.HasPrefix(i.namespace, w.prefix) }
 
 // restrict restricts the watch to namespaces whose names begin with a prefix, so that
 // other users of the cluster do not delay a run.
