@@ -56,7 +56,7 @@ func (s *Server) signS3(region string) error {
 	client, err := miniogo.New(u.Host, &miniogo.Options{
 		Creds:        credentials.NewStaticV4(s.AccessKey, s.SecretKey.Reveal(), ""),
 		Secure:       u.Scheme == "https",
-		Transport:    s.transport,
+		Transport:    genuine{s.transport},
 		Region:       region,
 		BucketLookup: miniogo.BucketLookupPath,
 		MaxRetries:   1,
