@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type Storage struct {
 
 	url    *url.URL
 	region string
+	// transport is the proxy's.
+	transport *http.Transport
 }
 
 // startStorage starts a MinIO with one drive and a KMS.
@@ -43,6 +46,7 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 	}
 
 	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
+	s.transport = &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 
 	s.region = region
 
