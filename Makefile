@@ -17,6 +17,9 @@ export EXTRAS   ?= false
 # The version of the packages. A hash of the content is added to one ending in -dev.
 export VERSION  ?= v0.1.0-dev
 
+# Which cells of the fault matrix to run, such as -faults.cells=^Create/.
+FAULTS   ?= -faults.sample=0
+
 # Further flags of the benchmark, such as --only=latency,burst: see `_output/bin/dev bench --help`.
 BENCH    ?=
 
@@ -86,6 +89,10 @@ docs-demo: dev ## Run the demo, and write its output to docs/demo.txt.
 .PHONY: component
 component: ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
 	@go test -race -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/component/... ./test/extras/...
+
+.PHONY: faults
+faults: ## Let every call of the provider meet every fault, in every situation. It takes hours; see CONTRIBUTING.md.
+	@go test -tags=fips,e2e -count=1 -timeout=24h -v ./test/component/ -run '^TestFaults$$' $(FAULTS)
 
 .PHONY: render
 render: ## Run the function's cases through Crossplane's own composition code. Needs neither platform nor root.

@@ -59,9 +59,8 @@ func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.Externa
 		return o, kerrors.NewConflict(schema.GroupResource{}, mg.GetName(), err)
 	}
 
-	// What is missing on another server was not deleted.
 	if err == nil && !o.ResourceExists && meta.WasDeleted(mg) {
-		err = w.server.Identify(ctx, identityMaxAge)
+		o, err = w.observeGone(ctx, mg)
 	}
 
 	if err == nil && o.ResourceExists && !meta.WasDeleted(mg) {
@@ -69,6 +68,17 @@ func (w withServerHealth[T]) Observe(ctx context.Context, mg T) (managed.Externa
 	}
 
 	return o, w.explain(err)
+}
+
+// observeGone observes a resource again that is being deleted and seems to be gone. One answer
+// is not believed: what is left behind has no resource any more. What is missing on another
+// server was not deleted.
+func (w withServerHealth[T]) observeGone(ctx context.Context, mg T) (managed.ExternalObservation, error) {
+	if err := w.server.Identify(ctx, identityMaxAge); err != nil {
+		return managed.ExternalObservation{}, err
+	}
+
+	return w.client.Observe(ctx, mg)
 }
 
 func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.ExternalCreation, error) {

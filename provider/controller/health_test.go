@@ -111,6 +111,34 @@ func TestDeleteChecksIdentity(t *testing.T) {
 	}
 }
 
+// TestGoneTwice lets a server answer once that a bucket is gone whose resource is being deleted, and
+// expects the resource to stay; a second such answer is believed.
+func TestGoneTwice(t *testing.T) {
+	b := providertest.NewBucket("ProviderConfig")
+	b.DeletionTimestamp = new(metav1.Now())
+
+	for name, second := range map[string]bool{"There": true, "Gone": false} {
+		t.Run(name, func(t *testing.T) {
+			answers := []bool{false, second}
+			client := &managed.TypedExternalClientFns[*miniov1alpha1.Bucket]{
+				ObserveFn: func(context.Context, *miniov1alpha1.Bucket) (managed.ExternalObservation, error) {
+					exists := answers[0]
+					answers = answers[1:]
+
+					return managed.ExternalObservation{ResourceExists: exists}, nil
+				},
+			}
+
+			c := newWithServerHealth(managed.TypedExternalClient[*miniov1alpha1.Bucket](client), b, &fakeChecker{checks: new(int)})
+
+			o, err := c.Observe(t.Context(), b)
+			if err != nil || o.ResourceExists != second || len(answers) > 0 {
+				t.Errorf("Observe(...): want it to exist: %t, got %t, %v", second, o.ResourceExists, err)
+			}
+		})
+	}
+}
+
 // failing is a client whose methods return err.
 type failing struct{ err error }
 

@@ -171,7 +171,7 @@ func classifyInfo(err error) Health {
 	answer, answered := errors.AsType[*infoError](err)
 
 	switch {
-	case errors.Is(err, errNoInfo):
+	case errors.Is(err, errNoInfo), errors.Is(err, errForeign):
 		return NoAdminAPI
 	case !answered:
 		if h := Classify(err); h != Unknown {

@@ -16,6 +16,7 @@ func TestIdentify(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		calls++
 
+		w.Header().Set("X-Amz-Request-Id", "1")
 		w.WriteHeader(status)
 		_, _ = fmt.Fprintf(w, `{"mode":"online","deploymentID":%q,"servers":[{"version":"2026-02-12T00:00:00Z"}]}`, id)
 	}))

@@ -108,7 +108,7 @@ func New(c Config, opts ...Option) (*Server, error) {
 
 	creds := credentials.NewStaticV4(c.AccessKey, c.SecretKey.Reveal(), "")
 
-	admin, err := madmin.NewWithOptions(u.Host, &madmin.Options{Creds: creds, Secure: u.Scheme == "https", Transport: rt})
+	admin, err := madmin.NewWithOptions(u.Host, &madmin.Options{Creds: creds, Secure: u.Scheme == "https", Transport: genuine{rt}})
 	if err != nil {
 		return nil, fmt.Errorf("cannot create an administration client for endpoint %q: %w", c.Endpoint, err)
 	}

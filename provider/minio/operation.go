@@ -45,13 +45,27 @@ func outcome(status int) string {
 	return OutcomeOK
 }
 
+// Operations are those that the controllers of buckets, users and policies make, sorted. The
+// component tests let each of them fail in every way.
+var Operations = []string{
+	"admin:accountinfo", "admin:add-canned-policy", "admin:add-service-account", "admin:add-user",
+	"admin:delete-service-account", "admin:export-bucket-metadata", "admin:idp", "admin:info",
+	"admin:info-canned-policy", "admin:remove-canned-policy", "admin:remove-user", "admin:revoke-tokens",
+	"admin:set-bucket-quota", "admin:set-user-or-group-policy", "admin:set-user-status", "admin:user-info",
+	"s3:AbortMultipartUpload", "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketEncryption",
+	"s3:DeleteBucketLifecycleConfiguration", "s3:DeleteBucketPolicy", "s3:DeleteBucketTagging", "s3:DeleteObject",
+	"s3:DeleteObjects", "s3:GetBucketLocation", "s3:GetObjectRetention", "s3:ListMultipartUploads",
+	"s3:ListObjectVersions", "s3:PutBucketEncryption", "s3:PutBucketLifecycleConfiguration", "s3:PutBucketPolicy",
+	"s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutObjectLockConfiguration",
+}
+
 // adminPath is the path of the administration API. No bucket can have this name.
 const adminPath = "/minio/admin/"
 
-// operation returns the operation of a request, as in Call. S3 calls that no controller makes
-// have no name: they are s3:other.
-func operation(req *http.Request) string {
-	if rest, ok := strings.CutPrefix(req.URL.Path, adminPath); ok {
+// Operation returns the operation of a request with a method and URL, as in Call. S3 calls that
+// no controller makes have no name: they are s3:other.
+func Operation(method string, u *url.URL) string {
+	if rest, ok := strings.CutPrefix(u.Path, adminPath); ok {
 		// v3/add-user, v3/idp-config/openid/name.
 		if parts := strings.Split(rest, "/"); len(parts) > 1 {
 			return "admin:" + parts[1]
@@ -60,11 +74,11 @@ func operation(req *http.Request) string {
 		return "admin:other"
 	}
 
-	bucket, object, _ := strings.Cut(strings.Trim(req.URL.Path, "/"), "/")
+	bucket, object, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 
-	name := objectOperation(req.Method, req.URL.Query())
+	name := objectOperation(method, u.Query())
 	if object == "" {
-		name = bucketOperation(req.Method, bucket, req.URL.Query())
+		name = bucketOperation(method, bucket, u.Query())
 	}
 
 	if name == "" {

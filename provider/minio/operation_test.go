@@ -76,9 +76,10 @@ func TestOperation(t *testing.T) {
 
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := operation(httptest.NewRequestWithContext(t.Context(), tc.method, "https://minio.example.org"+tc.path, nil))
+			req := httptest.NewRequestWithContext(t.Context(), tc.method, "https://minio.example.org"+tc.path, nil)
+			got := Operation(req.Method, req.URL)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("%s\noperation(...): -want, +got:\n%s", tc.reason, diff)
+				t.Errorf("%s\nOperation(...): -want, +got:\n%s", tc.reason, diff)
 			}
 		})
 	}
@@ -97,8 +98,8 @@ func FuzzOperation(f *testing.F) {
 		req := &http.Request{Method: method, URL: httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil).URL}
 		req.URL.Path = "/" + bucket + secret + "/" + object + secret
 
-		if got := operation(req); strings.Contains(got, secret) {
-			t.Errorf("operation(...): %q holds the name of a bucket or object", got)
+		if got := Operation(method, req.URL); strings.Contains(got, secret) {
+			t.Errorf("Operation(...): %q holds the name of a bucket or object", got)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package minio
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,11 +75,28 @@ func (s *Server) locate(ctx context.Context, endpoint, accessKey string, secretK
 	defer func() { _ = rsp.Body.Close() }()
 
 	if rsp.StatusCode == http.StatusOK {
-		_, err := io.Copy(io.Discard, io.LimitReader(rsp.Body, maxErrorBody))
-		return err
+		return checkLocation(rsp.Body)
 	}
 
 	return s3Error(rsp)
+}
+
+// checkLocation returns an error unless an answer is the location of a bucket. Anything else comes
+// from something in front of the server, which proves nothing.
+func checkLocation(answer io.Reader) error {
+	location := struct {
+		XMLName xml.Name `xml:"LocationConstraint"`
+	}{}
+
+	if err := xml.NewDecoder(io.LimitReader(answer, maxErrorBody)).Decode(&location); err != nil {
+		if _, cut := errors.AsType[*transportError](err); cut {
+			return err
+		}
+
+		return &transportError{errForeign}
+	}
+
+	return nil
 }
 
 // s3Error returns the error that an answer of the S3 API holds.

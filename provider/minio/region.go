@@ -68,7 +68,7 @@ func (s *Server) newS3(host string, secure bool, region string) (*miniogo.Client
 	return miniogo.New(host, &miniogo.Options{
 		Creds:        credentials.NewStaticV4(s.AccessKey, s.SecretKey.Reveal(), ""),
 		Secure:       secure,
-		Transport:    s.transport,
+		Transport:    genuine{s.transport},
 		Region:       region,
 		BucketLookup: miniogo.BucketLookupPath,
 		MaxRetries:   1,

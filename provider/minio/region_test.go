@@ -39,7 +39,6 @@ func TestRegion(t *testing.T) {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodPut {
 					signed = strings.Split(r.Header.Get("Authorization"), "/")[2]
-					return
 				}
 
 				answer(200, tc.answer)(w, r)

@@ -160,7 +160,7 @@ func (c *call) end(outcome string) {
 		<-c.transport.slots
 
 		if c.transport.observe != nil {
-			c.transport.observe(Call{Operation: operation(c.request), Outcome: outcome, Duration: time.Since(c.began)})
+			c.transport.observe(Call{Operation: Operation(c.request.Method, c.request.URL), Outcome: outcome, Duration: time.Since(c.began)})
 		}
 	})
 }

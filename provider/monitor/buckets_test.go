@@ -67,6 +67,8 @@ func newServer(t *testing.T, answer *string, calls *int) *minio.Server {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		*calls++
 
+		w.Header().Set("X-Amz-Request-Id", "1")
+
 		if *answer == "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -230,6 +232,8 @@ func TestBucketsInvalidateSnapshots(t *testing.T) {
 	snapshots := 0
 
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Amz-Request-Id", "1")
+
 		if strings.HasSuffix(r.URL.Path, "/accountinfo") {
 			_, _ = io.WriteString(w, answer)
 			return

@@ -146,6 +146,8 @@ func NewMinIO(t *testing.T, version string) string {
 	t.Helper()
 
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Amz-Request-Id", "1")
+
 		if !strings.Contains(r.Header.Get("Authorization"), "Credential=root-team-a/") {
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"Code":"InvalidAccessKeyId","Message":"no such key","RequestId":"1"}`)

@@ -23,6 +23,7 @@ import (
 func TestServerChanged(t *testing.T) {
 	id := "first"
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amz-Request-Id", "1")
 		_, _ = fmt.Fprintf(w, `{"mode":"online","deploymentID":%q,"servers":[{"version":%q}]}`, id, providertest.Version)
 	}))
 	t.Cleanup(srv.Close)

@@ -215,6 +215,7 @@ func TestServersOutliveConfigurations(t *testing.T) {
 func TestUnusableServersAreRechecked(t *testing.T) {
 	version := "2020-01-01T00:00:00Z"
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amz-Request-Id", "1")
 		_, _ = io.WriteString(w, `{"servers":[{"version":"`+version+`"}]}`)
 	}))
 	t.Cleanup(srv.Close)
@@ -260,6 +261,7 @@ func TestUnreachableServers(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}
 
+		w.Header().Set("X-Amz-Request-Id", "1")
 		_, _ = io.WriteString(w, `{"servers":[{"version":"`+providertest.Version+`"}]}`)
 	}))
 	t.Cleanup(srv.Close)

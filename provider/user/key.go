@@ -143,7 +143,7 @@ func (k keys) revoke(ctx context.Context, u *miniov1alpha1.User, ids []string) e
 
 func (k keys) revokeOne(ctx context.Context, u *miniov1alpha1.User, id string) error {
 	if id != Name(u) {
-		return k.remove(ctx, id)
+		return k.removeSurely(ctx, id)
 	}
 
 	// The user's own key cannot be removed. It gets a secret key that is not stored
@@ -155,7 +155,19 @@ func (k keys) revokeOne(ctx context.Context, u *miniov1alpha1.User, id string) e
 	return k.revokeTokens(ctx, u)
 }
 
-// remove removes an access key other than a user's own.
+// removeSurely removes an access key that must not work any more. That the server does not have it
+// is not believed at the first answer: nothing would remove it later.
+func (k keys) removeSurely(ctx context.Context, id string) error {
+	err := k.admin.DeleteServiceAccount(ctx, id)
+	if minio.IsNotFound(err) {
+		return k.remove(ctx, id)
+	}
+
+	return errors.Wrapf(err, "cannot remove access key %q", id)
+}
+
+// remove removes an access key other than a user's own. It is no error if the server does not have
+// the key.
 func (k keys) remove(ctx context.Context, id string) error {
 	err := resource.Ignore(minio.IsNotFound, k.admin.DeleteServiceAccount(ctx, id))
 

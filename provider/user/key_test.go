@@ -1,10 +1,14 @@
 package user
 
 import (
+	"context"
+	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"testing"
 
+	"github.com/minio/madmin-go/v3"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
@@ -48,4 +52,47 @@ func TestKeysNeedNoQuoting(t *testing.T) {
 			t.Fatalf("generation %d: want capital letters and digits, got access key %q, or a secret key of other characters", g, id)
 		}
 	}
+}
+
+// TestRevocationIsSure lets the server answer that a key does not exist which is to be revoked, and
+// wants it to be asked again: if that was not true the key would work for ever.
+func TestRevocationIsSure(t *testing.T) {
+	missing := madmin.ErrorResponse{Code: "XMinioInvalidIAMCredentials", RequestID: "1"}
+	failed := madmin.ErrorResponse{Code: "InternalError", RequestID: "1"}
+
+	for name, tc := range map[string]struct {
+		reason  string
+		answers []error
+		want    error
+	}{
+		"Removed": {reason: "The key is removed.", answers: []error{nil}},
+		"Wrong":   {reason: "The first answer was wrong.", answers: []error{missing, nil}},
+		"Missing": {reason: "The second answer is believed.", answers: []error{missing, missing}},
+		"Failed":  {reason: "An error is returned.", answers: []error{failed}, want: failed},
+		"Later":   {reason: "An error of the second call is returned.", answers: []error{missing, failed}, want: failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := &forgetful{answers: slices.Clone(tc.answers)}
+			u := newUser()
+
+			err := keys{admin: server}.revoke(t.Context(), u, []string{accessKeyID(u, 1)})
+			if !errors.Is(err, tc.want) || len(server.answers) > 0 {
+				t.Errorf("%s\nrevoke(...): want %v, got %v; %d answers are left", tc.reason, tc.want, err, len(server.answers))
+			}
+		})
+	}
+}
+
+// forgetful is a server that gives certain answers to removals of keys.
+type forgetful struct {
+	keyAdmin
+
+	answers []error
+}
+
+func (f *forgetful) DeleteServiceAccount(context.Context, string) error {
+	err := f.answers[0]
+	f.answers = f.answers[1:]
+
+	return err
 }

@@ -277,19 +277,6 @@ func (e *external) requireFresh(ctx context.Context, u *miniov1alpha1.User) erro
 	return nil
 }
 
-// setCondition sets the condition Ready of an observed user. A user that drifted
-// keeps the condition it has, unless no key of it works.
-func (e *external) setCondition(u *miniov1alpha1.User) {
-	switch {
-	case e.drift.none() && enabled(u):
-		e.setReady(u)
-	case e.drift.none():
-		reconciler.SetConditions(u, disabledCondition())
-	case (e.drift.keyMissing || e.drift.keyUnknown) && len(u.Status.AtProvider.RetiringKeys) == 0:
-		reconciler.SetConditions(u, xpv1.Unavailable())
-	}
-}
-
 // errProviderOwnUser is the observation's error for the user whose key the provider
 // itself uses: another key and other policies would lock it out. It is nil if u is
 // being deleted: the user is then kept, as if it did not exist.

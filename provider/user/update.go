@@ -242,6 +242,19 @@ func (e *external) verify(ctx context.Context, u *miniov1alpha1.User, secretKey 
 	return nil
 }
 
+// setCondition sets the condition Ready of an observed user. A user that drifted
+// keeps the condition it has, unless no key of it works.
+func (e *external) setCondition(u *miniov1alpha1.User) {
+	switch {
+	case e.drift.none() && enabled(u):
+		e.setReady(u)
+	case e.drift.none():
+		reconciler.SetConditions(u, disabledCondition())
+	case (e.drift.keyMissing || e.drift.keyUnknown) && len(u.Status.AtProvider.RetiringKeys) == 0:
+		reconciler.SetConditions(u, xpv1.Unavailable())
+	}
+}
+
 // setReady marks an enabled user Ready, and records the key that is published and the
 // overlaps of those that it replaces.
 func (e *external) setReady(u *miniov1alpha1.User) {

@@ -12,13 +12,31 @@ func (p *Proxy) SetAnswer(answer func(Call) http.Handler) {
 	p.answer = answer
 }
 
-func (p *Proxy) answerOf(c Call) http.Handler {
+// SetBetween has calls answered by the handler that between returns for them, if it
+// returns one, until SetBetween is called again. It is given the handler that forwards a
+// call to its server.
+func (p *Proxy) SetBetween(between func(c Call, server http.Handler) http.Handler) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	if p.answer == nil {
-		return nil
+	p.between = between
+}
+
+// answerOf returns what answers a call in place of its server, or nil.
+func (p *Proxy) answerOf(c Call, server http.Handler) http.Handler {
+	p.mu.Lock()
+	answer, between := p.answer, p.between
+	p.mu.Unlock()
+
+	if answer != nil {
+		if h := answer(c); h != nil {
+			return h
+		}
 	}
 
-	return p.answer(c)
+	if between != nil {
+		return between(c, server)
+	}
+
+	return nil
 }

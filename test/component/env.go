@@ -13,6 +13,7 @@ package component
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -58,9 +59,10 @@ type Env struct {
 	ca       *pki.CA
 	cluster  *cluster
 
-	// mu guards all: servers start concurrently and are added to it.
-	mu  sync.Mutex
-	all []*process
+	// mu guards all, to which servers are added that start concurrently, and cert.
+	mu   sync.Mutex
+	all  []*process
+	cert *tls.Certificate
 }
 
 // Options describe the provider under test. Paths are relative to the root of the
@@ -260,7 +262,9 @@ func (e *Env) Close() {
 	}
 
 	for _, s := range e.servers {
-		_ = s.Close()
+		if s != nil {
+			_ = s.Close()
+		}
 	}
 
 	e.children.close()

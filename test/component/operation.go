@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cistern-dev/cistern/provider/minio"
 )
 
 // Server is a server that the provider calls.
@@ -26,6 +28,13 @@ type Call struct {
 	// type of the object: PUT bucket, GET bucket?versioning, HEAD object. On Kubernetes
 	// it is the method with the resource: PUT users/status.
 	Operation string
+
+	// Name is the operation as the provider's metrics name it, of calls of MinIO.
+	Name string
+
+	// Namespace is that of the object on Kubernetes, and on MinIO the one that the
+	// endpoint serves, see Env.serveStorage. It may be empty.
+	Namespace string
 
 	// Object is the object's name: a bucket, user or policy on MinIO; namespace/name
 	// on Kubernetes. It may be empty.
@@ -62,7 +71,7 @@ var subresources = []string{
 
 // minioCall names a call of MinIO.
 func minioCall(method string, u *url.URL) Call {
-	c := Call{Server: MinIO, Write: method != http.MethodGet && method != http.MethodHead}
+	c := Call{Server: MinIO, Name: minio.Operation(method, u), Write: method != http.MethodGet && method != http.MethodHead}
 
 	if admin, ok := strings.CutPrefix(u.Path, "/minio/"); ok {
 		c.Operation = adminOperation(admin)
@@ -128,6 +137,7 @@ func kubernetesCall(method string, u *url.URL) Call {
 
 	namespace := ""
 	if parts[0] == "namespaces" && len(parts) > 2 {
+		c.Namespace = parts[1]
 		namespace, parts = parts[1]+"/", parts[2:]
 	}
 

@@ -1,18 +1,13 @@
 package component
 
 import (
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 )
 
 // Proxy sits between the provider and its two servers, MinIO and the API server. It
@@ -28,6 +23,8 @@ type Proxy struct {
 	outage func(Call) Outage
 	// answer returns what answers a call in place of its server, or nil.
 	answer func(Call) http.Handler
+	// between returns what answers a call, given what forwards it; nil if it is forwarded.
+	between func(c Call, server http.Handler) http.Handler
 }
 
 // Outage is how a call fails without reaching its server.
@@ -182,7 +179,7 @@ func (p *Proxy) handler(server *url.URL, transport http.RoundTripper, name func(
 			panic(http.ErrAbortHandler)
 		}
 
-		if h := p.answerOf(c); h != nil {
+		if h := p.answerOf(c, forward); h != nil {
 			h.ServeHTTP(rw, r)
 
 			return
@@ -211,81 +208,4 @@ func deny(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("X-Amz-Request-Id", "1")
 	rw.WriteHeader(http.StatusForbidden)
 	_, _ = rw.Write([]byte(answer))
-}
-
-// startProxies puts the proxy between the provider and its servers: before MinIO with a
-// certificate that only the ClusterProviderConfig trusts, before the API server as a
-// user of its own.
-func (e *Env) startProxies() error {
-	var err error
-	if e.Endpoint, err = e.proxyTo(e.Server); err != nil {
-		return err
-	}
-
-	transport, err := e.cluster.transport(e.ca)
-	if err != nil {
-		return err
-	}
-
-	host, err := e.serve(e.Proxy.handler(&url.URL{Scheme: "https", Host: e.cluster.host}, transport, kubernetesCall), nil)
-	if err != nil {
-		return err
-	}
-
-	e.config, err = writeKubeconfig(e.dir, "http://"+host)
-
-	return err
-}
-
-// proxyTo puts the proxy before a MinIO server and returns the URL.
-func (e *Env) proxyTo(s *Storage) (string, error) {
-	cert, err := serverCertificate(e.ca)
-	if err != nil {
-		return "", err
-	}
-
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
-	host, err := e.serve(e.Proxy.handler(s.url, transport, minioCall), cert)
-
-	return "https://" + host, err
-}
-
-// serve serves a handler on a free port and returns its host and port. It serves TLS
-// if there is a certificate.
-func (e *Env) serve(h http.Handler, cert *tls.Certificate) (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
-	if err != nil {
-		return "", fmt.Errorf("cannot listen: %w", err)
-	}
-
-	s := &http.Server{Handler: h} //nolint:gosec // Its one client is the provider.
-	if cert != nil {
-		s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
-	}
-
-	e.servers = append(e.servers, s)
-
-	go func() {
-		if cert != nil {
-			_ = s.ServeTLS(l, "", "")
-		} else {
-			_ = s.Serve(l)
-		}
-	}()
-
-	return l.Addr().String(), nil
-}
-
-func serverCertificate(ca *pki.CA) (*tls.Certificate, error) {
-	pair, err := ca.Server("minio", "127.0.0.1", "localhost")
-	if err != nil {
-		return nil, err
-	}
-
-	cert, err := tls.X509KeyPair(pair.Cert, pair.Key)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use a certificate: %w", err)
-	}
-
-	return &cert, nil
 }

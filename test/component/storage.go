@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,6 +36,8 @@ type Storage struct {
 
 	url    *url.URL
 	region string
+	// transport is the proxy's.
+	transport *http.Transport
 }
 
 // startStorage starts a MinIO with one drive and a KMS.
@@ -110,6 +113,7 @@ func newKMS() (string, error) {
 // startNode starts a MinIO, or a node of one, and does not wait for it.
 func (e *Env) startNode(name, program, address string, env []string, drives ...string) (*Storage, *process, error) {
 	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
+	s.transport = &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 
 	s.region = region
 

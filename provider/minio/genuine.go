@@ -1,0 +1,41 @@
+package minio
+
+import (
+	"errors"
+	"net/http"
+)
+
+// errForeign is the error of an answer that says that a call succeeded, and is not MinIO's.
+var errForeign = errors.New("what answered is not MinIO, but something in front of it")
+
+// genuine is a transport for the SDKs. They take any answer below 300 for MinIO's: the page with
+// which a gateway asks for a password, or says that a server is being maintained, would count
+// as a bucket that was made, a setting that was written, or an empty list of uploads.
+//
+// Errors need no such check: functions such as IsNotFound make it for those that matter.
+type genuine struct{ *transport }
+
+// RoundTrip makes one call, and returns an error if another than MinIO says that it succeeded.
+func (g genuine) RoundTrip(req *http.Request) (*http.Response, error) {
+	rsp, err := g.transport.RoundTrip(req)
+	if err != nil || rsp.StatusCode >= http.StatusMultipleChoices || isMinIOs(rsp.Header) {
+		return rsp, err
+	}
+
+	if c, ok := rsp.Body.(*call); ok {
+		c.outcome = OutcomeError
+	}
+
+	_ = rsp.Body.Close()
+
+	err = &transportError{errForeign}
+	Capture(req.Context(), err)
+
+	return nil, err
+}
+
+// isMinIOs reports whether an answer has one of the marks that MinIO gives to each of its own,
+// of both APIs. Gateways may replace one of them.
+func isMinIOs(h http.Header) bool {
+	return h.Get("X-Amz-Request-Id") != "" || h.Get("X-Amz-Id-2") != "" || h.Get("Server") == "MinIO"
+}
