@@ -118,7 +118,9 @@ func prepareAnswers(t *testing.T, s *Server) {
 		},
 		func() error { return s.Admin.AddUser(ctx, answersUser, answersSecret) },
 		func() error { return s.Admin.AddCannedPolicy(ctx, answersPolicy, []byte(answersDocument)) },
-		func() error { return s.Admin.SetPolicy(ctx, answersPolicy, answersUser, false) },
+		func() error {
+			return s.Admin.SetPolicy(ctx, answersPolicy, answersUser, false) //nolint:staticcheck // The provider makes this call.
+		},
 		func() error {
 			return s.Admin.UpdateGroupMembers(ctx, madmin.GroupAddRemove{Group: answersGroup, Members: []string{answersUser}})
 		},
@@ -152,7 +154,7 @@ func listVersions(ctx context.Context, s *Server) (any, error) {
 func listUploads(ctx context.Context, s *Server) (any, error) {
 	got, err := miniogo.Core{Client: s.S3()}.ListMultipartUploads(ctx, answersBucket, "", "", "", "", 1000)
 
-	var all []listed
+	all := make([]listed, 0, len(got.Uploads))
 	for _, u := range got.Uploads {
 		all = append(all, listed{Key: u.Key, ID: u.UploadID != "" && !u.Initiated.IsZero()})
 	}

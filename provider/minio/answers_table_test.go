@@ -182,7 +182,7 @@ func errorCases() []answerCase {
 			return err
 		})},
 		{name: "no such policy to set", is: IsNoSuchPolicy, call: do(func(ctx context.Context, s *Server) error {
-			return s.Admin.SetPolicy(ctx, "nothing", answersUser, false)
+			return s.Admin.SetPolicy(ctx, "nothing", answersUser, false) //nolint:staticcheck // The provider makes this call.
 		})},
 		{name: "policy in use", is: IsPolicyInUse, call: do(func(ctx context.Context, s *Server) error {
 			return s.Admin.RemoveCannedPolicy(ctx, answersPolicy)

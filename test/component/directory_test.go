@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -84,14 +85,7 @@ func TestUsersOfDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		var names []string
-		for n := range all {
-			names = append(names, n)
-		}
-
-		slices.Sort(names)
-
-		return names
+		return slices.Sorted(maps.Keys(all))
 	}
 
 	before := policies()

@@ -272,8 +272,11 @@ func (e *Env) Close() {
 }
 
 // freeAddress returns a loopback address with a free port.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
+func freeAddress() (string, error) { return freeAddressOf("127.0.0.1") }
+
+// freeAddressOf returns an address of a host with a free port.
+func freeAddressOf(host string) (string, error) {
+	l, err := net.Listen("tcp", host+":0") //nolint:noctx // It does not wait.
 	if err != nil {
 		return "", fmt.Errorf("cannot find a free port: %w", err)
 	}

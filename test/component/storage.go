@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,9 +75,14 @@ func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
 		return nil, err
 	}
 
+	host, err := ownAddress()
+	if err != nil {
+		return nil, err
+	}
+
 	addresses, drives := make([]string, 2), []string(nil)
 	for i := range addresses {
-		if addresses[i], err = freeAddress(); err != nil {
+		if addresses[i], err = freeAddressOf(host); err != nil {
 			return nil, err
 		}
 
@@ -223,3 +230,23 @@ func (s *Storage) Inventory(ctx context.Context) (Inventory, error) {
 
 	return i, nil
 }
+
+// ownAddress returns an IPv4 address of this machine that is no loopback address: in a container
+// the nodes of a MinIO do not accept those.
+func ownAddress() (string, error) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", fmt.Errorf("cannot list this machine's addresses: %w", err)
+	}
+
+	for _, a := range all {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
+			return ip.IP.String(), nil
+		}
+	}
+
+	return "", errNoAddress
+}
+
+// errNoAddress means that this machine has loopback addresses only.
+var errNoAddress = errors.New("this machine has no address but loopback ones")

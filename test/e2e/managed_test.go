@@ -75,7 +75,7 @@ func TestExamples(t *testing.T) {
 
 	ns := newNamespace(t)
 
-	args := []string{"--namespace=" + ns}
+	args := append(make([]string, 0, 1+len(examplesInUse)), "--namespace="+ns)
 
 	for _, f := range examplesInUse {
 		args = append(args, "--filename="+filepath.Join(repo, "examples", f+".yaml"))
