@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -374,4 +375,60 @@ func TestRestoreIsNoWayIn(t *testing.T) {
 	// The owner's restore goes on.
 	takeOver(t, r.ns)
 	r.wantRestored(t, true)
+}
+
+// TestClaimOfLostBucket removes the bucket of a claim on the server. The claim must say that it was made anew,
+// with one warning, until that is acknowledged.
+func TestClaimOfLostBucket(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "robbed", "{}")
+
+	bucket := waitReady(t, ns, "robbed").Spec.BucketName
+	if err := admin.S3.RemoveBucket(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+
+	// Buckets are polled after half a minute; a change of the resource does not wait for that.
+	resource := "buckets.minio.cistern.dev/" + bucket
+	mustKubectl(t, "", "label", "--namespace", ns, resource, "looked-at=now")
+
+	recreated := func(status corev1.ConditionStatus) func() error {
+		return func() error {
+			c := getClaim(t, ns, "robbed").Status.GetCondition(tenantv1alpha1.ConditionRecreated)
+			if c.Status != status || (status == corev1.ConditionTrue && !strings.Contains(c.Message, bucket)) {
+				return fmt.Errorf("the condition is %q: %s", c.Status, c.Message)
+			}
+
+			return nil
+		}
+	}
+
+	await.For(t, "the claim to say that its bucket was made anew", recreated(corev1.ConditionTrue))
+	waitReady(t, ns, "robbed")
+
+	// Further runs of the function repeat nothing.
+	applyClaim(t, ns, "robbed", "{quota: 1Gi}")
+	waitReady(t, ns, "robbed")
+
+	events := &corev1.EventList{}
+	if err := kube.List(t.Context(), events, client.InNamespace(ns)); err != nil {
+		t.Fatal(err)
+	}
+
+	count := int32(0)
+
+	for _, e := range events.Items {
+		if e.InvolvedObject.Name == "robbed" && e.Type == corev1.EventTypeWarning && strings.Contains(e.Message, "made anew") {
+			count += max(e.Count, 1)
+		}
+	}
+
+	if count != 1 {
+		t.Errorf("want one warning on the claim, got %d", count)
+	}
+
+	mustKubectl(t, "", "annotate", "--namespace", ns, resource, "minio.cistern.dev/recreated-at-")
+	await.For(t, "the loss to be acknowledged", recreated(corev1.ConditionFalse))
 }
