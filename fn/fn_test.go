@@ -77,15 +77,22 @@ func TestNotReady(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string
 		fatal  bool
+		// nothing says that nothing may be composed, although the function succeeds.
+		nothing bool
 	}{
-		"spec-behind":         {reason: "The Bucket is ready with its previous spec only."},
-		"user-behind":         {reason: "The User is ready with its previous spec only."},
-		"secret-immutable":    {reason: "A Secret cannot be written and holds an earlier key."},
-		"secret-outdated":     {reason: "The Secrets still hold an earlier key, although an earlier run wrote them."},
-		"forged-bucket":       {reason: "The Bucket is a ConfigMap, which tenants can create.", fatal: true},
-		"forged-bucket-claim": {reason: "The Bucket is a claim, which tenants can create.", fatal: true},
-		"forged-bucket-other": {reason: "The Bucket is one of another claim.", fatal: true},
-		"forged-user":         {reason: "The User is a Secret that is not the claim's.", fatal: true},
+		"restored-not-yet":      {reason: "The bucket of a restored claim is not restored.", nothing: true},
+		"restored-controlled":   {reason: "Kubernetes is about to delete the restored Bucket.", nothing: true},
+		"restored-user-missing": {reason: "A User that is composed anew leaves the old keys alive.", nothing: true},
+		"restored-several":      {reason: "Which bucket is the claim's is not known.", nothing: true},
+		"restored-secrets-only": {reason: "A new bucket is not that of the Secrets.", nothing: true},
+		"spec-behind":           {reason: "The Bucket is ready with its previous spec only."},
+		"user-behind":           {reason: "The User is ready with its previous spec only."},
+		"secret-immutable":      {reason: "A Secret cannot be written and holds an earlier key."},
+		"secret-outdated":       {reason: "The Secrets still hold an earlier key, although an earlier run wrote them."},
+		"forged-bucket":         {reason: "The Bucket is a ConfigMap, which tenants can create.", fatal: true},
+		"forged-bucket-claim":   {reason: "The Bucket is a claim, which tenants can create.", fatal: true},
+		"forged-bucket-other":   {reason: "The Bucket is one of another claim.", fatal: true},
+		"forged-user":           {reason: "The User is a Secret that is not the claim's.", fatal: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rsp, err := NewFunction(logging.NewNopLogger()).RunFunction(t.Context(), readRequest(t, filepath.Join("testdata", name, "request.yaml")))
@@ -95,6 +102,10 @@ func TestNotReady(t *testing.T) {
 
 			if rsp.GetDesired().GetComposite().GetReady() == fnv1.Ready_READY_TRUE {
 				t.Errorf("%s\nthe claim is ready", tc.reason)
+			}
+
+			if composed := rsp.GetDesired().GetResources(); tc.nothing && len(composed) > 0 {
+				t.Errorf("%s\nwant nothing to be composed, got %v", tc.reason, composed)
 			}
 
 			fatal := slices.ContainsFunc(rsp.GetResults(), func(r *fnv1.Result) bool { return r.GetSeverity() == fnv1.Severity_SEVERITY_FATAL })

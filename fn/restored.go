@@ -242,7 +242,9 @@ func requireRestored(rsp *fnv1.RunFunctionResponse, o *observed) {
 		return
 	}
 
-	for name, kind := range map[string]schema.GroupVersionKind{requirementBuckets: miniov1alpha1.BucketKind, requirementUsers: miniov1alpha1.UserKind} {
+	for name, kind := range map[string]schema.GroupVersionKind{
+		requirementBuckets: miniov1alpha1.BucketKind, requirementUsers: miniov1alpha1.UserKind,
+	} {
 		requireResource(rsp, name, &fnv1.ResourceSelector{
 			ApiVersion: kind.GroupVersion().String(),
 			Kind:       kind.Kind,

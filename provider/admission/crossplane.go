@@ -92,7 +92,8 @@ func (f claimFields) bucket() string {
 		apiVersion, _ := r["apiVersion"].(string)
 		name, _ := r["name"].(string)
 
-		if strings.HasPrefix(apiVersion, miniov1alpha1.Group+"/") && r["kind"] == miniov1alpha1.BucketKind.Kind && composedBucket.MatchString(name) {
+		if strings.HasPrefix(apiVersion, miniov1alpha1.Group+"/") && r["kind"] == miniov1alpha1.BucketKind.Kind &&
+			composedBucket.MatchString(name) {
 			return name
 		}
 	}

@@ -51,11 +51,9 @@ type drift struct {
 	keyUnknown bool
 	// secret reports whether the connection Secret holds something else than it should.
 	secret bool
-	// keysUnaccounted reports whether the user may have keys that the status does not
-	// name.
-	keysUnaccounted bool
-	// rotationDue reports whether the next key is due.
-	rotationDue bool
+	// keysUnaccounted reports whether the user may have keys that the status omits, and
+	// rotationDue whether the next key is due.
+	keysUnaccounted, rotationDue bool
 	// expiredKeys are the IDs of retiring keys whose overlap has ended.
 	expiredKeys []string
 }
@@ -170,8 +168,7 @@ func (e *external) examine(ctx context.Context, u *miniov1alpha1.User) (drift, e
 		return d, nil
 	}
 
-	d.attachments = attachmentsDrifted(u, e.observed.info.PolicyName)
-	d.keysUnaccounted = keysUnaccounted(u)
+	d.attachments, d.keysUnaccounted = attachmentsDrifted(u, e.observed.info.PolicyName), keysUnaccounted(u)
 
 	if !publishes(u) {
 		d.expiredKeys = expired(u, e.now())

@@ -54,23 +54,6 @@ const (
 	ReasonSecretOutdated = "SecretOutdated"
 )
 
-// ConditionRecreated of a claim is True for a day after its bucket or a user of it was
-// gone from the server and was made anew, or until the platform team acknowledges that
-// on the resource that the message names. A claim of which nothing was made anew does not
-// have it.
-const ConditionRecreated = "Recreated"
-
-// Reasons of the condition Recreated. ReasonRecreated is also that of the event.
-const (
-	ReasonRecreated    = "Recreated"
-	ReasonAcknowledged = "Acknowledged"
-)
-
-// AnnotationRestores of a claim that was restored from a backup is the name of the
-// Bucket of minio.cistern.dev that the claim had. The claim waits until that Bucket and
-// its Users are restored, too. Without the annotation it gets a new bucket.
-const AnnotationRestores = "apps.cozystack.io/restores"
-
 // DeletionPolicy is what happens to a bucket when its claim is deleted.
 // +kubebuilder:validation:Enum=Retain;DeleteIfEmpty;Delete
 type DeletionPolicy string
