@@ -285,7 +285,8 @@ func TestSecretClient(t *testing.T) {
 // TestWithoutSecrets publishes nothing as the runtime does, and expects no request for a Secret.
 func TestWithoutSecrets(t *testing.T) {
 	requests := 0
-	server := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(published("User", "first")).WithInterceptorFuncs(interceptor.Funcs{
+	build := fake.NewClientBuilder().WithScheme(providertest.NewScheme(t)).WithObjects(published("User", "first"))
+	server := build.WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
 			requests++
 			return nil
