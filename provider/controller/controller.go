@@ -84,6 +84,10 @@ type Kind[T resource.ModernManaged] struct {
 	PollInterval func(drift time.Duration) time.Duration
 	// Forget is called with the key of a resource that no longer exists. It may be nil.
 	Forget func(client.ObjectKey)
+	// Leave is called before a resource is deleted whose external object stays on the server,
+	// because its management policies include Update and not Delete. Its last changes may not
+	// have been applied. It may be nil.
+	Leave func(ctx context.Context, srv *minio.Server, mg T) error
 	// Wake yields resources that must be reconciled now. It may be nil.
 	Wake <-chan cevent.GenericEvent
 }
@@ -170,6 +174,11 @@ func newReconciler[T resource.ModernManaged](
 	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient(kube, mgr.GetAPIReader(), k.Object, gone))
 	references := reconciler.NewReferences(mgr.GetClient())
 
+	finalizer := reconciler.NewFinalizer(mgr.GetClient())
+	if k.Leave != nil {
+		finalizer = leavingFinalizer[T]{Finalizer: finalizer, servers: servers, leave: k.Leave}
+	}
+
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k, record)),
 		managed.WithDeterministicExternalName(true),
@@ -177,7 +186,7 @@ func newReconciler[T resource.ModernManaged](
 		// reconciler.Owns. So no initializer sets one beforehand.
 		managed.WithInitializers(references),
 		managed.WithReferenceResolver(references),
-		managed.WithFinalizer(reconciler.NewFinalizer(mgr.GetClient())),
+		managed.WithFinalizer(finalizer),
 		// MinIO is consistent: a resource that was created is observed at once.
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),
