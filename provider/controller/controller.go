@@ -92,9 +92,21 @@ type Kind[T resource.ModernManaged] struct {
 	Wake <-chan cevent.GenericEvent
 }
 
+// annotationPollInterval sets the poll interval of one resource, as later versions of
+// crossplane-runtime do.
+const annotationPollInterval = "crossplane.io/poll-interval"
+
+// minPollInterval is the shortest interval that annotationPollInterval may set.
+const minPollInterval = 10 * time.Second
+
 // pollInterval returns the time until the next poll of a resource that is up to date: the
-// kind's interval, shortened at random by up to a tenth, or the time until Next.
+// kind's interval, or the resource's own, shortened at random by up to a tenth, or the time
+// until Next. An annotation that is no duration sets nothing.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
+	if own, err := time.ParseDuration(mg.GetAnnotations()[annotationPollInterval]); err == nil && own > 0 {
+		interval = max(own, minPollInterval)
+	}
+
 	if k.PollInterval != nil {
 		interval = k.PollInterval(interval)
 	}
