@@ -59,8 +59,13 @@ build: ## Compile everything.
 	@go vet -tags=fips,e2e ./...
 
 .PHONY: lint
-lint: dev ## Run the linters, which also check the import rules.
+lint: dev ## Run the linters, and refuse modules with known holes.
+	@$(DEV) advisories
 	@"$$($(DEV) tool golangci-lint)" run ./...
+
+.PHONY: vuln
+vuln: ## Ask the Go vulnerability database about the packages' programs. Needs the network.
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(GOFLAGS_PRODUCT) ./provider ./provider/extras ./fn
 
 .PHONY: unit
 unit: ## Run the unit tests, with the race detector.

@@ -19,6 +19,7 @@ type cli struct {
 type serve struct {
 	Debug bool `help:"Log every run." short:"d"`
 
+	Network            string `default:"tcp" help:"Network of the gRPC server, such as tcp or unix."`
 	Address            string `default:":9443" help:"Address of the gRPC server."`
 	MetricsAddress     string `default:":8080" help:"Address of the metrics server; empty for none."`
 	TLSCertsDir        string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the server's tls.crt and tls.key and the client's ca.crt."`
@@ -33,9 +34,17 @@ type serve struct {
 const gcPercent = 400
 
 func main() {
-	k := kong.Parse(&cli{},
-		kong.Description("Crossplane composition function that turns a tenant's Bucket claim into a MinIO bucket and Secrets."))
+	k := kong.Parse(&cli{}, options()...)
 	k.FatalIfErrorf(k.Run())
+}
+
+// options make flags that are not on the command line come from environment variables: FUNCTION_ and
+// the flag's name, unless the flag names another.
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Description("Crossplane composition function that turns a tenant's Bucket claim into a MinIO bucket and Secrets."),
+		kong.DefaultEnvars("FUNCTION"),
+	}
 }
 
 // Run serves the function until the process is stopped.
@@ -50,7 +59,7 @@ func (c *serve) Run() error {
 	}
 
 	return function.Serve(NewFunction(log),
-		function.Listen("tcp", c.Address),
+		function.Listen(c.Network, c.Address),
 		function.WithMetricsServer(c.MetricsAddress),
 		function.MaxRecvMessageSize(c.MaxRecvMessageSize*1024*1024),
 		function.MTLSCertificates(c.TLSCertsDir),

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -23,7 +25,7 @@ func TestServeLargeRequest(t *testing.T) {
 	_ = l.Close()
 
 	// The SDK cannot stop a server; it ends with the test's process.
-	go func() { _ = (&serve{Address: address, Insecure: true, MaxRecvMessageSize: 64}).Run() }()
+	go func() { _ = (&serve{Network: "tcp", Address: address, Insecure: true, MaxRecvMessageSize: 64}).Run() }()
 
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -37,5 +39,30 @@ func TestServeLargeRequest(t *testing.T) {
 
 	if _, err := fnv1.NewFunctionRunnerServiceClient(conn).RunFunction(t.Context(), req, grpc.WaitForReady(true)); err != nil {
 		t.Errorf("RunFunction(...): %v", err)
+	}
+}
+
+// TestServeFlags expects the flags of other functions, and their environment variables.
+func TestServeFlags(t *testing.T) {
+	t.Setenv("FUNCTION_MAX_RECV_MESSAGE_SIZE", "8")
+	t.Setenv("FUNCTION_ADDRESS", "/run/other.sock")
+	t.Setenv("TLS_SERVER_CERTS_DIR", "/certs")
+
+	c := &cli{}
+
+	p, err := kong.New(c, options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := p.Parse([]string{"--network=unix", "--address=/run/function.sock", "--insecure"}); err != nil {
+		t.Fatal(err)
+	}
+
+	want := serve{
+		Network: "unix", Address: "/run/function.sock", MetricsAddress: ":8080", TLSCertsDir: "/certs", MaxRecvMessageSize: 8, Insecure: true,
+	}
+	if diff := cmp.Diff(want, c.Serve); diff != "" {
+		t.Errorf("-want, +got:\n%s", diff)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/crossplane/function-sdk-go/errors"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
 	"github.com/crossplane/function-sdk-go/resource"
+	"github.com/crossplane/function-sdk-go/resource/composed"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -70,7 +71,7 @@ func composeSecrets(o *observed, d desired) (*secrets, error) {
 func (s *secrets) compose(o *observed, name resource.Name, secret string, data map[string]any, complete bool) {
 	if existing := o.secret(name); existing != nil {
 		if data == nil {
-			data, _ = existing.Object["data"].(map[string]any)
+			data = ownData(existing, name)
 		}
 
 		s.composed[name] = newSecret(secret, data)
@@ -94,6 +95,23 @@ func (s *secrets) compose(o *observed, name resource.Name, secret string, data m
 	default:
 		s.composed[name] = newSecret(secret, data)
 	}
+}
+
+// ownData returns the data of an existing Secret without the keys that a tenant has added to it: a response
+// that holds them could be larger than Crossplane accepts, and applying them would take them over.
+func ownData(existing *composed.Unstructured, name resource.Name) map[string]any {
+	data, _ := existing.Object["data"].(map[string]any)
+	_, credentials := identityOf(resourceCredentials, name)
+
+	own := make(map[string]any, len(data))
+
+	for k, v := range data {
+		if (credentials && miniov1alpha1.IsConnectionKey(k)) || (!credentials && k == tenantv1alpha1.BucketInfoKey) {
+			own[k] = v
+		}
+	}
+
+	return own
 }
 
 // newSecret returns a Secret, which is ready as soon as it is applied.

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"github.com/alecthomas/kong"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -21,13 +20,13 @@ import (
 type cli struct {
 	manager.Flags
 
-	TLSServerCertsDir string `env:"TLS_SERVER_CERTS_DIR" help:"Directory of the webhook server's tls.crt and tls.key. No webhook is served without it."`
+	TLSServerCertsDir string `aliases:"certs-dir" env:"TLS_SERVER_CERTS_DIR" help:"Directory of the webhook server's tls.crt and tls.key. No webhook is served without it."`
 	WebhookPort       int    `default:"9443" help:"Port of the admission webhooks."`
 }
 
 func main() {
 	c := &cli{}
-	k := kong.Parse(c, kong.Description("Crossplane provider for MinIO: buckets, users and their policies."))
+	k := manager.Parse(c, "Crossplane provider for MinIO: buckets, users and their policies.")
 	k.FatalIfErrorf(c.Run())
 }
 

@@ -184,7 +184,7 @@ func TestEvaluateCancelled(t *testing.T) {
 		"Long": {
 			reason:     "A long expression should be interrupted.",
 			expression: "lists.range(1000).all(i, i >= 0)",
-			want:       `cannot evaluate rule "a": operation interrupted`,
+			want:       `cannot evaluate rule "a": operation interrupted: context canceled`,
 		},
 		"Short": {
 			reason:     "A broken rule should not be returned, as its message may be a fallback.",

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cistern-dev/cistern/package/advisories"
 	"github.com/cistern-dev/cistern/package/image"
 	"github.com/cistern-dev/cistern/package/pinned"
 )
@@ -207,13 +208,17 @@ func build(ctx context.Context, xpkg string, s source, o Options) (Package, erro
 	return p, err
 }
 
-// compile builds a package's program for this machine's architecture.
+// compile builds a package's program for this machine's architecture. One of
+// modules with known holes is an error.
 func compile(ctx context.Context, s source, o Options) (string, error) {
 	out := filepath.Join(o.Output, s.name)
 	_, err := run(ctx, o.Repo, "go", "build",
 		"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+s.tags, "-o", out, s.main)
+	if err != nil {
+		return "", err
+	}
 
-	return out, err
+	return out, advisories.CheckProgram(out)
 }
 
 // runtimeImage writes an image that holds the program and nothing else: no shell,

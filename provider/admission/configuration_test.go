@@ -49,7 +49,7 @@ func TestConfiguration(t *testing.T) {
 
 	want := map[string][]string{
 		"MutatingWebhookConfiguration":   {ClaimPath, CrossplanePath, ReferencesPath},
-		"ValidatingWebhookConfiguration": {DeletionPath, DeletionPath},
+		"ValidatingWebhookConfiguration": {DeletionPath, DeletionPath, DeletionPath},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want paths, +got:\n%s", diff)

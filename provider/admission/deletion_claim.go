@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +25,10 @@ func (d *deletion) reviewClaim(ctx context.Context, req admission.Request) admis
 	claim := &tenantv1alpha1.Bucket{}
 	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
 		return unknown(errors.Wrap(err, "cannot decode the claim, so nothing was deleted"))
+	}
+
+	if req.Operation == admissionv1.Update {
+		return d.reviewRelease(ctx, claim)
 	}
 
 	orphaned, err := orphansDependents(req, claim)
@@ -72,6 +77,26 @@ func (d *deletion) reviewClaim(ctx context.Context, req admission.Request) admis
 	}
 
 	return admission.Allowed("").WithWarnings(warnings...)
+}
+
+// reviewRelease reviews the removal of the last finalizer from a deleted claim, which is what makes
+// Kubernetes delete its Bucket and Users. Its bucket may have been filled since the deletion: the
+// Bucket and the keys would then stay, without a claim that counts and that can be deleted. The claim
+// cannot get another deletion policy any more, because Crossplane does not compose it.
+func (d *deletion) reviewRelease(ctx context.Context, claim *tenantv1alpha1.Bucket) admission.Response {
+	buckets, err := d.bucketsOf(ctx, claim)
+	if err != nil {
+		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so the finalizer stays; try again later"))
+	}
+
+	for i := range buckets {
+		if r := d.reviewBucket(ctx, &buckets[i], emptyIt+", then remove the finalizer",
+			fmt.Sprintf("have an administrator set spec.managementPolicies of %s %q to [Observe]", bucketResource, buckets[i].GetName())); !r.Allowed {
+			return r
+		}
+	}
+
+	return admission.Allowed("")
 }
 
 // orphansDependents reports whether Kubernetes would keep the dependents of a deleted claim: the

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admission/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -235,6 +236,60 @@ func TestDeletionOrphans(t *testing.T) {
 			req.Options.Raw = []byte(tc.options)
 
 			d := newDeletion(newKube(t, nil, newBucket(empty, controlledBy("mine"))), listContents)
+			if diff := cmp.Diff(tc.want, responseOf(d.review(t.Context(), req))); diff != "" {
+				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+// TestRelease reviews the removal of the last finalizer from a deleted claim.
+func TestRelease(t *testing.T) {
+	deleted := func(p tenantv1alpha1.DeletionPolicy) *tenantv1alpha1.Bucket {
+		return newClaim(p, func(c *tenantv1alpha1.Bucket) {
+			c.DeletionTimestamp, c.Finalizers = new(metav1.Now()), []string{"example.org/mine"}
+		})
+	}
+
+	cases := map[string]struct {
+		reason  string
+		claim   *tenantv1alpha1.Bucket
+		objects []client.Object
+		list    error
+		want    response
+	}{
+		"NotEmpty": {
+			reason:  "The bucket was filled after the deletion of the claim.",
+			claim:   deleted(""),
+			objects: []client.Object{newBucket(full, controlledBy("mine"))},
+			want: response{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
+				`delete its objects with all their versions, and abort its incomplete uploads, then remove the finalizer`},
+		},
+		"PolicyChanged": {
+			reason:  "The Bucket does not get a policy that the claim got after its deletion.",
+			claim:   deleted(tenantv1alpha1.DeletionPolicyDelete),
+			objects: []client.Object{newBucket(full, controlledBy("mine"))},
+			want: response{Code: http.StatusForbidden, Message: `bucket "full" still holds 3 objects, so nothing was deleted: ` +
+				`delete its objects with all their versions, and abort its incomplete uploads, then remove the finalizer`},
+		},
+		"Empty":    {reason: "Nothing is left.", claim: deleted(""), objects: []client.Object{newBucket(empty, controlledBy("mine"))}, want: allowed},
+		"Purged":   {reason: "Its contents go too.", claim: deleted(""), objects: []client.Object{newBucket(full, controlledBy("mine"), purged)}, want: allowed},
+		"Retained": {reason: "It is to stay.", claim: deleted(""), objects: []client.Object{newBucket(full, controlledBy("mine"), retained)}, want: allowed},
+		"NoList": {
+			reason: "Unknown Buckets may be full.",
+			claim:  deleted(""),
+			list:   errors.New("the API server does not answer"),
+			want: response{Code: http.StatusServiceUnavailable, Message: `cannot tell what would be deleted, ` +
+				`so the finalizer stays; try again later: cannot list the Buckets of claim "mine": the API server does not answer`},
+		},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			req := newRequest(t, tc.claim)
+			req.Operation = admissionv1.Update
+
+			d := newDeletion(newKube(t, tc.list, tc.objects...), listContents)
 			if diff := cmp.Diff(tc.want, responseOf(d.review(t.Context(), req))); diff != "" {
 				t.Errorf("%s\nreview(...): -want, +got:\n%s", tc.reason, diff)
 			}

@@ -46,7 +46,10 @@ func Kind(changed <-chan event.GenericEvent) controller.Kind[*miniov1alpha1.Buck
 		},
 		PollInterval: pollInterval,
 		Forget:       memories.Forget,
-		Wake:         changed,
+		Leave: func(ctx context.Context, srv *minio.Server, b *miniov1alpha1.Bucket) error {
+			return leave(ctx, srv.S3(), b)
+		},
+		Wake: changed,
 	}
 }
 

@@ -84,13 +84,29 @@ type Kind[T resource.ModernManaged] struct {
 	PollInterval func(drift time.Duration) time.Duration
 	// Forget is called with the key of a resource that no longer exists. It may be nil.
 	Forget func(client.ObjectKey)
+	// Leave is called before a resource is deleted whose external object stays on the server,
+	// because its management policies include Update and not Delete. Its last changes may not
+	// have been applied. It may be nil.
+	Leave func(ctx context.Context, srv *minio.Server, mg T) error
 	// Wake yields resources that must be reconciled now. It may be nil.
 	Wake <-chan cevent.GenericEvent
 }
 
+// annotationPollInterval sets the poll interval of one resource, as later versions of
+// crossplane-runtime do.
+const annotationPollInterval = "crossplane.io/poll-interval"
+
+// minPollInterval is the shortest interval that annotationPollInterval may set.
+const minPollInterval = 10 * time.Second
+
 // pollInterval returns the time until the next poll of a resource that is up to date: the
-// kind's interval, shortened at random by up to a tenth, or the time until Next.
+// kind's interval, or the resource's own, shortened at random by up to a tenth, or the time
+// until Next. An annotation that is no duration sets nothing.
 func (k Kind[T]) pollInterval(mg resource.Managed, interval time.Duration) time.Duration {
+	if own, err := time.ParseDuration(mg.GetAnnotations()[annotationPollInterval]); err == nil && own > 0 {
+		interval = max(own, minPollInterval)
+	}
+
 	if k.PollInterval != nil {
 		interval = k.PollInterval(interval)
 	}
@@ -176,6 +192,11 @@ func newReconciler[T resource.ModernManaged](
 	mgr = reconciler.WithClient(mgr, reconciler.NewStatusChangeOnlyClient(runtime, mgr.GetAPIReader(), k.Object, gone))
 	references := reconciler.NewReferences(mgr.GetClient())
 
+	finalizer := reconciler.NewFinalizer(mgr.GetClient())
+	if k.Leave != nil {
+		finalizer = leavingFinalizer[T]{Finalizer: finalizer, servers: servers, leave: k.Leave}
+	}
+
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k, record)),
 		managed.WithDeterministicExternalName(true),
@@ -183,7 +204,7 @@ func newReconciler[T resource.ModernManaged](
 		// reconciler.Owns. So no initializer sets one beforehand.
 		managed.WithInitializers(references),
 		managed.WithReferenceResolver(references),
-		managed.WithFinalizer(reconciler.NewFinalizer(mgr.GetClient())),
+		managed.WithFinalizer(finalizer),
 		// MinIO is consistent: a resource that was created is observed at once.
 		managed.WithCreationGracePeriod(0),
 		managed.WithTimeout(timeout),

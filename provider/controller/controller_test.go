@@ -140,6 +140,7 @@ func TestPollInterval(t *testing.T) {
 	cases := map[string]struct {
 		reason      string
 		kind        Kind[*miniov1alpha1.Bucket]
+		annotation  string
 		least, most time.Duration
 	}{
 		"Alone": {
@@ -161,6 +162,21 @@ func TestPollInterval(t *testing.T) {
 			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(-time.Minute) }},
 			least:  reconciler.FirstRetry, most: reconciler.FirstRetry,
 		},
+		"Annotated": {
+			reason:     "A resource may have an interval of its own.",
+			annotation: "1h",
+			least:      54 * time.Minute, most: time.Hour,
+		},
+		"AnnotatedShort": {
+			reason:     "An interval of its own is not arbitrarily short.",
+			annotation: "1ms",
+			least:      9 * time.Second, most: 10 * time.Second,
+		},
+		"AnnotatedWrongly": {
+			reason:     "What is no duration sets nothing.",
+			annotation: "soon",
+			least:      9 * time.Minute, most: interval,
+		},
 		"NotDue": {
 			reason: "A Next after the next poll changes nothing.",
 			kind:   Kind[*miniov1alpha1.Bucket]{Next: func(*miniov1alpha1.Bucket) time.Time { return time.Now().Add(time.Hour) }},
@@ -173,7 +189,10 @@ func TestPollInterval(t *testing.T) {
 			seen := map[time.Duration]bool{}
 
 			for range 1000 {
-				got := tc.kind.pollInterval(&miniov1alpha1.Bucket{}, interval)
+				b := &miniov1alpha1.Bucket{}
+				b.SetAnnotations(map[string]string{annotationPollInterval: tc.annotation})
+
+				got := tc.kind.pollInterval(b, interval)
 				if got < tc.least || got > tc.most {
 					t.Fatalf("%s\nwant from %s to %s, got %s", tc.reason, tc.least, tc.most, got)
 				}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log"
 
-	"github.com/alecthomas/kong"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -25,7 +24,7 @@ type cli struct {
 
 func main() {
 	c := &cli{}
-	k := kong.Parse(c, kong.Description("Crossplane provider for the long tail of MinIO: groups, LDAP, tiers, keys, notifications and bucket policies."))
+	k := manager.Parse(c, "Crossplane provider for the long tail of MinIO: groups, LDAP, tiers, keys, notifications and bucket policies.")
 	k.FatalIfErrorf(c.Run())
 }
 

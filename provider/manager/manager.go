@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"go.uber.org/zap/zapcore"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -43,25 +44,33 @@ import (
 // Go's default needs some megabytes less, and a little more CPU.
 const gcPercent = 50
 
-// stateMetricsInterval is how often the resources of each kind are counted for the metrics.
-// Each count lists all of them from the cache.
-const stateMetricsInterval = time.Minute
-
-// Flags are the flags that every provider has.
+// Flags are the flags that every provider has. Those that other Crossplane providers have under
+// another name are taken under that name too.
 type Flags struct {
 	Debug bool `help:"Log every reconcile." short:"d"`
 
-	PollInterval             time.Duration `default:"10m" help:"Longest time until a change on the server is found and corrected. It sets how often each resource is compared with the server."`
+	PollInterval             time.Duration `default:"10m" aliases:"poll" env:"PROVIDER_POLL_INTERVAL,PROVIDER_POLL" help:"Longest time until a change on the server is found and corrected. It sets how often each resource is compared with the server."`
+	PollStateMetric          time.Duration `default:"1m" help:"How often the resources of each kind are counted for the metrics. Each count lists all of them from the cache."`
+	Sync                     time.Duration `default:"10h" short:"s" help:"How often the caches deliver all resources again. Changes on the server are found by polls, not by this."`
 	MaxReconcileRate         int           `default:"100" help:"How many reconciles may start per second, for all kinds together."`
-	MaxConcurrency           int           `default:"10"  help:"How many reconciles of each kind may run at once for one server. A kind has three times as many workers."`
-	LeaderElection           bool          `default:"true" help:"Let only one of several replicas reconcile." negatable:""`
+	MaxConcurrency           int           `default:"10" aliases:"max-concurrent-reconciles" help:"How many reconciles of each kind may run at once for one server. A kind has three times as many workers."`
+	LeaderElection           bool          `default:"true" env:"LEADER_ELECTION" help:"Let only one of several replicas reconcile." negatable:""`
 	LeaderElectionNamespace  string        `env:"POD_NAMESPACE" help:"Namespace of the leader election's Lease; the pod's own by default."`
-	MetricsAddress           string        `default:":8080" help:"Address of /metrics."`
-	HealthAddress            string        `default:":8081" help:"Address of /healthz and /readyz."`
+	MetricsAddress           string        `default:":8080" aliases:"metrics-bind-address" help:"Address of /metrics."`
+	HealthAddress            string        `default:":8081" aliases:"health-probe-bind-addr,health-probe-bind-address" help:"Address of /healthz and /readyz."`
 	PprofAddress             string        `help:"Address of Go's profiles at /debug/pprof; not served by default."`
-	EnableChangeLogs         bool          `default:"false" help:"Send every change of an external resource to the change log service, a sidecar." name:"enable-changelogs"`
-	ChangeLogsSocket         string        `default:"/var/run/changelogs/changelogs.sock" help:"Path of the change log service's socket." name:"changelogs-socket-path"`
-	EnableManagementPolicies bool          `default:"true" help:"Honour spec.managementPolicies." negatable:""`
+	EnableChangeLogs         bool          `default:"false" env:"ENABLE_CHANGE_LOGS" help:"Send every change of an external resource to the change log service, a sidecar." name:"enable-changelogs"`
+	ChangeLogsSocket         string        `default:"/var/run/changelogs/changelogs.sock" env:"CHANGELOGS_SOCKET_PATH" help:"Path of the change log service's socket." name:"changelogs-socket-path"`
+	EnableManagementPolicies bool          `default:"true" env:"ENABLE_MANAGEMENT_POLICIES" help:"Honour spec.managementPolicies." negatable:""`
+}
+
+// Parse parses the command line of a provider, and sets flags that are not on it from environment
+// variables: PROVIDER_ and the flag's name, unless the flag names others. It ends the process if
+// that fails.
+func Parse(c any, description string) *kong.Context { return kong.Parse(c, options(description)...) }
+
+func options(description string) []kong.Option {
+	return []kong.Option{kong.Description(description), kong.DefaultEnvars("PROVIDER")}
 }
 
 // Manager is a controller manager, with the options that its controllers need.
@@ -145,7 +154,7 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 		PprofBindAddress:       f.PprofAddress,
 		Metrics:                metricsserver.Options{BindAddress: f.MetricsAddress},
 		WebhookServer:          webhook.NewServer(hooks),
-		Cache:                  caches(),
+		Cache:                  f.caches(),
 		Client: client.Options{Cache: &client.CacheOptions{
 			// Caches of these would hold every Secret and ConfigMap of the cluster.
 			DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}},
@@ -169,8 +178,8 @@ func (f *Flags) manager(provider string, s *runtime.Scheme, hooks webhook.Option
 
 // caches returns the options of the manager's cache. It keeps CRDs without their schemas,
 // which are most of their size, and all other objects without their managed fields.
-func caches() cache.Options {
-	o := cache.Options{ByObject: reconciler.SecretCache(), DefaultTransform: cache.TransformStripManagedFields()}
+func (f *Flags) caches() cache.Options {
+	o := cache.Options{SyncPeriod: &f.Sync, ByObject: reconciler.SecretCache(), DefaultTransform: cache.TransformStripManagedFields()}
 	o.ByObject[&apiextensionsv1.CustomResourceDefinition{}] = cache.ByObject{Transform: func(obj any) (any, error) {
 		if crd, ok := obj.(*apiextensionsv1.CustomResourceDefinition); ok {
 			crd.ManagedFields = nil
@@ -198,7 +207,7 @@ func (f *Flags) options(log logging.Logger, changes managed.ChangeLogger) xpcont
 		Features:                &feature.Flags{},
 		Gate:                    new(gate.Gate[schema.GroupVersionKind]),
 		MetricOptions: &xpcontroller.MetricOptions{
-			PollStateMetricInterval: stateMetricsInterval,
+			PollStateMetricInterval: f.PollStateMetric,
 			MRMetrics:               recorder,
 			MRStateMetrics:          state,
 		},

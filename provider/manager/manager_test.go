@@ -3,12 +3,14 @@ package manager
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -38,7 +40,7 @@ func parse(t *testing.T, args ...string) *Flags {
 
 	c := &Flags{}
 
-	p, err := kong.New(c)
+	p, err := kong.New(c, options("A provider.")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,5 +104,48 @@ func TestChangeLogs(t *testing.T) {
 func TestNoChangeLogs(t *testing.T) {
 	if changes, err := parse(t).changeLogger("provider-minio"); changes != nil || err != nil {
 		t.Errorf("changeLogger(...): want none unless enabled, got %v, %v", changes, err)
+	}
+}
+
+// TestConventionalFlags expects flags under the names of other Crossplane providers, and from
+// the environment. The command line comes first.
+func TestConventionalFlags(t *testing.T) {
+	environment := map[string]string{
+		"PROVIDER_POLL": "3m", "PROVIDER_SYNC": "2h", "PROVIDER_POLL_STATE_METRIC": "5s", "PROVIDER_MAX_CONCURRENCY": "4",
+		"PROVIDER_METRICS_ADDRESS": ":1", "PROVIDER_HEALTH_ADDRESS": ":2", "LEADER_ELECTION": "false",
+	}
+	other := maps.Clone(environment)
+	other["PROVIDER_POLL"], other["PROVIDER_SYNC"] = "4m", "1h"
+
+	cases := map[string]struct {
+		args []string
+		env  map[string]string
+	}{
+		"Names": {args: []string{
+			"--poll=3m", "--sync=2h", "--poll-state-metric=5s", "--max-concurrent-reconciles=4",
+			"--metrics-bind-address=:1", "--health-probe-bind-addr=:2", "--no-leader-election",
+		}},
+		"OurNames": {args: []string{
+			"--poll-interval=3m", "-s", "2h", "--poll-state-metric=5s", "--max-concurrency=4",
+			"--metrics-address=:1", "--health-address=:2", "--leader-election=false",
+		}},
+		"Environment": {env: environment},
+		"Both":        {args: []string{"--poll=3m", "--sync=2h"}, env: other},
+	}
+
+	want := *parse(t)
+	want.PollInterval, want.Sync, want.PollStateMetric, want.MaxConcurrency = 3*time.Minute, 2*time.Hour, 5*time.Second, 4
+	want.MetricsAddress, want.HealthAddress, want.LeaderElection = ":1", ":2", false
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			for k, v := range tc.env {
+				t.Setenv(k, v)
+			}
+
+			if diff := cmp.Diff(want, *parse(t, tc.args...)); diff != "" {
+				t.Errorf("-want, +got:\n%s", diff)
+			}
+		})
 	}
 }

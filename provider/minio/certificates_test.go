@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -62,4 +64,49 @@ func TestServerHandsOutItsCertificates(t *testing.T) {
 	if diff := cmp.Diff(authority, srv.CACertificates); diff != "" || !x509.NewCertPool().AppendCertsFromPEM([]byte(srv.CACertificates)) {
 		t.Errorf("New(...): -want certificates, +got certificates:\n%s", diff)
 	}
+}
+
+// TestPublicAuthorities wants public authorities to be trusted where the system has none, as in
+// the provider's image. The system's are read once, so another process has none.
+func TestPublicAuthorities(t *testing.T) {
+	if os.Getenv("TEST_WITHOUT_SYSTEM_ROOTS") != "" {
+		for name, c := range map[string]Config{"alone": {}, "beside a bundle": {CABundle: bundleOf(t)}} {
+			pool, err := roots(c)
+			if pool == nil && err == nil {
+				pool, err = x509.SystemCertPool()
+			}
+
+			if err != nil || len(pool.Subjects()) < 100 { //nolint:staticcheck // The pool is not the system's.
+				t.Errorf("want the public authorities %s, got %v, %v", name, pool, err)
+			}
+		}
+
+		if pool, err := roots(Config{CABundle: bundleOf(t), OnlyCABundle: true}); err != nil || len(pool.Subjects()) != 1 { //nolint:staticcheck // The same.
+			t.Errorf("want the bundle only, got %v, %v", pool, err)
+		}
+
+		return
+	}
+
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestPublicAuthorities$")
+	cmd.Env = append(os.Environ(), "TEST_WITHOUT_SYSTEM_ROOTS=1", "SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR=/dev/null")
+
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// bundleOf returns a bundle of one certificate.
+func bundleOf(t *testing.T) string {
+	t.Helper()
+
+	secure := httptest.NewTLSServer(nil)
+	defer secure.Close()
+
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 }

@@ -60,7 +60,7 @@ const (
 // remedy says for each health what is wrong and what to do about it.
 var remedy = map[Health]string{ //nolint:gosec // It names where credentials are set, and holds none.
 	Unreachable:          "the server does not answer: check spec.endpoint, that the server runs, and that no network policy blocks the connection",
-	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, and name a host in spec.endpoint that the certificate is for",
+	CertificateUntrusted: "the server's certificate is not trusted: set spec.caBundle to the authority that signed it, unless that is a public one, and name a host in spec.endpoint that the certificate is for",
 	CredentialsRejected:  "the server rejects the credentials: put an administrator's accessKey and secretKey into the Secret of spec.credentials",
 	ClockSkew:            "the server rejects signatures because the clocks differ: compare the clocks of the server's nodes and of the node that runs the provider, and synchronize them",
 	NoAdminAPI:           "the endpoint does not serve MinIO's administration API: point spec.endpoint at the S3 API of a MinIO server, not at its console, a gateway or another service",

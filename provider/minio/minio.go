@@ -41,9 +41,10 @@ type Config struct {
 	AccessKey string
 	// SecretKey of that administrator.
 	SecretKey Secret
-	// CABundle holds the certificate authorities to trust, in PEM. If it is empty, those of
-	// the system are trusted.
+	// CABundle holds certificate authorities to trust beside the public ones, in PEM.
 	CABundle string
+	// OnlyCABundle is set to trust the authorities in CABundle only, unless that is empty.
+	OnlyCABundle bool
 	// Timeout of one call. Zero means DefaultTimeout.
 	Timeout time.Duration
 	// MaxCallsInFlight is how many calls of S3 and Admin together may run at once. Further

@@ -22,13 +22,9 @@ const (
 )
 
 func newTransport(c Config, observe Observer) (*transport, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-
-	if c.CABundle != "" {
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM([]byte(c.CABundle)) {
-			return nil, errors.New("the CA bundle holds no PEM certificate")
-		}
+	authorities, err := roots(c)
+	if err != nil {
+		return nil, err
 	}
 
 	calls := c.MaxCallsInFlight
@@ -45,7 +41,7 @@ func newTransport(c Config, observe Observer) (*transport, error) {
 		Transport: &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			TLSClientConfig:     conf,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities},
 			TLSHandshakeTimeout: tlsHandshakeTimeout,
 			IdleConnTimeout:     idleConnTimeout,
 			// One connection stays open for each call that may run at once, so that a

@@ -37,6 +37,13 @@ func TestDesiredStateChanged(t *testing.T) {
 			},
 			want: true,
 		},
+		"Requested": {
+			reason: "A person asks for a reconcile now, in Crossplane's way.",
+			change: func(b *miniov1alpha1.Bucket) {
+				meta.AddAnnotations(b, map[string]string{"crossplane.io/reconcile-requested-at": "2026-01-01T00:00:00Z"})
+			},
+			want: true,
+		},
 		"Adopted": {
 			reason: "The external name of a resource to adopt was set.",
 			change: func(b *miniov1alpha1.Bucket) { meta.SetExternalName(b, "photos") },

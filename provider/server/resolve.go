@@ -75,6 +75,7 @@ func (s *Servers) resolve(ctx context.Context, spec miniov1alpha1.ProviderConfig
 
 	var err error
 	conf.CABundle, err = s.caBundle(ctx, spec.CABundle, namespace)
+	conf.OnlyCABundle = spec.CABundlePolicy == miniov1alpha1.CABundlePolicyReplace
 
 	return conf, errors.Wrap(err, "CA bundle")
 }

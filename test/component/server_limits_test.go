@@ -11,6 +11,8 @@ import (
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
 // newServerUser creates a user with a policy on MinIO, as an administrator. Its secret key is
@@ -65,6 +67,51 @@ func TestServerLiftsGovernanceLocks(t *testing.T) {
 		if lifted, want := err == nil, mode == miniogo.Governance; lifted != want {
 			t.Errorf("%s: want the lock to be lifted: %t, got %v", mode, want, err)
 		}
+	}
+}
+
+// TestServerTakesRetentionFromHeaders shows a limit of MinIO that docs/security.md states: a policy
+// can bound for how many days a key locks an object, and the client evades that with a header. If
+// this fails, policies can bound locks: offer that in pools.
+func TestServerTakesRetentionFromHeaders(t *testing.T) {
+	ctx, bucket := t.Context(), "limit-retention"
+	if err := env.Server.S3.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{ObjectLocking: true}); err != nil {
+		t.Fatal(err)
+	}
+
+	put := strings.NewReader("some text")
+	if _, err := env.Server.S3.PutObject(ctx, bucket, "x", put, put.Size(), miniogo.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	newServerUser(t, "locker", `{"Effect": "Allow", "Action": ["s3:PutObjectRetention"], "Resource": ["arn:aws:s3:::`+bucket+`/*"], `+
+		`"Condition": {"NumericLessThanEquals": {"s3:object-lock-remaining-retention-days": "2"}}}`)
+
+	lock := func(days int, header http.Header) int {
+		t.Helper()
+
+		body := "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>" +
+			time.Now().UTC().AddDate(0, 0, days).Format(time.RFC3339) + "</RetainUntilDate></Retention>"
+		c := miniov1alpha1.Connection{AccessKeyID: "locker", SecretAccessKey: secretOfUsers}
+
+		rsp, err := signedCall(ctx, c, http.MethodPut, "/"+bucket+"/x?retention=", body, header)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return rsp.status
+	}
+
+	if status := lock(1, http.Header{}); status != http.StatusOK {
+		t.Errorf("a short lock: want it to be allowed, got status %d", status)
+	}
+
+	if status := lock(30, http.Header{}); status != http.StatusForbidden {
+		t.Errorf("a long lock: want it to be denied, got status %d", status)
+	}
+
+	if status := lock(30, http.Header{"Object-Lock-Remaining-Retention-Days": {"1"}}); status != http.StatusOK {
+		t.Errorf("a long lock with the header: want it to be allowed, got status %d", status)
 	}
 }
 

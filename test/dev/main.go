@@ -19,7 +19,10 @@ type cli struct {
 	Bench    benchCmd    `cmd:"" help:"Measure speed, resource usage, and how both grow with the number of resources."`
 	Packages packagesCmd `cmd:"" help:"Build the packages, and push them if a registry is given."`
 	Tool     toolCmd     `cmd:"" help:"Build pinned programs, and print their paths."`
-	Daemon   daemonCmd   `cmd:"" hidden:"" help:"The platform's background process."`
+
+	Advisories advisoriesCmd `cmd:"" help:"Fail if the packages would be built from modules with known holes, see package/advisories/floors.txt."`
+
+	Daemon daemonCmd `cmd:"" hidden:"" help:"The platform's background process."`
 }
 
 func main() {

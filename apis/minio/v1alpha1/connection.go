@@ -150,6 +150,18 @@ type Connection struct {
 	BucketName string
 }
 
+// connectionKeys has all keys that Details may write.
+var connectionKeys = Connection{
+	Endpoint: "https://minio", CACertificates: "-", AccessKeyID: "-", SecretAccessKey: "-", BucketName: "-",
+}.Details()
+
+// IsConnectionKey reports whether a key is one of a connection Secret that clients read.
+func IsConnectionKey(key string) bool {
+	_, ok := connectionKeys[key]
+
+	return ok
+}
+
 // Details returns the content of a connection Secret: the connection in every format.
 // No field but CACertificates may contain a line break; the files are undefined for one
 // that does.

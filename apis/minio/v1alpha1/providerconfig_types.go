@@ -57,6 +57,16 @@ type CABundle struct {
 	ConfigMapRef *ObjectKeyReference `json:"configMapRef,omitempty"`
 }
 
+// CABundlePolicy says what a CABundle means for the public certificate authorities.
+type CABundlePolicy string
+
+const (
+	// CABundlePolicyAdd trusts the authorities of the bundle beside the public ones.
+	CABundlePolicyAdd CABundlePolicy = "Add"
+	// CABundlePolicyReplace trusts the authorities of the bundle only.
+	CABundlePolicyReplace CABundlePolicy = "Replace"
+)
+
 // Credentials of an administrator of the server.
 type Credentials struct {
 	// SecretRef names a Secret with the keys accessKey and secretKey.
@@ -109,10 +119,18 @@ type ProviderConfigSpec struct {
 	Credentials Credentials `json:"credentials"`
 
 	// CABundle holds or references the certificate authorities to trust, for
-	// endpoint and publicEndpoint. An https endpoint needs it, because the
-	// provider's image contains no certificate authorities.
+	// endpoint and publicEndpoint, in addition to the public ones. It is published
+	// to the users of buckets: if publicEndpoint has a certificate of a public
+	// authority and endpoint has not, add that authority too.
 	// +optional
 	CABundle *CABundle `json:"caBundle,omitempty"`
+
+	// CABundlePolicy is Replace to trust the authorities in caBundle only. Without
+	// caBundle it has no effect.
+	// +optional
+	// +kubebuilder:default=Add
+	// +kubebuilder:validation:Enum=Add;Replace
+	CABundlePolicy CABundlePolicy `json:"caBundlePolicy,omitempty"`
 
 	// Client limits the provider's calls to the server.
 	// +optional
