@@ -18,7 +18,7 @@ export EXTRAS   ?= false
 export VERSION  ?= v0.1.0-dev
 
 # Which cells of the fault matrix to run, such as -faults.cells=^Create/.
-FAULTS   ?= -faults.sample=0
+FAULTS   ?= -faults.sample=0 -faults.time=0
 
 # Further flags of the benchmark, such as --only=latency,burst: see `_output/bin/dev bench --help`.
 BENCH    ?=

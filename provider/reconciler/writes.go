@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -100,7 +101,7 @@ func (c *changeOnlyClient) Get(ctx context.Context, key client.ObjectKey, obj cl
 		// stay.
 		reflect.ValueOf(obj).Elem().SetZero()
 
-		err = c.live.Get(ctx, key, obj, opts...)
+		err = doubted(key.Name, c.live.Get(ctx, key, obj, opts...))
 	}
 
 	if ours && kerrors.IsNotFound(err) {
@@ -124,7 +125,19 @@ func (c *changeOnlyClient) Update(ctx context.Context, obj client.Object, opts .
 		return nil
 	}
 
-	return c.wrote(obj, patchMetadata(ctx, c.Client, obj))
+	return c.wrote(obj, doubted(obj.GetName(), patchMetadata(ctx, c.Client, obj)))
+}
+
+// doubted returns err, or a conflict if it says that an object does not exist which the cache
+// holds. Proxies answer so, and API servers that have just started. The runtime would take the
+// object for deleted, and not reconcile it again. After a conflict it does so in silence; what
+// is deleted is then gone from the cache too.
+func doubted(name string, err error) error {
+	if kerrors.IsNotFound(err) {
+		return kerrors.NewConflict(schema.GroupResource{}, name, err)
+	}
+
+	return err
 }
 
 func (c *changeOnlyClient) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {

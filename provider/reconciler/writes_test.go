@@ -259,6 +259,41 @@ func TestChangeOnlyForgets(t *testing.T) {
 	}
 }
 
+// TestMissingIsDoubted lets the API server, or a proxy before it, answer that an object does not
+// exist which the cache holds, and expects a conflict, after which it is reconciled again.
+func TestMissingIsDoubted(t *testing.T) {
+	b := providertest.NewBucket("ClusterProviderConfig")
+	b.Finalizers = []string{finalizerName}
+	cached := providertest.NewLagging(t, b)
+	missing := providertest.NewLagging(t)
+
+	gone := 0
+	kube := newChangeOnlyClient(cached, missing.Live, b, func(client.ObjectKey) { gone++ })
+	key := client.ObjectKeyFromObject(b)
+
+	if err := kube.Get(t.Context(), key, b); err != nil {
+		t.Fatal(err)
+	}
+
+	stored := b.DeepCopy()
+	kube.written[key] = unknownVersion
+
+	if err := kube.Get(t.Context(), key, b); !kerrors.IsConflict(err) || gone != 0 {
+		t.Errorf("Get(...): want a conflict, got %v; %d objects were forgotten", err, gone)
+	}
+
+	// Another server stands for one that denies the object.
+	kube.Client = missing.Client
+
+	if err := NewFinalizer(kube).RemoveFinalizer(t.Context(), stored); !kerrors.IsConflict(err) {
+		t.Errorf("RemoveFinalizer(...): want a conflict, got %v", err)
+	}
+
+	if err := kube.Get(t.Context(), key, b); !kerrors.IsNotFound(err) || gone != 1 {
+		t.Errorf("Get(...): want the cache to be believed, got %v; %d objects were forgotten", err, gone)
+	}
+}
+
 // TestChangeOnlyOfKind expects a missing object of another kind that has the same name, and is a
 // managed resource too, not to be taken for the object of the client's kind.
 func TestChangeOnlyOfKind(t *testing.T) {

@@ -20,10 +20,19 @@ type memory struct {
 	made string
 	// replaced is when a lost key was replaced last.
 	replaced time.Time
-	// begun is what was due next, now or later, when the current reconcile began.
+	// begun is what was due already when the current reconcile began.
 	begun string
 	// overdue is what was due already when the last reconcile ended.
 	overdue string
+}
+
+// begin remembers what is due already. What is due later does not count: the write of a status
+// that makes it due now may fail.
+func (m *memory) begin(d dueAction, now time.Time) {
+	m.begun = ""
+	if !d.at.After(now) {
+		m.begun = d.what
+	}
 }
 
 // next returns when what is due next has to be done; the zero time if it was due

@@ -2,6 +2,7 @@ package user
 
 import (
 	"testing"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -70,5 +71,26 @@ func TestForgetWithoutDelete(t *testing.T) {
 
 	if m := *env.memories.Of(env.user); m != (memory{}) {
 		t.Errorf("want a User that no longer exists to be forgotten, got %+v", m)
+	}
+}
+
+// TestDueAfterFailedWrites lets the write of a status fail again and again that makes a revocation
+// due now instead of later, and wants it to follow at once, not with the next poll.
+func TestDueAfterFailedWrites(t *testing.T) {
+	m, now := &memory{}, time.Now()
+	later, due := dueAction{what: "revoke", at: now.Add(time.Hour)}, dueAction{what: "revoke", at: now}
+
+	for range 3 {
+		m.begin(later, now)
+
+		if next := m.next(due, now); !next.Equal(due.at) {
+			t.Errorf("next(...): want what became due to be done now, got %v", next)
+		}
+	}
+
+	m.begin(due, now)
+
+	if next := m.next(due, now); !next.IsZero() {
+		t.Errorf("next(...): want what was not done to wait for the next poll, got %v", next)
 	}
 }

@@ -85,7 +85,8 @@ func rejected(name string, status int, code string, reason metav1.StatusReason) 
 		case c.Server == Kubernetes:
 			body, _ := json.Marshal(metav1.Status{ //nolint:errchkjson // It holds texts only.
 				TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-				Status:   metav1.StatusFailure, Reason: reason, Code: int32(status), Message: "a fault of the test", //nolint:gosec // A status has three digits.
+				Status:   metav1.StatusFailure, Reason: reason, Message: "a fault of the test",
+				Code: int32(status), //nolint:gosec // It has three digits.
 			})
 
 			return text(status, header, string(body))

@@ -276,9 +276,9 @@ func (b *bed) delete(ctx context.Context) error {
 func (b *bed) purge(ctx context.Context) error {
 	mode, until := miniogo.Governance, time.Now().Add(time.Hour)
 
-	return errors.Join(
-		env.Server.S3.PutObjectRetention(ctx, b.buckets["locked"].Name, "a", miniogo.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}),
-		b.delete(ctx))
+	lock := miniogo.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &until}
+
+	return errors.Join(env.Server.S3.PutObjectRetention(ctx, b.buckets["locked"].Name, "a", lock), b.delete(ctx))
 }
 
 // connection returns the key that the User's Secret holds.

@@ -25,7 +25,8 @@ import (
 var (
 	faultSeed   = flag.Uint64("faults.seed", 0, "choose the cells of the fault matrix by this number; 0 for a random one")
 	faultSample = flag.Int("faults.sample", 40, "how many cells of the fault matrix to run; 0 for all")
-	faultCells  = flag.String("faults.cells", "", "run the cells of the fault matrix whose names match this regular expression, instead of a sample")
+	faultCells  = flag.String("faults.cells", "", "run the cells of the fault matrix that match this regular expression, not a sample")
+	faultTime   = flag.Duration("faults.time", 2*time.Minute, "for how long to begin cells of a sample; 0 for as long as it takes")
 	faultLanes  = flag.Int("faults.lanes", 8, "how many cells of the fault matrix to run at once")
 )
 
@@ -76,7 +77,7 @@ func TestFaults(t *testing.T) {
 	chosen := choose(all, seed)
 	t.Logf("%d of %d cells, for %d faults", len(chosen), len(all), len(faults))
 
-	began := time.Now()
+	m.began = time.Now()
 
 	for _, polls := range []bool{false, true} {
 		some := slices.DeleteFunc(slices.Clone(chosen), func(c cell) bool { return situations[c.situation].polls != polls })
@@ -85,7 +86,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 
-	m.report(t, len(chosen), time.Since(began))
+	m.report(t)
 }
 
 // choose returns the cells to run. It depends on nothing but the seed and the cells'
@@ -121,6 +122,9 @@ type matrix struct {
 	mu sync.Mutex
 	// beds are where cells run at the moment, by namespace.
 	beds map[string]*bed
+	// began is when the first cell began, and ran how many have ended.
+	began time.Time
+	ran   int
 	// unmet are the cells whose operation was not called, after how long each took to be
 	// well after the fault.
 	unmet []string
@@ -244,10 +248,20 @@ func (m *matrix) run(t *testing.T, cells []cell) {
 	t.Helper()
 
 	each(cells, func(c cell) {
+		began := time.Now()
+		if *faultCells == "" && *faultTime > 0 && began.Sub(m.began) > *faultTime {
+			return
+		}
+
 		b, err := m.play(t.Context(), c)
 
 		m.mu.Lock()
 		defer m.mu.Unlock()
+
+		m.ran++
+
+		t.Logf("%s: met %d times, all was well %s later; %s in all",
+			c, b.met(), b.after.Round(100*time.Millisecond), time.Since(began).Round(100*time.Millisecond))
 
 		if err != nil {
 			t.Errorf("%s: %v\nRepeat it: go test -tags=fips,e2e -count=1 -v ./test/component/ -run '^TestFaults$' -faults.cells='^%s$'", c, err, c)
@@ -261,14 +275,14 @@ func (m *matrix) run(t *testing.T, cells []cell) {
 }
 
 // report says what was run.
-func (m *matrix) report(t *testing.T, n int, took time.Duration) {
+func (m *matrix) report(t *testing.T) {
 	t.Helper()
 
 	slices.Sort(m.after)
 
 	if len(m.after) > 0 {
 		t.Logf("%d cells in %s; all was well after the fault within %s in half of them, within %s in all",
-			n, took.Round(time.Second), m.after[len(m.after)/2].Round(100*time.Millisecond), m.after[len(m.after)-1].Round(100*time.Millisecond))
+			m.ran, time.Since(m.began).Round(time.Second), m.after[len(m.after)/2].Round(100*time.Millisecond), m.after[len(m.after)-1].Round(100*time.Millisecond))
 	}
 
 	if len(m.unmet) > 0 {
