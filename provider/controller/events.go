@@ -20,5 +20,10 @@ func (r maskingRecorder) Event(obj runtime.Object, e event.Event) {
 }
 
 func (r maskingRecorder) WithAnnotations(keysAndValues ...string) event.Recorder {
-	return maskingRecorder{r.Recorder.WithAnnotations(keysAndValues...)}
+	masked := make([]string, len(keysAndValues))
+	for i, text := range keysAndValues {
+		masked[i] = tenantv1alpha1.MaskAccessKeyIDs(text)
+	}
+
+	return maskingRecorder{r.Recorder.WithAnnotations(masked...)}
 }

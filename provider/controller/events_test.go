@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/crossplane/crossplane-runtime/v2/pkg/event"
@@ -17,7 +18,12 @@ func TestMaskingRecorder(t *testing.T) {
 
 	r := event.Recorder(maskingRecorder{events})
 	r.Event(&miniov1alpha1.User{}, failed)
-	r.WithAnnotations("a", "b").Event(&miniov1alpha1.User{}, failed)
+	// The runtime annotates events with the external name.
+	r.WithAnnotations("external-name", "CSTNP6W3RB5N4YU7Z7Z4").Event(&miniov1alpha1.User{}, failed)
+
+	if want := []string{"external-name", "CSTN…Z7Z4"}; !slices.Equal(events.Annotations, want) {
+		t.Errorf("want the annotations %q, got %q", want, events.Annotations)
+	}
 
 	for i, got := range events.Messages {
 		if want := `cannot update user "CSTN…Z7Z4": denied`; got != want {

@@ -163,11 +163,15 @@ func NewMinIO(t *testing.T, version string) string {
 // Version is a version of MinIO that is new enough.
 const Version = "2026-02-12T20:18:48Z"
 
-// Events is an event recorder that keeps the messages.
-type Events struct{ Messages []string }
+// Events is an event recorder that keeps the messages and the annotations.
+type Events struct{ Messages, Annotations []string }
 
 // Event keeps the message of an event.
 func (r *Events) Event(_ runtime.Object, e event.Event) { r.Messages = append(r.Messages, e.Message) }
 
-// WithAnnotations returns the recorder itself.
-func (r *Events) WithAnnotations(...string) event.Recorder { return r }
+// WithAnnotations keeps the annotations and returns the recorder itself.
+func (r *Events) WithAnnotations(keysAndValues ...string) event.Recorder {
+	r.Annotations = append(r.Annotations, keysAndValues...)
+
+	return r
+}
