@@ -3,16 +3,21 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -90,5 +95,72 @@ func TestCopyOfComposedResources(t *testing.T) {
 				t.Errorf("%s\nthe credentials of the claim have changed", tc.reason)
 			}
 		})
+	}
+}
+
+// TestCopyOfClaim copies a claim and its Secrets to another namespace, as an export does: with its
+// status, its references and its annotations. It checks that the copy reports the Secrets that are
+// not its own, and gets a bucket and keys of its own once they are gone; the original keeps all.
+func TestCopyOfClaim(t *testing.T) {
+	t.Parallel()
+
+	ns := newNamespace(t)
+	applyClaim(t, ns, "original", "{deletionPolicy: Delete, users: {reader: {readonly: true}}}")
+	info := waitReady(t, ns, "original")
+
+	if err := put(t.Context(), tenantClient(t, info), info.Spec.BucketName, "precious"); err != nil {
+		t.Fatal(err)
+	}
+
+	f := newTenant(t)
+
+	secrets := []string{"bucket-original", "bucket-original-credentials", "bucket-original-reader", "bucket-original-reader-credentials"}
+	for _, s := range secrets {
+		c := getSecret(t, ns, s)
+		// Kubernetes would delete a Secret whose owner is in no namespace.
+		c.SetOwnerReferences(nil)
+		copyTo(t, f, c)
+	}
+
+	claim := &unstructured.Unstructured{}
+	claim.SetGroupVersionKind(tenantv1alpha1.BucketKind)
+
+	if err := kube.Get(t.Context(), types.NamespacedName{Namespace: ns, Name: "original"}, claim); err != nil {
+		t.Fatal(err)
+	}
+
+	copyTo(t, f, claim)
+	f.waitReads(t, "original", "Provisioned False SecretConflict: Secrets of these names exist and are not this claim's: "+
+		strings.Join(secrets, ", "))
+
+	if b := getBucket(t, f.ns, "original"); meta.GetExternalName(b) != "bucket-"+string(getClaim(t, f.ns, "original").GetUID()) {
+		t.Errorf("want the copy to have a bucket of its own, got %s", meta.GetExternalName(b))
+	}
+
+	f.kubectl(t, "", append([]string{"delete", "secret"}, secrets...)...)
+
+	other := waitReady(t, f.ns, "original")
+	wantCredentials(t, f.ns, "original", "", "reader")
+	wantOwnBucketOnly(t, other, info.Spec.BucketName)
+
+	f.kubectl(t, "", "delete", "buckets.apps.cozystack.io/original")
+	waitNothingLeft(t, f.ns, other)
+	wantObjectIntact(t, info.Spec.BucketName)
+	wantCredentials(t, ns, "original", "", "reader")
+
+	if now := waitReady(t, ns, "original"); now.Spec.SecretS3 != info.Spec.SecretS3 {
+		t.Error("the credentials of the original have changed")
+	}
+}
+
+// copyTo creates a copy of an object as a tenant, in its namespace.
+func copyTo(t *testing.T, f tenant, o client.Object) {
+	t.Helper()
+	o.SetNamespace(f.ns)
+	o.SetUID("")
+	o.SetResourceVersion("")
+
+	if err := f.kube.Create(t.Context(), o); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -3,15 +3,21 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	miniogo "github.com/minio/minio-go/v7"
 
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // wantOwnBucketOnly checks that the policy of a claim's user names the claim's bucket
@@ -22,7 +28,7 @@ func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim stri
 
 	ctx, bucket := t.Context(), info.Spec.BucketName
 
-	p, err := admin.InfoCannedPolicyV2(ctx, info.Spec.SecretS3.AccessKeyID)
+	p, err := admin.InfoCannedPolicyV2(ctx, userOf(ctx, info))
 	if err != nil {
 		t.Fatalf("cannot read the user's policy: %v", err)
 	}
@@ -97,23 +103,15 @@ func wantOwnBucketOnly(t testing.TB, info tenantv1alpha1.BucketInfo, victim stri
 	}
 }
 
-// newVictim claims a bucket in a namespace of its own and writes an object to it.
-// After the test it checks that the object is unchanged.
-func newVictim(t *testing.T) tenantv1alpha1.BucketInfo {
-	t.Helper()
-
-	ns := newNamespace(t)
-	// The bucket is purged when its namespace is deleted.
-	applyClaim(t, ns, "victim", "{deletionPolicy: Delete}")
-	info := waitReady(t, ns, "victim")
-
-	if err := put(t.Context(), tenantClient(t, info), info.Spec.BucketName, "precious"); err != nil {
-		t.Fatal(err)
+// userOf returns the server's user of a key, whose name is also its policy's. The first key is the
+// user's own.
+func userOf(ctx context.Context, info tenantv1alpha1.BucketInfo) string {
+	id := info.Spec.SecretS3.AccessKeyID
+	if key, err := admin.InfoServiceAccount(ctx, id); err == nil {
+		return key.ParentUser
 	}
 
-	t.Cleanup(func() { wantObjectIntact(t, info.Spec.BucketName) })
-
-	return info
+	return id
 }
 
 // TestClaimHostileTexts fills every free-text field of a claim with texts that have a
@@ -193,4 +191,59 @@ func TestClaimHostileTexts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTenantQuota applies the example's ResourceQuota. It checks that a tenant cannot claim more
+// buckets than it allows, and what the tenant reads.
+func TestTenantQuota(t *testing.T) {
+	t.Parallel()
+
+	f := newTenant(t)
+
+	text, err := os.ReadFile(filepath.Join(repo, "examples", "platform", "tenant-quota.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	mustKubectl(t, strings.NewReplacer("team-a", f.ns, `"20"`, `"1"`).Replace(string(text)), "apply", "-f", "-")
+	await.For(t, "the quota to be counted", func() error {
+		out, err := f.try("", "get", "resourcequota", "buckets", "--output=jsonpath={.status.used}")
+		if err == nil && out == "" {
+			err = errors.New("it is not")
+		}
+
+		return err
+	})
+
+	f.claim(t, "first", "{}")
+	f.denied(t, claimManifest("second", "{}"), []string{"create", "-f", "-"}, "exceeded quota: buckets")
+	waitReady(t, f.ns, "first")
+}
+
+// TestTenantKeepsDeletedClaim pins what a tenant can do to a claim that it deletes: with a finalizer of
+// its own the bucket and the key stay. See docs/security.md. It checks that all goes with the
+// finalizer.
+func TestTenantKeepsDeletedClaim(t *testing.T) {
+	t.Parallel()
+
+	f := newTenant(t)
+	f.claim(t, "kept", "{}")
+	info := waitReady(t, f.ns, "kept")
+
+	const claim = "buckets.apps.cozystack.io/kept"
+
+	f.kubectl(t, "", "patch", claim, "--type=json", `--patch=[{"op": "add", "path": "/metadata/finalizers/-", "value": "example.org/keep"}]`)
+	f.kubectl(t, "", "delete", claim, "--wait=false")
+	await.For(t, "Crossplane to give up the claim", func() error {
+		if got := getClaim(t, f.ns, "kept").Finalizers; !slices.Equal(got, []string{"example.org/keep"}) {
+			return fmt.Errorf("it has the finalizers %q", got)
+		}
+
+		return nil
+	})
+	testAllowed(t, info)
+
+	f.kubectl(t, "", "patch", claim, "--type=merge", `--patch={"metadata": {"finalizers": null}}`)
+	waitNothingLeft(t, f.ns, info)
+	waitKeyRejected(t, info)
 }
