@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,6 +169,13 @@ func TestCompositionLockedBackups(t *testing.T) {
 	}
 
 	bucket := getClaim(t, ns, "backup-db").Status.BucketName
+
+	// TestStrangerWithKeyID shows that this is accepted without the denial.
+	id := getBucketInfo(t, ns, "backup-db", "").Spec.SecretS3.AccessKeyID
+	if status, body := forgedUpload(bucket, id).send(t); status != http.StatusForbidden {
+		t.Errorf("want an upload with nothing but the ID of a key to be denied, got %d %s", status, body)
+	}
+
 	// The bucket outlives its claim. It can be removed because nothing was written to it.
 	t.Cleanup(func() {
 		if err := admin.S3.RemoveBucket(context.Background(), bucket); err != nil {
