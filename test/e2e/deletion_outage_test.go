@@ -19,6 +19,7 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/package/build"
 	"github.com/cistern-dev/cistern/test/await"
 )
@@ -73,7 +74,8 @@ func TestDeletionWhileMinIODown(t *testing.T) {
 }
 
 // TestDeletionWhileProviderDown checks that, while no pod serves the webhook, the API
-// server denies the deletions that the webhook reviews, and no others.
+// server denies the deletions that the webhook reviews, and no others; and what tenants
+// read of claims that they write meanwhile.
 func TestDeletionWhileProviderDown(t *testing.T) {
 	ctx, ns := t.Context(), newNamespace(t)
 
@@ -105,6 +107,16 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 		}
 	}
 
+	// Claims are accepted, except what the webhook has to write, and what exists is not touched.
+	wantKubectlError(t, "{apiVersion: apps.cozystack.io/v1alpha1, kind: Bucket, metadata: {name: minimal}}",
+		[]string{"create", "--namespace", ns, "-f", "-"}, `failed calling webhook "spec.buckets.apps.cozystack.io"`)
+	applyClaim(t, ns, "during", "{}")
+	applyClaim(t, ns, "waiting", "{users: {late: {}}}")
+	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "")
+	waitProvisioned(t, ns, "waiting", tenantv1alpha1.ReasonWaitingForUser, `the access key of user "late"`)
+	wantCredentials(t, ns, "waiting", "")
+	testAllowed(t, info)
+
 	// Of two pods the leader reconciles; both serve the webhook.
 	scaleProvider(t, "2")
 	await.Gone(t, kube, purge)
@@ -112,6 +124,10 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 	wantObjectIntact(t, info.Spec.BucketName)
 	waitDeletionDenied(t, ns, "buckets.apps.cozystack.io/waiting", "still holds 1 object")
 	wantDeniedByEachPod(t, ns, "waiting", 2)
+
+	waitReady(t, ns, "during")
+	waitReady(t, ns, "waiting")
+	wantCredentials(t, ns, "waiting", "", "late")
 }
 
 // waitDeletionDenied checks that a deletion is denied, and waits until the message
@@ -182,12 +198,19 @@ func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 // test the provider has one pod again.
 func scaleProvider(t *testing.T, replicas string) {
 	t.Helper()
+	scalePackage(t, "provider", "provider-minio", replicas)
+}
+
+// scalePackage sets the number of the pods of a package of a kind, provider or function,
+// and waits for it. After the test the package has one pod again.
+func scalePackage(t *testing.T, kind, name, replicas string) {
+	t.Helper()
 
 	const scaled = "e2e-scaled"
 
-	provider := build.InstalledName(plat.Registry, "provider-minio")
+	pkg := build.InstalledName(plat.Registry, name)
 	use := func(config string) {
-		mustKubectl(t, "", "patch", "providers.pkg.crossplane.io", provider, "--type=merge",
+		mustKubectl(t, "", "patch", kind+"s.pkg.crossplane.io", pkg, "--type=merge",
 			`--patch={"spec":{"runtimeConfigRef":{"name":"`+config+`"}}}`)
 	}
 
@@ -195,25 +218,24 @@ func scaleProvider(t *testing.T, replicas string) {
 		"spec: {deploymentTemplate: {spec: {replicas: "+replicas+", selector: {}, template: {}}}}}", "apply", "-f", "-")
 	t.Cleanup(func() {
 		use("default")
-		waitProvider(t, provider, "1")
+		waitPackage(t, kind, pkg, "1")
 		mustKubectl(t, "", "delete", "deploymentruntimeconfigs.pkg.crossplane.io", scaled, "--ignore-not-found")
 	})
 	use(scaled)
-	waitProvider(t, provider, replicas)
+	waitPackage(t, kind, pkg, replicas)
 }
 
-// waitProvider waits until the provider has a number of pods, and all of them serve the
-// webhook.
-func waitProvider(t *testing.T, provider, replicas string) {
+// waitPackage waits until a package has a number of pods, and all of them serve.
+func waitPackage(t *testing.T, kind, pkg, replicas string) {
 	t.Helper()
 
-	await.For(t, "the provider to have "+replicas+" pods", func() error {
+	await.For(t, "the "+kind+" to have "+replicas+" pods", func() error {
 		slices, pods := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}
 		if err := errors.Join(
 			kube.List(context.Background(), slices,
-				client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: provider}),
+				client.InNamespace("crossplane-system"), client.MatchingLabels{discoveryv1.LabelServiceName: pkg}),
 			kube.List(context.Background(), pods,
-				client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/provider": provider}),
+				client.InNamespace("crossplane-system"), client.MatchingLabels{"pkg.crossplane.io/" + kind: pkg}),
 		); err != nil {
 			return err
 		}
