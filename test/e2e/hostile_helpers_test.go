@@ -210,10 +210,16 @@ func victimState(t *testing.T, ns, bucket string) map[string]string {
 			continue
 		}
 
-		text, err := setting.get(ctx, bucket)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var text string
+
+		await.For(t, "the setting "+name, func() (err error) {
+			// Without an answer the error has no code.
+			if text, err = setting.get(ctx, bucket); err == nil && strings.HasPrefix(text, "read: ,") {
+				err = errors.New("the server did not answer")
+			}
+
+			return err
+		})
 
 		state[name+" on the server"] = text
 	}
