@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -123,7 +122,7 @@ func (s *session) withRegistry(
 ) {
 	t.Helper()
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +139,10 @@ func (s *session) withRegistry(
 
 	defer func() {
 		cancel()
-		<-ended
+
+		if err := <-ended; err == nil {
+			t.Error("want the registry to run until it is killed")
+		}
 	}()
 
 	await.For(t, "the registry", func() error {
@@ -151,12 +153,12 @@ func (s *session) withRegistry(
 		default:
 		}
 
-		rsp, err := http.Get("http://" + address + "/v2/")
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}
 
-		return rsp.Body.Close()
+		return conn.Close()
 	})
 
 	ref, err := name.ParseReference(address+"/team/app:v1", name.Insecure)

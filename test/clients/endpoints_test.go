@@ -93,8 +93,8 @@ func farServer(ctx context.Context, env *component.Env) error {
 	}
 
 	endpoints := map[string]string{otherRegion: "http://LOCALHOST:" + address.Port() + "/"}
-	if l, err := net.Listen("tcp6", "[::1]:0"); err == nil {
-		go relay(l, address.Host)
+	if l, err := (&net.ListenConfig{}).Listen(ctx, "tcp6", "[::1]:0"); err == nil {
+		go relay(context.WithoutCancel(ctx), l, address.Host)
 
 		endpoints[ipv6] = "http://" + l.Addr().String()
 	} else {
@@ -118,7 +118,7 @@ func farServer(ctx context.Context, env *component.Env) error {
 }
 
 // relay hands connections on to another address until the test ends.
-func relay(l net.Listener, to string) {
+func relay(ctx context.Context, l net.Listener, to string) {
 	for {
 		from, err := l.Accept()
 		if err != nil {
@@ -128,7 +128,7 @@ func relay(l net.Listener, to string) {
 		go func() {
 			defer from.Close()
 
-			server, err := net.Dial("tcp", to)
+			server, err := (&net.Dialer{}).DialContext(ctx, "tcp", to)
 			if err != nil {
 				return
 			}

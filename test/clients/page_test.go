@@ -44,8 +44,10 @@ func shown(t *testing.T, heading string) []block {
 
 	section, _, _ = strings.Cut(section, "\n##")
 
-	var blocks []block
-	for _, m := range codeBlock.FindAllStringSubmatch(section, -1) {
+	matches := codeBlock.FindAllStringSubmatch(section, -1)
+	blocks := make([]block, 0, len(matches))
+
+	for _, m := range matches {
 		blocks = append(blocks, block{language: m[1], text: m[2]})
 	}
 
@@ -147,7 +149,7 @@ func (s *session) goModule(t *testing.T, dir string) []string {
 		t.Fatalf("go env: %v: %s", err, out)
 	}
 
-	return append(s.env[:len(s.env):len(s.env)], "PATH="+values[0]+"/bin:"+s.variable("PATH"), "GOCACHE="+values[1], "GOMODCACHE="+values[2],
+	return append(slices.Clip(s.env), "PATH="+values[0]+"/bin:"+s.variable("PATH"), "GOCACHE="+values[1], "GOMODCACHE="+values[2],
 		"GOPROXY="+values[3], "GOSUMDB="+values[4], "GOFLAGS=-trimpath", "CGO_ENABLED=0")
 }
 

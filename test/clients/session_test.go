@@ -66,7 +66,7 @@ func (s *session) variables() []string {
 	for _, e := range s.client.env {
 		// A server without a CA of its own needs no file.
 		if _, ok := s.data["ca.crt"]; ok || !strings.Contains(e, "ca.crt") {
-			env = append(env[:len(env):len(env)], os.Expand(e, s.variable))
+			env = append(slices.Clip(env), os.Expand(e, s.variable))
 		}
 	}
 
@@ -230,7 +230,7 @@ func (p programs) lacks(c *client) error {
 		defer f.Close()
 	}
 
-	cmd := exec.Command("/bin/true")
+	cmd := exec.CommandContext(context.Background(), "/bin/true")
 	cmd.SysProcAttr = &c.process
 
 	if err := cmd.Run(); err != nil {

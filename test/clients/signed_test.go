@@ -67,7 +67,14 @@ func testPresignedPost(t *testing.T, c *client) {
 		t.Fatal(err)
 	}
 
-	rsp, err := (&http.Client{Transport: transport(s.data)}).Post(address, w.FormDataContentType(), &body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	req.Header.Set("Content-Type", w.FormDataContentType())
+
+	rsp, err := (&http.Client{Transport: transport(s.data)}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
