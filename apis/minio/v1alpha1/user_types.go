@@ -188,7 +188,9 @@ type UserParameters struct {
 	Enabled *bool `json:"enabled,omitempty"`
 
 	// Rotation replaces the user's access key. Unset means that the key is never
-	// replaced, unless it is lost.
+	// replaced, unless it is lost. Only the first key, while it works, can request
+	// temporary credentials (STS), with which MinIO's Console logs in: MinIO refuses
+	// them to each later key.
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
 

@@ -204,7 +204,9 @@ type BucketSpec struct {
 	// +kubebuilder:default=DeleteIfEmpty
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
-	// Rotation replaces the access keys of the claim and of all its users.
+	// Rotation replaces the access keys of the claim and of all its users. Only the
+	// first key of a user, while it works, can log in to MinIO's Console and request
+	// temporary credentials (STS). A user that is added later has a first key.
 	// +optional
 	Rotation *Rotation `json:"rotation,omitempty"`
 
