@@ -8,9 +8,10 @@ OUTPUT := _output
 DEV    := $(OUTPUT)/bin/dev
 
 # The platform of up, demo, e2e, bench and test: local starts a one-node Kubernetes
-# on this machine; existing uses the cluster of KUBECONFIG, which has Crossplane
-# and pulls the packages from REGISTRY.
-export PLATFORM ?= local
+# on this machine, and needs root; embedded runs the same as plain processes; auto is
+# the first of them that this machine can run; existing uses the cluster of KUBECONFIG,
+# which has Crossplane and pulls the packages from REGISTRY.
+export PLATFORM ?= auto
 export REGISTRY
 # true installs provider-minio-extras too.
 export EXTRAS   ?= false
