@@ -4,6 +4,9 @@ SHELL       := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 
+# Go and the tool cache need a home directory.
+export HOME ?= $(CURDIR)/_output/home
+
 OUTPUT := _output
 DEV    := $(OUTPUT)/bin/dev
 
@@ -53,7 +56,7 @@ generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs, the 
 
 .PHONY: build
 build: ## Compile everything.
-	@go build $(GOFLAGS_PRODUCT) ./...
+	@go build -buildvcs=false $(GOFLAGS_PRODUCT) ./...
 	@go vet -tags=fips,e2e ./...
 
 .PHONY: lint
@@ -124,4 +127,4 @@ generated: generate
 .PHONY: dev
 dev:
 	@test -x $(DEV) || echo "Building the developer tool; on a fresh machine this takes a few minutes." >&2
-	@go build $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)
+	@go build -buildvcs=false $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)

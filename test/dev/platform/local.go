@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,9 +15,6 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-var errNotRoot = errors.New("a local platform needs root, for its namespaces: run `sudo make up`, " +
-	"or use a cluster that has Crossplane: PLATFORM=existing KUBECONFIG=<file> REGISTRY=<host/path> make up")
-
 // local is a local platform, while it is being made.
 type local struct {
 	Options
@@ -30,12 +26,9 @@ type local struct {
 
 // upLocal starts a node on this machine, and Crossplane and MinIO in it.
 func (o Options) upLocal(ctx context.Context) (*Platform, error) {
-	if os.Geteuid() != 0 {
-		return nil, errNotRoot
-	}
-
-	if err := checkRunDir(o.RunDir); err != nil {
-		return nil, err
+	if why := o.unable(); why != "" {
+		return nil, fmt.Errorf("a local platform is impossible here, because %s: use PLATFORM=embedded, "+
+			"or a cluster that has Crossplane: PLATFORM=existing KUBECONFIG=<file> REGISTRY=<host/path>", why)
 	}
 
 	l := &local{Options: o}

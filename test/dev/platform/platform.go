@@ -163,6 +163,10 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 		return nil, err
 	}
 
+	if err := o.preflight(); err != nil {
+		return nil, err
+	}
+
 	start := time.Now()
 
 	up := o.upLocal
