@@ -4,13 +4,17 @@ SHELL       := /usr/bin/env bash -o pipefail
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
 
+# Go and the tool cache need a home directory.
+export HOME ?= $(CURDIR)/_output/home
+
 OUTPUT := _output
 DEV    := $(OUTPUT)/bin/dev
 
 # The platform of up, demo, e2e, bench and test: local starts a one-node Kubernetes
-# on this machine; existing uses the cluster of KUBECONFIG, which has Crossplane
-# and pulls the packages from REGISTRY.
-export PLATFORM ?= local
+# on this machine, and needs root; embedded runs the same as plain processes; auto is
+# the first of them that this machine can run; existing uses the cluster of KUBECONFIG,
+# which has Crossplane and pulls the packages from REGISTRY.
+export PLATFORM ?= auto
 export REGISTRY
 # true installs provider-minio-extras too.
 export EXTRAS   ?= false
@@ -55,7 +59,7 @@ generate: ## Generate the long tail's APIs, deep copies, method sets, CRDs, the 
 
 .PHONY: build
 build: ## Compile everything.
-	@go build $(GOFLAGS_PRODUCT) ./...
+	@go build -buildvcs=false $(GOFLAGS_PRODUCT) ./...
 	@go vet -tags=fips,e2e ./...
 
 .PHONY: lint
@@ -135,4 +139,4 @@ generated: generate
 .PHONY: dev
 dev:
 	@test -x $(DEV) || echo "Building the developer tool; on a fresh machine this takes a few minutes." >&2
-	@go build $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)
+	@go build -buildvcs=false $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)

@@ -154,7 +154,7 @@ func (e *Env) start(ctx context.Context, repo string, programs map[string]string
 
 // build builds the provider with the race detector.
 func (e *Env) build(ctx context.Context, repo string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-race", "-tags=fips", "-o", e.binary, e.Program)
+	cmd := exec.CommandContext(ctx, "go", "build", "-race", "-buildvcs=false", "-tags=fips", "-o", e.binary, e.Program)
 	cmd.Dir = repo
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 

@@ -24,7 +24,7 @@ type upCmd struct {
 	dirFlags
 	installFlags
 
-	Platform     string `help:"Kind of platform: local starts a one-node cluster on this machine, existing uses a cluster that has Crossplane." env:"PLATFORM" enum:"local,existing" default:"local"`
+	Platform     string `help:"Kind of platform: local starts a one-node cluster on this machine, embedded starts one whose pods are plain processes, existing uses a cluster that has Crossplane, auto is local if this machine can run it, else embedded." env:"PLATFORM" enum:"auto,local,embedded,existing" default:"auto"`
 	Kubeconfig   string `help:"Kubeconfig file of the existing cluster." env:"KUBECONFIG"`
 	Registry     string `help:"Registry that the existing cluster pulls images from." env:"REGISTRY"`
 	PushRegistry string `help:"Address at which this machine reaches the same registry, if it differs." env:"PUSH_REGISTRY"`
@@ -56,8 +56,12 @@ Claim a bucket:
 // cause can be found.
 func (c *upCmd) up(ctx context.Context) (*platform.Platform, error) {
 	o := c.options()
-	if c.Platform == "existing" {
+	switch c.Platform {
+	case "auto":
+	case "existing":
 		o.Existing = &platform.Existing{Kubeconfig: c.Kubeconfig, Registry: c.Registry, PushRegistry: c.PushRegistry}
+	default:
+		o.Kind = c.Platform
 	}
 	p, err := platform.Up(ctx, o)
 	if err != nil {

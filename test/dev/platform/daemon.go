@@ -13,21 +13,25 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cistern-dev/cistern/test/dev/platform/embedded"
 	"github.com/cistern-dev/cistern/test/dev/platform/node"
 )
 
 // forwardDaemon is the kind of the daemon for an existing cluster. The other kinds
-// are the stages of package node.
+// are that of package embedded, and the stages of package node.
 const forwardDaemon = "forward"
 
 // Daemon runs the background process that Up starts, and returns when that has to
 // end.
 func Daemon(kind, dir string) error {
-	if kind == forwardDaemon {
+	switch kind {
+	case forwardDaemon:
 		return forwardMinIO(dir)
+	case embedded.Stage:
+		return embedded.Main(dir)
+	default:
+		return node.Main(kind, dir)
 	}
-
-	return node.Main(kind, dir)
 }
 
 // forwardMinIO keeps MinIO's Service reachable from this machine. It starts

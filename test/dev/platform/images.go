@@ -33,11 +33,15 @@ func (l *local) pushImages(ctx context.Context) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 
-	for ref, c := range map[string]image.Config{
+	images := map[string]image.Config{
 		crossplaneRepository + ":" + version: {Entrypoint: []string{"crossplane"}, Files: crossplane},
 		minioImage:                           minioConfig(l.tools["minio"]),
-		pauseImage:                           {Entrypoint: []string{"/pause"}, Files: map[string]string{"/pause": l.tools["pause"]}},
-	} {
+	}
+	if pause := l.tools["pause"]; pause != "" {
+		images[pauseImage] = image.Config{Entrypoint: []string{"/pause"}, Files: map[string]string{"/pause": pause}}
+	}
+
+	for ref, c := range images {
 		c.Uncompressed = true
 
 		g.Go(func() error { return push(ctx, l.Platform.PushRegistry+ref, c) })

@@ -2,7 +2,6 @@ package platform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -16,9 +15,6 @@ import (
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
-var errNotRoot = errors.New("a local platform needs root, for its namespaces: run `sudo make up`, " +
-	"or use a cluster that has Crossplane: PLATFORM=existing KUBECONFIG=<file> REGISTRY=<host/path> make up")
-
 // local is a local platform, while it is being made.
 type local struct {
 	Options
@@ -30,12 +26,9 @@ type local struct {
 
 // upLocal starts a node on this machine, and Crossplane and MinIO in it.
 func (o Options) upLocal(ctx context.Context) (*Platform, error) {
-	if os.Geteuid() != 0 {
-		return nil, errNotRoot
-	}
-
-	if err := checkRunDir(o.RunDir); err != nil {
-		return nil, err
+	if why := o.unable(); why != "" {
+		return nil, fmt.Errorf("a local platform is impossible here, because %s: use PLATFORM=embedded, "+
+			"or a cluster that has Crossplane: PLATFORM=existing KUBECONFIG=<file> REGISTRY=<host/path>", why)
 	}
 
 	l := &local{Options: o}
@@ -57,19 +50,23 @@ func (o Options) upLocal(ctx context.Context) (*Platform, error) {
 		return nil, err
 	}
 
-	err = together(ctx, o.Progress,
-		step{"Node ready", l.waitForNode},
+	m := minio{Image: node.Registry + minioImage, ClusterIP: node.MinIOIP, VolumeDir: node.VolumeDir}
+
+	return l.complete(ctx, m, step{"Node ready", l.waitForNode})
+}
+
+// complete installs Crossplane and MinIO into the new cluster, while other steps go on.
+func (l *local) complete(ctx context.Context, m minio, others ...step) (*Platform, error) {
+	err := together(ctx, l.Progress, append(others,
 		step{"Crossplane ready", l.installCrossplane},
 		step{"MinIO ready", func(ctx context.Context) error {
-			m := minio{Image: node.Registry + minioImage, ClusterIP: node.MinIOIP, VolumeDir: node.VolumeDir}
-
 			if err := m.install(ctx, l.OutputDir, &l.Platform); err != nil {
 				return err
 			}
 
 			return l.Platform.waitForMinIO(ctx)
 		}},
-	)
+	)...)
 	if err != nil {
 		return nil, err
 	}
@@ -182,18 +179,10 @@ func (l *local) describe(addresses []string) error {
 		Programs: l.programs,
 		Cgroups:  cgroups,
 	}
-	l.Platform = Platform{
-		ID:           newID(),
-		Local:        true,
-		Kubeconfig:   filepath.Join(l.OutputDir, kubeconfigFile),
-		KubectlPath:  l.tools["kubectl"],
-		JqPath:       l.programs.Jq,
-		MinIOURL:     "https://" + addresses[node.ListenerMinIO],
-		MinIOCAFile:  filepath.Join(l.OutputDir, minioCAFile),
-		Registry:     node.Registry,
-		PushRegistry: addresses[node.ListenerRegistry],
-		LogDir:       logDir,
-	}
+	l.Platform = l.platform(logDir)
+	l.Platform.MinIOURL = "https://" + addresses[node.ListenerMinIO]
+	l.Platform.Registry = node.Registry
+	l.Platform.PushRegistry = addresses[node.ListenerRegistry]
 
 	return nil
 }

@@ -43,6 +43,10 @@ type Options struct {
 	Daemon []string
 	// Existing is the cluster to use; nil starts one on this machine.
 	Existing *Existing
+	// Kind is the kind of cluster to start: "local", which runs pods in containers and
+	// needs root and new namespaces, Embedded, or empty for the one that this machine
+	// can run.
+	Kind string
 	// Progress gets a line for each step; default: nothing is written.
 	Progress io.Writer
 }
@@ -65,6 +69,8 @@ type Platform struct {
 	ID string
 	// Local is set if Up started the cluster.
 	Local bool
+	// Kind is Embedded, or empty.
+	Kind string
 	// Kubeconfig is the kubeconfig file of an administrator.
 	Kubeconfig string
 	// KubectlPath and JqPath are paths of executables.
@@ -157,11 +163,19 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 		return nil, err
 	}
 
+	if err := o.preflight(); err != nil {
+		return nil, err
+	}
+
 	start := time.Now()
 
 	up := o.upLocal
-	if o.Existing != nil {
+
+	switch {
+	case o.Existing != nil:
 		up = o.upExisting
+	case o.embeds():
+		up = o.upEmbedded
 	}
 
 	p, err := up(ctx)
@@ -179,6 +193,28 @@ func Up(ctx context.Context, o Options) (*Platform, error) {
 	fmt.Fprintf(o.Progress, "Ready in %s\n", time.Since(start).Round(100*time.Millisecond))
 
 	return p, nil
+}
+
+// embeds reports whether an embedded platform is to be started, and says why unless it was
+// asked for.
+func (o Options) embeds() bool {
+	switch o.Kind {
+	case Embedded:
+		return true
+	case "":
+		why := o.unable()
+		if why == "" {
+			fmt.Fprintln(o.Progress, "Platform: local, a node with containers (PLATFORM=embedded runs pods as plain processes)")
+
+			return false
+		}
+
+		fmt.Fprintf(o.Progress, "Platform: embedded, pods run as plain processes, because %s\n", why)
+
+		return true
+	default:
+		return false
+	}
 }
 
 // running returns the platform that is up if it is what the options ask for, or nil.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cistern-dev/cistern/test/dev/platform/embedded"
 	"github.com/cistern-dev/cistern/test/dev/platform/node"
 )
 
@@ -30,6 +31,8 @@ type state struct {
 	Daemon process
 	// Node configures the node of a local platform.
 	Node *node.Config `json:",omitempty"`
+	// Embedded configures the daemon of an embedded platform.
+	Embedded *embedded.Config `json:",omitempty"`
 }
 
 func readState(outputDir string) (*state, error) {
@@ -124,6 +127,10 @@ func (o Options) end(ctx context.Context, s *state) error {
 		if err := s.Node.Clean(); err != nil {
 			return fmt.Errorf("cannot clean up after the node: %w", err)
 		}
+	}
+
+	if s.Embedded != nil {
+		return s.Embedded.Clean()
 	}
 
 	return nil

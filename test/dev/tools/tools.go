@@ -39,8 +39,13 @@ var programs = map[string]pinned.Program{
 		Package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
 		Module:  "github.com/crossplane/crossplane/v2",
 		Label:   "Crossplane",
-		// Crossplane checks the version constraints of packages against this version.
-		Stamps: []string{"github.com/crossplane/crossplane-runtime/v2/pkg/version.version=%s"},
+		Stamps: []string{
+			// Crossplane checks the version constraints of packages against this version.
+			"github.com/crossplane/crossplane-runtime/v2/pkg/version.version=%s",
+			// The RBAC manager has no flag for the port of its metrics, which another
+			// program of an embedded platform's machine may use. 0 serves none.
+			"sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0",
+		},
 	},
 	"glauth": {
 		Package: "github.com/glauth/glauth/v2",

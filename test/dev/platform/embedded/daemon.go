@@ -1,0 +1,152 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+	"golang.org/x/sys/unix"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/cistern-dev/cistern/test/process"
+)
+
+// run runs the components until the daemon gets a signal to stop, or its run directory
+// is removed.
+func (c *Config) run(listeners []net.Listener) error {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP)
+	defer stop()
+
+	group := process.NewGroup()
+	defer group.Close()
+
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+
+	network := newNetwork(client)
+	if err := c.serve(ctx, listeners, network); err != nil {
+		return err
+	}
+
+	go c.supervise(ctx, group, "etcd", c.etcd())
+	go c.supervise(ctx, group, "kube-apiserver", c.apiServer())
+
+	if err := waitForAPIServer(ctx, client); err != nil {
+		return err
+	}
+
+	go c.supervise(ctx, group, "kube-controller-manager", c.controllerManager())
+
+	a := newAgent(*c, client, network, group)
+	if err := a.start(ctx); err != nil {
+		return err
+	}
+
+	for {
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(os.Stderr, "stopping")
+
+			return nil
+		case <-time.After(2 * time.Second):
+			if _, err := os.Stat(filepath.Join(c.RunDir, configFile)); os.IsNotExist(err) {
+				fmt.Fprintln(os.Stderr, "stopping: the run directory was removed")
+
+				return nil
+			}
+		}
+	}
+}
+
+// client returns an administrator's client.
+func (c *Config) client() (*kubernetes.Clientset, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.pki("admin.kubeconfig"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the kubeconfig: %w", err)
+	}
+
+	config.QPS = -1 // no limit
+
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a client: %w", err)
+	}
+
+	return client, nil
+}
+
+// serve serves the registry and the proxy, and forwards the machine's connections to
+// MinIO.
+func (c *Config) serve(ctx context.Context, listeners []net.Listener, network *network) error {
+	socket, err := (&net.ListenConfig{}).Listen(ctx, "unix", c.socket())
+	if err != nil {
+		return fmt.Errorf("cannot listen for the API server: %w", err)
+	}
+
+	images := registry.New(
+		registry.Logger(log.New(io.Discard, "", 0)), // by default it logs each request
+		registry.WithBlobHandler(registry.NewDiskBlobHandler(filepath.Join(c.RunDir, "registry"))),
+	)
+
+	for l, handler := range map[net.Listener]http.Handler{
+		listeners[ListenerRegistry]: images, listeners[ListenerProxy]: network, socket: network,
+	} {
+		server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: handler}
+		go server.Serve(l) //nolint:errcheck // It ends with this process.
+	}
+
+	go network.forward(listeners[ListenerMinIO], net.JoinHostPort(MinIOIP, "9000"))
+
+	return nil
+}
+
+// waitForAPIServer returns when the API server is ready.
+func waitForAPIServer(ctx context.Context, client kubernetes.Interface) error {
+	for {
+		if _, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err == nil {
+			return nil
+		}
+
+		select {
+		case <-ctx.Done():
+			return errors.New("stopped before the API server was ready")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// supervise runs a component, and starts it again when it ends.
+func (c *Config) supervise(ctx context.Context, group *process.Group, name string, flags []string) {
+	o := process.Options{Dir: c.RunDir, Log: filepath.Join(c.LogDir, name+".log")}
+
+	for ctx.Err() == nil {
+		p, err := group.Start(name, o, append([]string{c.Kube, name}, flags...)...)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+
+			return
+		}
+
+		select {
+		case <-ctx.Done():
+			p.Kill()
+
+			return
+		case <-p.Done():
+			fmt.Fprintf(os.Stderr, "%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, p.Err())
+			time.Sleep(500 * time.Millisecond) // do not restart a failing component in a tight loop
+		}
+	}
+}
