@@ -160,9 +160,9 @@ func (o *observed) takeOverFrom(base string, bucket *composed.Unstructured) *not
 		}
 	}
 
-	wanted := []identity{claimItself}
-
 	named, _ := o.spec()["users"].(map[string]any)
+	wanted := append(make([]identity, 0, 1+len(named)), claimItself)
+
 	for _, user := range slices.Sorted(maps.Keys(named)) {
 		wanted = append(wanted, identity(user))
 	}

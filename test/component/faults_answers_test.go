@@ -83,10 +83,10 @@ func rejected(name string, status int, code string, reason metav1.StatusReason) 
 
 		switch {
 		case c.Server == Kubernetes:
-			body, _ := json.Marshal(metav1.Status{ //nolint:errchkjson // It holds texts only.
+			body, _ := json.Marshal(metav1.Status{
 				TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
 				Status:   metav1.StatusFailure, Reason: reason, Message: "a fault of the test",
-				Code: int32(status), //nolint:gosec // It has three digits.
+				Code: int32(status),
 			})
 
 			return text(status, header, string(body))

@@ -276,7 +276,7 @@ func (b *bed) recover(ctx context.Context, s situation) error {
 
 	err := await.Until(bounded, "all to be well after the fault", func() error {
 		if broken = s.holds(b, ctx); broken != nil {
-			return nil
+			return nil //nolint:nilerr // It ends the wait, and is returned below.
 		}
 
 		return s.done(b, ctx)

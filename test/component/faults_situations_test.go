@@ -226,6 +226,7 @@ func (b *bed) spoil(ctx context.Context) error {
 		env.Server.SetBucketQuota(ctx, set, &madmin.BucketQuota{}),
 		s3.SuspendVersioning(ctx, b.buckets["plain"].Name),
 		env.Server.AddCannedPolicy(ctx, b.policy.Name, []byte(policyDocument("s3:PutObject"))),
+		//nolint:staticcheck // It is the call that the provider makes.
 		env.Server.SetPolicy(ctx, b.policy.Name, b.before.AccessKeyID, false),
 		env.Server.RemoveCannedPolicy(ctx, b.before.AccessKeyID),
 		env.Server.SetUserStatus(ctx, b.before.AccessKeyID, madmin.AccountDisabled))

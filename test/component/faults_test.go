@@ -59,7 +59,7 @@ func TestFaults(t *testing.T) {
 	env.Proxy.SetBetween(m.between)
 	t.Cleanup(func() { env.Proxy.SetBetween(nil) })
 
-	seed := cmp.Or(*faultSeed, rand.Uint64()>>32) //nolint:gosec // It is no secret.
+	seed := cmp.Or(*faultSeed, rand.Uint64()>>32)
 	t.Logf("-faults.seed=%d", seed)
 
 	// The situations that need polls run under one provider, the others under another.

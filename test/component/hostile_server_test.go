@@ -200,7 +200,7 @@ func (e *exchanged) checkNow(t *testing.T) {
 
 // all returns the resources of the configuration.
 func (e *exchanged) all() []resource.Managed {
-	all := []resource.Managed{e.bucket}
+	all := append(make([]resource.Managed, 0, 1+len(e.users)), e.bucket)
 	for _, u := range e.users {
 		all = append(all, u)
 	}

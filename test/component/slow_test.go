@@ -24,7 +24,7 @@ import (
 func slowEndpoint(t *testing.T, delay time.Duration) string {
 	t.Helper()
 
-	cert, err := serverCertificate(env.ca)
+	cert, err := env.certificate()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,13 +34,15 @@ func slowEndpoint(t *testing.T, delay time.Duration) string {
 		r.Out.Host = r.In.Host
 	}}
 
-	host, err := env.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	server, host, err := listen(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		time.Sleep(delay)
 		forward.ServeHTTP(rw, r)
 	}), cert)
 	if err != nil {
 		t.Fatal(err)
 	}
+
+	t.Cleanup(func() { _ = server.Close() })
 
 	return "https://" + host
 }

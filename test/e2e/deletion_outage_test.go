@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -160,7 +161,7 @@ func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 		t.Fatal(err)
 	}
 
-	http, err := rest.HTTPClientFor(cfg)
+	apiServer, err := rest.HTTPClientFor(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,14 @@ func wantDeniedByEachPod(t *testing.T, ns, claim string, pods int) {
 	for _, name := range names {
 		url := cfg.Host + "/api/v1/namespaces/crossplane-system/pods/https:" + name + ":9443/proxy/validate-deletion-of-buckets"
 
-		rsp, err := http.Post(url, "application/json", strings.NewReader(review))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(review))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		req.Header.Set("Content-Type", "application/json")
+
+		rsp, err := apiServer.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

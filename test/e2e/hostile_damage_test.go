@@ -136,7 +136,7 @@ func TestTenantDamagesSecrets(t *testing.T) {
 				f.damage(t, d, secret, victim)
 				f.claim(t, "damaged", "{rotation: {overlap: 0s, trigger: now}}")
 
-				if reads, waits := d.reads[kind]; waits && !(d.mayHeal && f.healed(t, before, reads)) {
+				if reads, waits := d.reads[kind]; waits && (!d.mayHeal || !f.healed(t, before, reads)) {
 					f.waitReads(t, "damaged", reads)
 					f.kubectl(t, "", "delete", "secret", secret.Name)
 				}

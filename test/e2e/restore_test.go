@@ -216,8 +216,10 @@ func (r restorable) wantRestored(t *testing.T, sameKeys bool) {
 func (r restorable) wantNothingElse(t *testing.T) {
 	t.Helper()
 
-	var names []string
-	for _, b := range listKind(t, r.ns, "Bucket") {
+	buckets := listKind(t, r.ns, "Bucket")
+	names := make([]string, 0, len(buckets))
+
+	for _, b := range buckets {
 		names = append(names, b.GetName())
 	}
 

@@ -48,14 +48,14 @@ func (a *agent) start(ctx context.Context) error {
 	factory := informers.NewSharedInformerFactory(a.client, 0)
 
 	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { a.sync(ctx, obj.(*corev1.Pod)) },
-		UpdateFunc: func(_, obj any) { a.sync(ctx, obj.(*corev1.Pod)) },
+		AddFunc:    func(obj any) { a.sync(ctx, obj) },
+		UpdateFunc: func(_, obj any) { a.sync(ctx, obj) },
 		DeleteFunc: func(obj any) {
 			if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
 				obj = unknown.Obj
 			}
 
-			a.forget(obj.(*corev1.Pod))
+			a.forget(obj)
 		},
 	})
 	if err != nil {
@@ -97,7 +97,12 @@ func (a *agent) register(ctx context.Context) error {
 }
 
 // sync starts a new pod, and stops one that is being deleted.
-func (a *agent) sync(ctx context.Context, object *corev1.Pod) {
+func (a *agent) sync(ctx context.Context, obj any) {
+	object, ok := obj.(*corev1.Pod)
+	if !ok {
+		return
+	}
+
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
@@ -120,7 +125,12 @@ func (a *agent) sync(ctx context.Context, object *corev1.Pod) {
 }
 
 // forget kills a pod that was removed without grace.
-func (a *agent) forget(object *corev1.Pod) {
+func (a *agent) forget(obj any) {
+	object, ok := obj.(*corev1.Pod)
+	if !ok {
+		return
+	}
+
 	a.mu.Lock()
 	defer a.mu.Unlock()
 

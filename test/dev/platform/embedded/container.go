@@ -221,8 +221,8 @@ func (c *container) local(s string) string {
 
 // port returns the port of the loopback interface for a container port.
 func (c *container) port(container int32) int {
-	if real, ok := c.ports[container]; ok {
-		return real
+	if port, ok := c.ports[container]; ok {
+		return port
 	}
 
 	return int(container)
@@ -231,7 +231,7 @@ func (c *container) port(container int32) int {
 func exitCode(err error) int32 {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return int32(exit.ExitCode())
+		return int32(exit.ExitCode()) //nolint:gosec // It is a byte.
 	}
 
 	if err != nil {

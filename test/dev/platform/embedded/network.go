@@ -149,10 +149,10 @@ func pipe(to net.Conn, from io.Reader, source net.Conn) {
 // become ready may not be an endpoint yet.
 func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(50 * time.Millisecond) {
-		real, err := n.resolve(ctx, address)
+		target, err := n.resolve(ctx, address)
 		if err == nil {
 			var conn net.Conn
-			if conn, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", real); err == nil {
+			if conn, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", target); err == nil {
 				return conn, nil
 			}
 		}
@@ -195,8 +195,8 @@ func (n *network) resolve(ctx context.Context, address string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	if real, ok := n.pods[host][target]; ok {
-		return net.JoinHostPort("127.0.0.1", strconv.Itoa(real)), nil
+	if local, ok := n.pods[host][target]; ok {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(local)), nil
 	}
 
 	return "", fmt.Errorf("cannot reach %s: no pod listens there", address)

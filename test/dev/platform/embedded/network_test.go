@@ -127,7 +127,12 @@ func TestProxy(t *testing.T) {
 				transport.TLSClientConfig.ServerName = "example.com" // which the test's certificate has
 			}
 
-			rsp, err := (&http.Client{Transport: transport}).Get(scheme + "://minio.minio.svc:9000/")
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, scheme+"://minio.minio.svc:9000/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			rsp, err := transport.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)
 			}

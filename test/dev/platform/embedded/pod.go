@@ -153,12 +153,12 @@ func (p *pod) assignPorts() error {
 				continue
 			}
 
-			real, err := freePort()
+			local, err := freePort()
 			if err != nil {
 				return err
 			}
 
-			p.ports[port.ContainerPort] = real
+			p.ports[port.ContainerPort] = local
 		}
 	}
 
@@ -197,9 +197,30 @@ func (p *pod) summarize() {
 		s.StartTime = new(metav1.Now())
 	}
 
-	started, ready, failed, ended := 0, 0, 0, 0
+	started, ready, failed, ended := count(s.ContainerStatuses)
+	total := len(p.object.Spec.Containers)
+	ends := p.object.Spec.RestartPolicy != corev1.RestartPolicyAlways
 
-	for _, c := range s.ContainerStatuses {
+	switch {
+	case ends && failed+ended == total && failed > 0:
+		s.Phase = corev1.PodFailed
+	case ends && ended == total:
+		s.Phase = corev1.PodSucceeded
+	case started > 0 || s.Phase == corev1.PodRunning:
+		s.Phase, s.Message = corev1.PodRunning, ""
+	default:
+		s.Phase = corev1.PodPending
+	}
+
+	p.condition(corev1.PodScheduled, true)
+	p.condition(corev1.PodInitialized, started > 0)
+	p.condition(corev1.ContainersReady, ready == total)
+	p.condition(corev1.PodReady, ready == total)
+}
+
+// count returns how many containers run, are ready, and have ended with an error and without.
+func count(containers []corev1.ContainerStatus) (started, ready, failed, ended int) {
+	for _, c := range containers {
 		if c.Ready {
 			ready++
 		}
@@ -214,23 +235,7 @@ func (p *pod) summarize() {
 		}
 	}
 
-	total := len(p.object.Spec.Containers)
-
-	switch {
-	case p.object.Spec.RestartPolicy != corev1.RestartPolicyAlways && failed+ended == total && failed > 0:
-		s.Phase = corev1.PodFailed
-	case p.object.Spec.RestartPolicy != corev1.RestartPolicyAlways && ended == total:
-		s.Phase = corev1.PodSucceeded
-	case started > 0 || s.Phase == corev1.PodRunning:
-		s.Phase, s.Message = corev1.PodRunning, ""
-	default:
-		s.Phase = corev1.PodPending
-	}
-
-	p.condition(corev1.PodScheduled, true)
-	p.condition(corev1.PodInitialized, started > 0)
-	p.condition(corev1.ContainersReady, ready == total)
-	p.condition(corev1.PodReady, ready == total)
+	return started, ready, failed, ended
 }
 
 func (p *pod) condition(t corev1.PodConditionType, is bool) {
