@@ -24,6 +24,7 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // cluster is etcd, an API server, and the controllers that delete the contents of
@@ -74,7 +75,7 @@ func (e *Env) startCluster(ctx context.Context, kube, repo string) error {
 	}
 
 	if err := await.Until(ctx, "the API server to be ready", func() error {
-		return errors.Join(server.ended(), e.Kube.List(ctx, &corev1.NamespaceList{}))
+		return errors.Join(server.Ended(), e.Kube.List(ctx, &corev1.NamespaceList{}))
 	}); err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (e *Env) startCluster(ctx context.Context, kube, repo string) error {
 	return e.startControllers(kube, admin)
 }
 
-func (e *Env) startAPIServer(kube, files, etcd, port string) (*process, error) {
+func (e *Env) startAPIServer(kube, files, etcd, port string) (*process.Process, error) {
 	return e.run("kube-apiserver", nil, kube, "kube-apiserver",
 		"--etcd-servers="+etcd,
 		"--bind-address=127.0.0.1", "--secure-port="+port,

@@ -42,6 +42,6 @@ func (e *Env) StartDirectory(ctx context.Context, config func(listen string) str
 			err = conn.Close()
 		}
 
-		return errors.Join(p.ended(), err)
+		return errors.Join(p.Ended(), err)
 	})
 }

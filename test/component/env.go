@@ -35,6 +35,7 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 	"github.com/cistern-dev/cistern/test/dev/tools"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // Env is a running test environment: an API server, MinIO, and the proxy between them
@@ -54,14 +55,14 @@ type Env struct {
 	dir      string
 	binary   string
 	config   string
-	children *children
+	children *process.Group
 	servers  []*http.Server
 	ca       *pki.CA
 	cluster  *cluster
 
 	// mu guards all, to which servers are added that start concurrently, and cert.
 	mu   sync.Mutex
-	all  []*process
+	all  []*process.Process
 	cert *tls.Certificate
 }
 
@@ -113,7 +114,7 @@ func Start(ctx context.Context, out io.Writer, o Options) (*Env, error) {
 
 	e := &Env{
 		Options: o, Proxy: &Proxy{},
-		dir: dir, binary: filepath.Join(repo, "_output", "bin", o.Name+"-race"), children: newChildren(dir),
+		dir: dir, binary: filepath.Join(repo, "_output", "bin", o.Name+"-race"), children: process.NewGroup(),
 	}
 
 	if err := e.start(ctx, repo, programs); err != nil {
@@ -243,8 +244,10 @@ func (e *Env) credentials(ctx context.Context, s *Storage) (accessKey, secretKey
 }
 
 // run starts a process that Close ends.
-func (e *Env) run(name string, env []string, argv ...string) (*process, error) {
-	p, err := e.children.start(name, env, argv...)
+func (e *Env) run(name string, env []string, argv ...string) (*process.Process, error) {
+	p, err := e.children.Start(name, process.Options{
+		Env: append(os.Environ(), env...), Dir: e.dir, Log: filepath.Join(e.dir, name+".log"),
+	}, argv...)
 	if err == nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -258,7 +261,7 @@ func (e *Env) run(name string, env []string, argv ...string) (*process, error) {
 // Close ends all processes and removes their data.
 func (e *Env) Close() {
 	for _, p := range e.all {
-		p.kill()
+		p.Kill()
 	}
 
 	for _, s := range e.servers {
@@ -267,7 +270,7 @@ func (e *Env) Close() {
 		}
 	}
 
-	e.children.close()
+	e.children.Close()
 	_ = os.RemoveAll(e.dir)
 }
 

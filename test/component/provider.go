@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // Provider is a running process of the provider.
 type Provider struct {
-	*process
+	*process.Process
 
 	metrics string
 }
@@ -37,9 +39,9 @@ func (e *Env) StartProvider(args ...string) (*Provider, error) {
 		return nil, err
 	}
 
-	e.Proxy.attach(p.kill)
+	e.Proxy.attach(p.Kill)
 
-	return &Provider{process: p, metrics: metrics}, nil
+	return &Provider{Process: p, metrics: metrics}, nil
 }
 
 // Races returns an error if the race detector has reported a race in any provider so
@@ -73,14 +75,11 @@ func (e *Env) WholeLog() (string, error) {
 }
 
 // Log returns the end of WholeLog, for messages.
-func (e *Env) Log() string { return tail(e.dir + "/" + e.Name + ".log") }
-
-// Kill ends the provider with SIGKILL, if it runs.
-func (p *Provider) Kill() { p.kill() }
+func (e *Env) Log() string { return process.Tail(e.dir + "/" + e.Name + ".log") }
 
 // Stop ends the provider with SIGTERM, as Kubernetes does, and returns an error unless
 // it ends within the given time, with exit code 0.
-func (p *Provider) Stop(within time.Duration) error { return p.terminate(within) }
+func (p *Provider) Stop(within time.Duration) error { return p.Terminate(within) }
 
 // Reconciles returns how many reconciles of a kind have succeeded so far. Native kinds
 // are named like user, those of the long tail like group.iam.

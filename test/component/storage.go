@@ -20,6 +20,7 @@ import (
 
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/dev/tools"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 const (
@@ -91,7 +92,7 @@ func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
 		}
 	}
 
-	nodes, processes := make([]*Storage, len(addresses)), make([]*process, len(addresses))
+	nodes, processes := make([]*Storage, len(addresses)), make([]*process.Process, len(addresses))
 	for i, address := range addresses {
 		if nodes[i], processes[i], err = e.startNode(fmt.Sprintf("%s-%d", name, i), programs["minio"], address, []string{kms}, drives...); err != nil {
 			return nil, err
@@ -118,7 +119,7 @@ func newKMS() (string, error) {
 }
 
 // startNode starts a MinIO, or a node of one, and does not wait for it.
-func (e *Env) startNode(name, program, address string, env []string, drives ...string) (*Storage, *process, error) {
+func (e *Env) startNode(name, program, address string, env []string, drives ...string) (*Storage, *process.Process, error) {
 	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
 	s.transport = &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 
@@ -153,9 +154,9 @@ func (e *Env) startNode(name, program, address string, env []string, drives ...s
 }
 
 // ready waits until the server answers.
-func (s *Storage) ready(ctx context.Context, p *process) error {
+func (s *Storage) ready(ctx context.Context, p *process.Process) error {
 	return await.Until(ctx, "MinIO to be ready", func() error {
-		if err := p.ended(); err != nil {
+		if err := p.Ended(); err != nil {
 			return err
 		}
 
