@@ -113,8 +113,8 @@ func TestDeletionWhileProviderDown(t *testing.T) {
 		[]string{"create", "--namespace", ns, "-f", "-"}, `failed calling webhook "spec.buckets.apps.cozystack.io"`)
 	applyClaim(t, ns, "during", "{}")
 	applyClaim(t, ns, "waiting", "{users: {late: {}}}")
-	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonWaitingForBucket, "")
-	waitProvisioned(t, ns, "waiting", tenantv1alpha1.ReasonWaitingForUser, `the access key of user "late"`)
+	waitProvisioned(t, ns, "during", tenantv1alpha1.ReasonProvisioning, "")
+	waitProvisioned(t, ns, "waiting", tenantv1alpha1.ReasonProvisioning, "")
 	wantCredentials(t, ns, "waiting", "")
 	testAllowed(t, info)
 
