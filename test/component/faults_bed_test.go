@@ -211,7 +211,7 @@ func (b *bed) operations() []string {
 // countKeys counts the keys that the connection Secret holds.
 func (b *bed) countKeys() {
 	s := &corev1.Secret{}
-	if b.user == nil || env.Kube.Get(context.Background(), client.ObjectKeyFromObject(b.user), s) != nil {
+	if env.Kube.Get(context.Background(), client.ObjectKey{Namespace: b.ns, Name: userName}, s) != nil {
 		return
 	}
 

@@ -33,7 +33,7 @@ func TestMinIOOutage(t *testing.T) {
 
 	// An existing claim says what its change waits for, and keeps its Secrets.
 	applyClaim(t, ns, "before", "{rotation: {trigger: now, overlap: 0s}, users: {late: {}}}")
-	waitProvisioned(t, ns, "before", tenantv1alpha1.ReasonWaitingForUser, `the access key of user "late"`)
+	waitProvisioned(t, ns, "before", tenantv1alpha1.ReasonWaitingForUser, "the server does not answer")
 	wantCredentials(t, ns, "before", "")
 
 	if now := getBucketInfo(t, ns, "before", ""); now.Spec.SecretS3 != before.Spec.SecretS3 {
