@@ -119,15 +119,15 @@ func (b *bed) newBucket(name string, p miniov1alpha1.BucketParameters) *miniov1a
 	return o
 }
 
+// userName is the name of the User of a bed, and of its connection Secret.
+const userName = "user"
+
 func (b *bed) newUser() *miniov1alpha1.User {
 	b.user = newUser(b.ns, userName, miniov1alpha1.Grant{BucketName: b.home, Access: miniov1alpha1.AccessReadWrite})
 	b.user.SetProviderConfigReference(b.reference())
 
 	return b.user
 }
-
-// userName is the name of the User of a bed, and of its connection Secret.
-const userName = "user"
 
 // create creates one resource of each kind, and one more Bucket.
 func (b *bed) create(ctx context.Context) error {
