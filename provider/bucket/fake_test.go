@@ -41,6 +41,8 @@ type fakeServer struct {
 	// if that is zero.
 	locked      map[string]bool
 	lockedUntil time.Time
+	// lifted is set if all locks are lifted before one is read.
+	lifted bool
 
 	// replicated reports whether the server replicates the bucket.
 	replicated bool
@@ -252,6 +254,12 @@ func (f *fakeServer) RemoveObjectsWithIter(_ context.Context, _ string, objects 
 }
 
 func (f *fakeServer) GetObjectRetention(context.Context, string, string, string) (*miniogo.RetentionMode, *time.Time, error) {
+	if f.lifted {
+		f.locked = nil
+
+		return nil, nil, miniogo.ErrorResponse{Code: "NoSuchObjectLockConfiguration"}
+	}
+
 	if !f.lockedUntil.IsZero() {
 		return new(miniogo.Governance), &f.lockedUntil, nil
 	}

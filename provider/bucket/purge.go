@@ -66,7 +66,7 @@ type purgeStep struct {
 // stands for the beginning of the bucket, where a new run begins.
 func (r purgeRun) with(step purgeStep, after string) purgeRun {
 	if after == "" {
-		r = purgeRun{whole: true}
+		r = purgeRun{whole: true, lock: r.lock}
 	}
 
 	if r.locked == 0 {
@@ -161,9 +161,12 @@ func (e *external) purgeVersions(ctx context.Context, b *miniov1alpha1.Bucket) e
 	}
 
 	lock, until := e.readLock(ctx, name, run.example)
+	// What looks like a legal hold may be a lock that was lifted during the run. Another run
+	// finds out.
+	known := !until.IsZero() || lock == run.lock
 	run.lock = lock
 
-	if run.removed == 0 {
+	if run.removed == 0 && known {
 		run.next = nextRun(e.now(), until)
 	}
 

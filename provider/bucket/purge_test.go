@@ -154,3 +154,20 @@ func TestPurgeWaitsForLocks(t *testing.T) {
 		})
 	}
 }
+
+// TestPurgeNoticesLiftedLock expects a lock that is lifted during a run not to count as a
+// legal hold, for which the next run would wait an hour.
+func TestPurgeNoticesLiftedLock(t *testing.T) {
+	clock := time.Now()
+	f, b := newLockingServer(t, &clock, "a"), newPurgedBucket()
+	f.locked, f.lifted = map[string]bool{"a": true}, true
+	e := newExternal(f, b)
+
+	if err := purgeStepOf(t, e, b); err == nil {
+		t.Fatal("want the lock to be reported")
+	}
+
+	if err := purgeStepOf(t, e, b); err != nil || len(f.objects) > 0 {
+		t.Errorf("want the object to be deleted at once, got %v, %d objects", err, len(f.objects))
+	}
+}
