@@ -29,7 +29,7 @@ BENCH    ?=
 
 # With this tag madmin encrypts with PBKDF2, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
-E2E       := go test -tags=fips,e2e -count=1 -timeout=30m -parallel=8 -v ./test/e2e/...
+E2E       := go test -tags=fips,e2e -count=1 -timeout=45m -parallel=8 -v ./test/e2e/...
 CLIENTS   := go test -tags=fips,e2e -count=1 -timeout=15m -parallel=4 -v ./test/clients/
 GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml ':(glob)docs/reference/*.cistern.dev.md' docs/reference/apps.cozystack.io.md
 
@@ -97,7 +97,7 @@ docs-demo: dev ## Run the demo, and write its output to docs/demo.txt.
 
 .PHONY: component
 component: ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
-	@go test -race -tags=fips,e2e -count=1 -timeout=30m -p=1 -v ./test/component/... ./test/extras/...
+	@go test -race -tags=fips,e2e -count=1 -timeout=45m -p=1 -v ./test/component/... ./test/extras/...
 
 .PHONY: faults
 faults: ## Let every call of the provider meet every fault, in every situation. It takes hours; see CONTRIBUTING.md.
