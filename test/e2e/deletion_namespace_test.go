@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
 )
 
@@ -94,5 +96,64 @@ func TestNamespaceDeletionBlocked(t *testing.T) {
 				t.Errorf("want the bucket to be removed, got exists=%t, %v", exists, err)
 			}
 		})
+	}
+}
+
+// TestNamespaceDeletionKeepsKeys deletes many namespaces whose buckets are not empty, as a user who
+// has saved the keys. It checks that every key works until its bucket is empty: Kubernetes deletes the
+// Secrets before the Users, and the loss of a Secret must not replace a key.
+func TestNamespaceDeletionKeepsKeys(t *testing.T) {
+	t.Parallel()
+
+	const n = 20
+
+	ctx := t.Context()
+	namespaces, keys := make([]*corev1.Namespace, n), make([]tenantv1alpha1.BucketInfo, n)
+
+	for i := range n {
+		namespaces[i] = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "e2e-saved-"}}
+		create(t, namespaces[i])
+		applyMinimalClaim(t, namespaces[i].Name, "saved")
+	}
+
+	for i, ns := range namespaces {
+		keys[i] = waitReady(t, ns.Name, "saved")
+
+		if err := put(ctx, tenantClient(t, keys[i]), keys[i].Spec.BucketName, "precious"); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for _, ns := range namespaces {
+		if err := kube.Delete(ctx, ns); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for _, ns := range namespaces {
+		await.For(t, "the Secrets of the namespace to be deleted", func() error {
+			secrets := &corev1.SecretList{}
+			if err := kube.List(ctx, secrets, client.InNamespace(ns.Name)); err != nil || len(secrets.Items) > 0 {
+				return fmt.Errorf("there are %d, %w", len(secrets.Items), err)
+			}
+
+			return nil
+		})
+	}
+
+	// The Users learn of the loss of their Secrets at once, and retry within seconds.
+	time.Sleep(idleTime)
+
+	for _, k := range keys {
+		if err := put(ctx, tenantClient(t, k), k.Spec.BucketName, "later"); err != nil {
+			t.Errorf("want the saved key to work while the bucket is not empty, got %v", err)
+		}
+
+		empty(t, admin.S3, k.Spec.BucketName)
+	}
+
+	for i, ns := range namespaces {
+		await.Gone(t, kube, ns)
+		waitKeyRejected(t, keys[i])
 	}
 }
