@@ -153,7 +153,7 @@ func (d *deletion) contents(ctx context.Context, b *miniov1alpha1.Bucket) (bucke
 	deleted := b.DeepCopy()
 	deleted.SetDeletionTimestamp(new(metav1.Now()))
 
-	release, err := d.listings.of(configOf(b)).take(ctx)
+	release, err := d.listings.of(server.ConfigKeyOf(b)).take(ctx)
 	if err != nil {
 		return bucket.Contents{}, err
 	}

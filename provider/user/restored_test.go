@@ -59,7 +59,7 @@ func (env *env) restoreFrom(u *miniov1alpha1.User, data map[string][]byte) {
 }
 
 // TestRestoredUser restores a User of each generation and its Secret, from a backup that is older
-// than the last rotation or not. The key of the Secret must work, and no other but for the overlap.
+// than the last rotation or not. The key of the Secret must work, and others only during the overlap.
 func TestRestoredUser(t *testing.T) {
 	for name, tc := range map[string]struct {
 		reason string

@@ -153,7 +153,7 @@ func (s *session) goModule(t *testing.T, dir string) []string {
 		"GOPROXY="+values[3], "GOSUMDB="+values[4], "GOFLAGS=-trimpath", "CGO_ENABLED=0")
 }
 
-// runPageRegistry starts the registry as the page shows it, but for its port, and pushes an
+// runPageRegistry starts the registry as the page shows it, with another port, and pushes an
 // image.
 func (s *session) runPageRegistry(t *testing.T, script string) {
 	t.Helper()

@@ -150,7 +150,7 @@ func TestConditionsObserveGeneration(t *testing.T) {
 			return err
 		}
 
-		// What else is known of it is of before its deletion.
+		// Its other conditions were set before its deletion.
 		if c := cluster.GetCondition("Terminating"); c.ObservedGeneration != cluster.GetGeneration() {
 			return fmt.Errorf("it is of generation %d, not %d", c.ObservedGeneration, cluster.GetGeneration())
 		}
