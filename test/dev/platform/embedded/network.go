@@ -18,6 +18,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/cistern-dev/cistern/test/dev/platform/relay"
 )
 
 // network is an HTTP proxy that knows Services and pods. It takes the place of the
@@ -92,75 +94,24 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	join(target, conn, buffered)
+	relay.Join(target, conn, buffered)
 }
 
-// forward forwards each connection to an address of the network.
+// forward passes each connection on to an address of the network.
 func (n *network) forward(l net.Listener, address string) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			log.Printf("cannot accept for %s: %v", address, err)
-
-			return
-		}
-
-		go func() {
-			defer conn.Close()
-
-			target, err := n.dial(context.Background(), address)
-			if err != nil {
-				if tcp, ok := conn.(*net.TCPConn); ok {
-					_ = tcp.SetLinger(0) // a reset shows the client that the server did not answer
-				}
-
-				return
-			}
-			defer target.Close()
-
-			join(target, conn, conn)
-		}()
-	}
+	relay.Serve(l, address, func() (net.Conn, error) { return n.dial(context.Background(), address) })
 }
 
-// join copies both directions of a connection; what the client sends is read from a
-// reader of its own.
-func join(target, conn net.Conn, sent io.Reader) {
-	var both sync.WaitGroup
-
-	both.Go(func() { pipe(target, sent, conn) })
-	both.Go(func() { pipe(conn, target, target) })
-	both.Wait()
-}
-
-// pipe copies one direction of a connection. It closes that direction at its end, and
-// leaves the other open.
-func pipe(to net.Conn, from io.Reader, source net.Conn) {
-	if _, err := io.Copy(to, from); err != nil {
-		_ = source.Close() // ends the other direction too
-	}
-
-	if tcp, ok := to.(*net.TCPConn); ok {
-		_ = tcp.CloseWrite()
-	}
-}
-
-// dial connects to an address, and tries again for a second: a pod that has just
-// become ready may not be an endpoint yet.
+// dial connects to an address.
 func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
-	for deadline := time.Now().Add(time.Second); ; time.Sleep(50 * time.Millisecond) {
+	return relay.Retry(func() (net.Conn, error) {
 		target, err := n.resolve(ctx, address)
-		if err == nil {
-			var conn net.Conn
-			if conn, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", target); err == nil {
-				return conn, nil
-			}
-		}
-
-		if time.Now().After(deadline) {
+		if err != nil {
 			return nil, err
 		}
-	}
+
+		return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", target)
+	})
 }
 
 // resolve returns where an address is reached: one of a Service or a pod leads to a
