@@ -21,6 +21,7 @@ import (
 	"github.com/cistern-dev/cistern/package/configuration"
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/dev/tools"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // webhooks is an address at which a provider serves its admission webhooks, and the arguments
@@ -32,7 +33,7 @@ type webhooks struct {
 
 // newWebhooks issues the certificate of a provider's webhooks.
 func (e *Env) newWebhooks() (webhooks, error) {
-	address, err := freeAddress()
+	address, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return webhooks{}, err
 	}

@@ -49,7 +49,7 @@ func (e *Env) startCluster(ctx context.Context, kube, repo string) error {
 		return err
 	}
 
-	if e.cluster.host, err = freeAddress(); err != nil {
+	if e.cluster.host, err = process.FreeAddress("127.0.0.1"); err != nil {
 		return err
 	}
 
@@ -105,12 +105,12 @@ func (e *Env) startAPIServer(kube, files, etcd, port string) (*process.Process, 
 }
 
 func (e *Env) startEtcd(kube string) (string, error) {
-	clients, err := freeAddress()
+	clients, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return "", err
 	}
 
-	peers, err := freeAddress()
+	peers, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cistern-dev/cistern/test/await"
 	"github.com/cistern-dev/cistern/test/dev/tools"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // StartDirectory starts an LDAP server, GLAuth, and returns its address. config returns
@@ -21,7 +22,7 @@ func (e *Env) StartDirectory(ctx context.Context, config func(listen string) str
 		return "", err
 	}
 
-	address, err := freeAddress()
+	address, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return "", err
 	}

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -272,18 +271,4 @@ func (e *Env) Close() {
 
 	e.children.Close()
 	_ = os.RemoveAll(e.dir)
-}
-
-// freeAddress returns a loopback address with a free port.
-func freeAddress() (string, error) { return freeAddressOf("127.0.0.1") }
-
-// freeAddressOf returns an address of a host with a free port.
-func freeAddressOf(host string) (string, error) {
-	l, err := net.Listen("tcp", host+":0") //nolint:noctx // It does not wait.
-	if err != nil {
-		return "", fmt.Errorf("cannot find a free port: %w", err)
-	}
-	defer l.Close()
-
-	return l.Addr().String(), nil
 }

@@ -24,7 +24,7 @@ type Provider struct {
 // StartProvider starts the provider with additional arguments. Only one may run at a
 // time, because the proxy serves one.
 func (e *Env) StartProvider(args ...string) (*Provider, error) {
-	metrics, err := freeAddress()
+	metrics, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return nil, err
 	}

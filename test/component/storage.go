@@ -45,7 +45,7 @@ type Storage struct {
 
 // startStorage starts a MinIO with one drive and a KMS.
 func (e *Env) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
-	address, err := freeAddress()
+	address, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
 
 	addresses, drives := make([]string, 2), []string(nil)
 	for i := range addresses {
-		if addresses[i], err = freeAddressOf(host); err != nil {
+		if addresses[i], err = process.FreeAddress(host); err != nil {
 			return nil, err
 		}
 

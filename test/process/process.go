@@ -5,6 +5,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -132,6 +133,16 @@ func (p *Process) Ended() error {
 	default:
 		return nil
 	}
+}
+
+// FreeAddress returns an address of a host, such as 127.0.0.1, with a free port.
+func FreeAddress(host string) (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0")) //nolint:noctx // It does not wait.
+	if err != nil {
+		return "", fmt.Errorf("cannot find a free port: %w", err)
+	}
+
+	return l.Addr().String(), l.Close()
 }
 
 // Tail returns the end of a file, for messages.

@@ -112,7 +112,6 @@ func (l *local) describeEmbedded(addresses []string) error {
 	}
 
 	l.Platform = l.platform(logDir)
-	l.Platform.Kind = Embedded
 	l.Platform.MinIOURL = "https://" + addresses[embedded.ListenerMinIO]
 	l.Platform.Registry = addresses[embedded.ListenerRegistry]
 	l.Platform.PushRegistry = l.Platform.Registry

@@ -69,8 +69,6 @@ type Platform struct {
 	ID string
 	// Local is set if Up started the cluster.
 	Local bool
-	// Kind is Embedded, or empty.
-	Kind string
 	// Kubeconfig is the kubeconfig file of an administrator.
 	Kubeconfig string
 	// KubectlPath and JqPath are paths of executables.

@@ -22,6 +22,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // Stage is the name of the daemon on the command line.
@@ -77,7 +79,7 @@ func (c *Config) Choose(proxy string) error {
 	c.Proxy = proxy
 
 	for _, address := range []*string{&c.API, &c.Etcd, &c.EtcdPeers} {
-		free, err := freeAddress()
+		free, err := process.FreeAddress("127.0.0.1")
 		if err != nil {
 			return err
 		}
@@ -170,15 +172,4 @@ func inherited() ([]net.Listener, error) {
 	}
 
 	return listeners, nil
-}
-
-// freeAddress returns a loopback address with a free port.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It does not wait.
-	if err != nil {
-		return "", fmt.Errorf("cannot find a free port: %w", err)
-	}
-	defer l.Close()
-
-	return l.Addr().String(), nil
 }

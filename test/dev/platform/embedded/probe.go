@@ -13,6 +13,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // probe returns an error unless a probe of the container succeeds. No probe succeeds.
@@ -84,7 +86,7 @@ func (c *container) address(port intstr.IntOrString) string {
 
 // freePort returns a free port of the loopback interface.
 func freePort() (int, error) {
-	address, err := freeAddress()
+	address, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return 0, err
 	}
