@@ -2,6 +2,8 @@ package component
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +16,82 @@ import (
 	"github.com/cistern-dev/cistern/test/process"
 )
 
-// StartDirectory starts an LDAP server, GLAuth, and returns its address. config returns
-// GLAuth's configuration for the address to listen on.
-func (e *Env) StartDirectory(ctx context.Context, config func(listen string) string) (string, error) {
+// The entries of the directory of AddDirectoryStorage: beside these, the users alice and bob
+// (cn=…,ou=people,ou=users) of the group people (ou=people,ou=groups).
+const (
+	// DirectoryDN is the directory's base.
+	DirectoryDN = "dc=example,dc=org"
+	// DirectoryPassword is the password of every user, including the one that MinIO looks up
+	// others as.
+	DirectoryPassword = "lookup-user-password"
+
+	lookupDN = "cn=lookup,ou=services,ou=users," + DirectoryDN
+)
+
+// directory is GLAuth's configuration: a format for the address, the base DN and the
+// passwords' hash.
+const directory = `
+[ldap]
+  enabled = true
+  listen = %q
+  tls = false
+[ldaps]
+  enabled = false
+[api]
+  enabled = false
+[backend]
+  datastore = "config"
+  baseDN = %q
+  nameformat = "cn"
+  groupformat = "ou"
+[[users]]
+  name = "lookup"
+  uidnumber = 5001
+  primarygroup = 5501
+  passsha256 = %q
+  [[users.capabilities]]
+    action = "search"
+    object = "*"
+[[users]]
+  name = "alice"
+  uidnumber = 5002
+  primarygroup = 5502
+  passsha256 = %[3]q
+[[users]]
+  name = "bob"
+  uidnumber = 5003
+  primarygroup = 5502
+  passsha256 = %[3]q
+[[groups]]
+  name = "services"
+  gidnumber = 5501
+[[groups]]
+  name = "people"
+  gidnumber = 5502
+`
+
+// AddDirectoryStorage starts an LDAP server, and a MinIO behind the proxy that takes its users
+// from it. It creates a ClusterProviderConfig of the given name for that MinIO.
+func (e *Env) AddDirectoryStorage(ctx context.Context, name string) (*Storage, error) {
+	address, err := e.startDirectory(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	return e.AddStorage(ctx, name,
+		"MINIO_IDENTITY_LDAP_SERVER_ADDR="+address,
+		"MINIO_IDENTITY_LDAP_SERVER_INSECURE=on",
+		"MINIO_IDENTITY_LDAP_LOOKUP_BIND_DN="+lookupDN,
+		"MINIO_IDENTITY_LDAP_LOOKUP_BIND_PASSWORD="+DirectoryPassword,
+		"MINIO_IDENTITY_LDAP_USER_DN_SEARCH_BASE_DN=ou=users,"+DirectoryDN,
+		"MINIO_IDENTITY_LDAP_USER_DN_SEARCH_FILTER=(cn=%s)",
+		"MINIO_IDENTITY_LDAP_GROUP_SEARCH_BASE_DN=ou=groups,"+DirectoryDN,
+		"MINIO_IDENTITY_LDAP_GROUP_SEARCH_FILTER=(&(objectclass=posixGroup)(memberUid=%s))",
+	)
+}
+
+// startDirectory starts the LDAP server, GLAuth, and returns its address.
+func (e *Env) startDirectory(ctx context.Context) (string, error) {
 	programs, err := tools.Build(ctx, io.Discard, "glauth")
 	if err != nil {
 		return "", err
@@ -27,8 +102,11 @@ func (e *Env) StartDirectory(ctx context.Context, config func(listen string) str
 		return "", err
 	}
 
+	hash := sha256.Sum256([]byte(DirectoryPassword))
+	config := fmt.Sprintf(directory, address, DirectoryDN, hex.EncodeToString(hash[:]))
+
 	file := filepath.Join(e.dir, "directory.cfg")
-	if err := os.WriteFile(file, []byte(config(address)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return "", fmt.Errorf("cannot write the directory's configuration: %w", err)
 	}
 

@@ -3,8 +3,6 @@
 package component
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,59 +18,14 @@ import (
 	"github.com/cistern-dev/cistern/test/await"
 )
 
-// lookupDirectory is GLAuth's configuration with the one user that MinIO looks up others as: a
-// format for the address and the password's hash.
-const lookupDirectory = `
-[ldap]
-  enabled = true
-  listen = %q
-  tls = false
-[ldaps]
-  enabled = false
-[api]
-  enabled = false
-[backend]
-  datastore = "config"
-  baseDN = "dc=example,dc=org"
-[[users]]
-  name = "lookup"
-  uidnumber = 5001
-  primarygroup = 5501
-  passsha256 = %q
-  [[users.capabilities]]
-    action = "search"
-    object = "*"
-[[groups]]
-  name = "services"
-  gidnumber = 5501
-`
-
 // TestUsersOfDirectory uses a server that takes its users from a directory, so that it has none
 // of its own. A User says so, with what to do, and leaves no policy behind.
 func TestUsersOfDirectory(t *testing.T) {
 	ctx := t.Context()
 
-	const password = "lookup-user-password"
-
-	address, err := env.StartDirectory(ctx, func(listen string) string {
-		hash := sha256.Sum256([]byte(password))
-
-		return fmt.Sprintf(lookupDirectory, listen, hex.EncodeToString(hash[:]))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-
 	const name = "directory-users"
 
-	s, err := env.AddStorage(ctx, name,
-		"MINIO_IDENTITY_LDAP_SERVER_ADDR="+address,
-		"MINIO_IDENTITY_LDAP_SERVER_INSECURE=on",
-		"MINIO_IDENTITY_LDAP_LOOKUP_BIND_DN=cn=lookup,ou=services,ou=users,dc=example,dc=org",
-		"MINIO_IDENTITY_LDAP_LOOKUP_BIND_PASSWORD="+password,
-		"MINIO_IDENTITY_LDAP_USER_DN_SEARCH_BASE_DN=ou=users,dc=example,dc=org",
-		"MINIO_IDENTITY_LDAP_USER_DN_SEARCH_FILTER=(cn=%s)",
-	)
+	s, err := env.AddDirectoryStorage(ctx, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	ilm "github.com/cistern-dev/cistern/apis/extras/ilm/v1alpha1"
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
+	"github.com/cistern-dev/cistern/test/component"
 )
 
 // leaks returns an error if a secret of the tests occurs in the provider's log, in an
@@ -55,7 +56,7 @@ func leaks() error {
 
 	issued := []string{
 		env.Server.SecretKey, ldapMinIO.SecretKey,
-		"archive-key-secret", "cold-storage-secret", "another-secret", lookupPassword,
+		"archive-key-secret", "cold-storage-secret", "another-secret", component.DirectoryPassword,
 	}
 	for _, s := range secrets.Items {
 		issued = append(issued, string(s.Data[miniov1alpha1.CredentialsKeySecretKey]))

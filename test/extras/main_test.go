@@ -64,7 +64,7 @@ func run(m *testing.M) int {
 	}
 	defer env.Close()
 
-	if ldapMinIO, err = startLDAPMinIO(ctx); err != nil {
+	if ldapMinIO, err = env.AddDirectoryStorage(ctx, ldapConfig); err != nil {
 		fmt.Fprintln(os.Stderr, "extras:", err)
 		return 1
 	}
