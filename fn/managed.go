@@ -56,8 +56,7 @@ func (o *observed) userReady(i identity, want *composed.Unstructured) bool {
 		return true
 	}
 
-	conditions, _ := o.status()["conditions"].([]any)
-	provisioned := condition(conditions, tenantv1alpha1.ConditionProvisioned)["status"] == string(corev1.ConditionTrue)
+	provisioned := o.condition(tenantv1alpha1.ConditionProvisioned)["status"] == string(corev1.ConditionTrue)
 
 	return provisioned && u.wasReady() && nested(want.Object, "spec", "forProvider", "rotation") != nil
 }

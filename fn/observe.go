@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/meta"
 	"github.com/crossplane/function-sdk-go/errors"
 	fnv1 "github.com/crossplane/function-sdk-go/proto/v1"
@@ -185,12 +186,17 @@ func (o *observed) statusText(field string) string {
 	return s
 }
 
+// condition returns a condition of the claim, nil if it has none of that type.
+func (o *observed) condition(t xpv1.ConditionType) map[string]any {
+	conditions, _ := o.status()["conditions"].([]any)
+
+	return condition(conditions, t)
+}
+
 // unwatched reports whether Crossplane's circuit breaker drops the events of the claim and its
 // resources, and since when.
 func (o *observed) unwatched() (since time.Time, unwatched bool) {
-	conditions, _ := o.status()["conditions"].([]any)
-
-	c := condition(conditions, "Responsive")
+	c := o.condition("Responsive")
 	if c["status"] != string(corev1.ConditionFalse) {
 		return time.Time{}, false
 	}

@@ -19,8 +19,7 @@ import (
 // once none has it any more. There is one warning for each loss, not for each run: what the condition says
 // already is not repeated.
 func showRecreated(rsp *fnv1.RunFunctionResponse, o *observed) {
-	conditions, _ := o.status()["conditions"].([]any)
-	shown := condition(conditions, tenantv1alpha1.ConditionRecreated)
+	shown := o.condition(tenantv1alpha1.ConditionRecreated)
 	was, _ := shown["message"].(string)
 
 	var losses []string

@@ -39,7 +39,7 @@ const (
 
 // composedName matches the names of composed Buckets, and captures what all names of the claim follow from: the
 // UID of the claim that they were first composed for.
-var composedName = regexp.MustCompile(`^bucket-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$`)
+var composedName = regexp.MustCompile(tenantv1alpha1.ComposedBucketPattern)
 
 // findRestored finds the resources that the claim has under the name of an earlier claim, or takes over. If it
 // should take over resources that are not complete, it returns why the claim is not ready: composing anything

@@ -47,7 +47,7 @@ func Crossplane() *webhook.Admission {
 }
 
 // composedBucket matches the names of Buckets that are composed for claims.
-var composedBucket = regexp.MustCompile(`^bucket-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+var composedBucket = regexp.MustCompile(tenantv1alpha1.ComposedBucketPattern)
 
 // References returns the webhook that removes spec.crossplane.resourceRefs from a new claim, for
 // every user. The names of composed resources follow from the claim's UID, so a claim that is

@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	api "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -132,11 +131,17 @@ func (e *Env) Kubeconfig() string { return filepath.Join(e.dir, "admin.kubeconfi
 // be installed before.
 func (e *Env) startControllers(kube string, admin pki.Pair) error {
 	file := e.Kubeconfig()
-	if err := os.WriteFile(file, kubeconfig("https://"+e.cluster.host, e.ca.Cert, admin), 0o600); err != nil {
+
+	config, err := pki.Kubeconfig("https://"+e.cluster.host, e.ca.Cert, admin.AuthInfo())
+	if err != nil {
+		return err
+	}
+
+	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return fmt.Errorf("cannot write a kubeconfig: %w", err)
 	}
 
-	_, err := e.run("kube-controller-manager", nil, kube, "kube-controller-manager",
+	_, err = e.run("kube-controller-manager", nil, kube, "kube-controller-manager",
 		"--kubeconfig="+file, "--leader-elect=false", "--secure-port=0", "--profiling=false",
 		"--controllers=garbage-collector-controller,namespace-controller",
 		"--kube-api-qps=1000", "--kube-api-burst=2000")
@@ -261,24 +266,15 @@ func (c *cluster) transport(ca *pki.CA) (http.RoundTripper, error) {
 // them.
 func writeKubeconfig(dir, url string) (string, error) {
 	file := filepath.Join(dir, "provider.kubeconfig")
-	if err := os.WriteFile(file, kubeconfig(url, nil, pki.Pair{}), 0o600); err != nil {
+
+	config, err := pki.Kubeconfig(url, nil, api.AuthInfo{})
+	if err != nil {
+		return "", err
+	}
+
+	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return "", fmt.Errorf("cannot write a kubeconfig: %w", err)
 	}
 
 	return file, nil
-}
-
-func kubeconfig(server string, ca []byte, user pki.Pair) []byte {
-	c := api.NewConfig()
-	c.Clusters["component"] = &api.Cluster{Server: server, CertificateAuthorityData: ca}
-	c.AuthInfos["component"] = &api.AuthInfo{ClientCertificateData: user.Cert, ClientKeyData: user.Key}
-	c.Contexts["component"] = &api.Context{Cluster: "component", AuthInfo: "component"}
-	c.CurrentContext = "component"
-
-	b, err := clientcmd.Write(*c)
-	if err != nil {
-		panic(err) // Strings and bytes always encode.
-	}
-
-	return b
 }

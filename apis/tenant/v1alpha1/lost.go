@@ -16,3 +16,8 @@ const (
 // Bucket of minio.cistern.dev that the claim had. The claim waits until that Bucket and
 // its Users are restored, too. Without the annotation it gets a new bucket.
 const AnnotationRestores = "apps.cozystack.io/restores"
+
+// ComposedBucketPattern is a regular expression for the names of the Buckets of
+// minio.cistern.dev that are composed for claims. It captures the UID of the claim that a
+// Bucket was first composed for.
+const ComposedBucketPattern = `^bucket-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`

@@ -74,28 +74,7 @@ func (l *local) startEmbedded() error {
 		return err
 	}
 
-	// Saved before anything is started, so that Down finds what to remove.
-	if err := l.save(l.OutputDir); err != nil {
-		return err
-	}
-
-	kubeconfig, err := l.Embedded.Prepare()
-	if err != nil {
-		return err
-	}
-
-	if err := os.WriteFile(l.Platform.Kubeconfig, kubeconfig, 0o600); err != nil {
-		return fmt.Errorf("cannot write the kubeconfig: %w", err)
-	}
-
-	log := filepath.Join(l.Platform.LogDir, "node.log")
-	if l.state.Daemon, err = l.startDaemon(log, files, embedded.Stage, l.RunDir); err != nil {
-		return err
-	}
-
-	l.Platform.DaemonPID = l.state.Daemon.PID
-
-	return l.save(l.OutputDir)
+	return l.launch(files, embedded.Stage, l.Embedded.Prepare)
 }
 
 // describeEmbedded fills in the state of the new platform, and removes the logs of the

@@ -130,16 +130,25 @@ func (l *local) startNode() error {
 	if err := l.describe(addresses); err != nil {
 		return err
 	}
+
+	return l.launch(files, node.StageHost, func() ([]byte, error) {
+		if err := l.Node.Cgroups.Remove(); err != nil { // of a dead node whose state was lost
+			return nil, err
+		}
+
+		return l.Node.Prepare("https://"+addresses[node.ListenerAPI], image.NonRootID)
+	})
+}
+
+// launch starts the daemon of a cluster with listeners of this machine. prepare writes
+// the daemon's files, and returns the kubeconfig.
+func (l *local) launch(files []*os.File, stage string, prepare func() ([]byte, error)) error {
 	// Saved before anything is started, so that Down finds what to remove.
 	if err := l.save(l.OutputDir); err != nil {
 		return err
 	}
 
-	if err := l.Node.Cgroups.Remove(); err != nil { // of a dead node whose state was lost
-		return err
-	}
-
-	kubeconfig, err := l.Node.Prepare("https://"+addresses[node.ListenerAPI], image.NonRootID)
+	kubeconfig, err := prepare()
 	if err != nil {
 		return err
 	}
@@ -149,7 +158,7 @@ func (l *local) startNode() error {
 	}
 
 	log := filepath.Join(l.Platform.LogDir, "node.log")
-	if l.state.Daemon, err = l.startDaemon(log, files, node.StageHost, l.RunDir); err != nil {
+	if l.state.Daemon, err = l.startDaemon(log, files, stage, l.RunDir); err != nil {
 		return err
 	}
 

@@ -6,9 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"k8s.io/client-go/tools/clientcmd"
-	api "k8s.io/client-go/tools/clientcmd/api"
-
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 )
 
@@ -91,7 +88,7 @@ func (c *Config) writePKI() ([]byte, error) {
 		return nil, err
 	}
 
-	config, err := c.kubeconfig(ca.Cert, api.AuthInfo{ClientCertificateData: admin.Cert, ClientKeyData: admin.Key})
+	config, err := pki.Kubeconfig("https://"+c.API, ca.Cert, admin.AuthInfo())
 	if err != nil {
 		return nil, err
 	}
@@ -112,20 +109,4 @@ egressSelections:
 	}
 
 	return config, nil
-}
-
-// kubeconfig returns a kubeconfig for a user.
-func (c *Config) kubeconfig(ca []byte, user api.AuthInfo) ([]byte, error) {
-	config := api.NewConfig()
-	config.Clusters["cistern"] = &api.Cluster{Server: "https://" + c.API, CertificateAuthorityData: ca}
-	config.AuthInfos["user"] = &user
-	config.Contexts["cistern"] = &api.Context{Cluster: "cistern", AuthInfo: "user"}
-	config.CurrentContext = "cistern"
-
-	b, err := clientcmd.Write(*config)
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode a kubeconfig: %w", err)
-	}
-
-	return b, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -83,7 +84,7 @@ func (p *pod) authenticate(ctx context.Context) error {
 		return fmt.Errorf("cannot get a token for ServiceAccount %q: %w", p.object.Spec.ServiceAccountName, err)
 	}
 
-	config, err := p.kubeconfig(ca, api.AuthInfo{Token: token.Status.Token})
+	config, err := pki.Kubeconfig("https://"+p.API, ca, api.AuthInfo{Token: token.Status.Token})
 	if err != nil {
 		return err
 	}

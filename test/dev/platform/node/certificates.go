@@ -5,9 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"k8s.io/client-go/tools/clientcmd"
-	api "k8s.io/client-go/tools/clientcmd/api"
-
 	"github.com/cistern-dev/cistern/test/dev/platform/pki"
 )
 
@@ -43,7 +40,7 @@ func (c Config) writePKI(url string) ([]byte, error) {
 			return nil, err
 		}
 
-		config, err := kubeconfig("https://"+IP+":"+apiPort, ca.Cert, pair)
+		config, err := pki.Kubeconfig("https://"+IP+":"+apiPort, ca.Cert, pair.AuthInfo())
 		if err != nil {
 			return nil, err
 		}
@@ -57,7 +54,7 @@ func (c Config) writePKI(url string) ([]byte, error) {
 		}
 	}
 
-	return kubeconfig(url, ca.Cert, pki.Pair{Cert: files["admin.crt"], Key: files["admin.key"]})
+	return pki.Kubeconfig(url, ca.Cert, pki.Pair{Cert: files["admin.crt"], Key: files["admin.key"]}.AuthInfo())
 }
 
 // serverFiles returns the API server's certificates and keys by file name.
@@ -80,19 +77,4 @@ func serverFiles(ca *pki.CA) (map[string][]byte, error) {
 		"apiserver.key":        server.Key,
 		"service-accounts.key": serviceAccounts,
 	}, nil
-}
-
-func kubeconfig(server string, ca []byte, user pki.Pair) ([]byte, error) {
-	c := api.NewConfig()
-	c.Clusters["cistern"] = &api.Cluster{Server: server, CertificateAuthorityData: ca}
-	c.AuthInfos["admin"] = &api.AuthInfo{ClientCertificateData: user.Cert, ClientKeyData: user.Key}
-	c.Contexts["cistern"] = &api.Context{Cluster: "cistern", AuthInfo: "admin"}
-	c.CurrentContext = "cistern"
-
-	b, err := clientcmd.Write(*c)
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode a kubeconfig: %w", err)
-	}
-
-	return b, nil
 }
