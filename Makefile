@@ -29,8 +29,12 @@ BENCH    ?=
 
 # With this tag madmin encrypts with PBKDF2, see DESIGN.md.
 GOFLAGS_PRODUCT := -tags=fips
-E2E       := go test -tags=fips,e2e -count=1 -timeout=45m -parallel=8 -v ./test/e2e/...
-CLIENTS   := go test -tags=fips,e2e -count=1 -timeout=15m -parallel=4 -v ./test/clients/
+# It prints a line per package or test, and at the end what failed and what was skipped,
+# with its output. A file per run has the output of all tests.
+GOTEST    := "$$($(DEV) tool gotestsum)" --format-hide-empty-pkg
+VERBOSE   := $(GOTEST) --format=testname --jsonfile=$(OUTPUT)/test
+E2E       := $(VERBOSE)-e2e.json -- -tags=fips,e2e -count=1 -timeout=45m -parallel=8 ./test/e2e/...
+CLIENTS   := $(VERBOSE)-clients.json -- -tags=fips,e2e -count=1 -timeout=15m -parallel=4 ./test/clients/
 GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml ':(glob)docs/reference/*.cistern.dev.md' docs/reference/apps.cozystack.io.md
 
 .PHONY: help
@@ -72,8 +76,8 @@ vuln: ## Ask the Go vulnerability database about the packages' programs. Needs t
 	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(GOFLAGS_PRODUCT) ./provider ./provider/extras ./fn
 
 .PHONY: unit
-unit: ## Run the unit tests, with the race detector.
-	@go test -race $(GOFLAGS_PRODUCT) ./...
+unit: dev ## Run the unit tests, with the race detector.
+	@$(GOTEST) --format=pkgname -- -race $(GOFLAGS_PRODUCT) ./...
 
 .PHONY: packages
 packages: dev ## Build the packages into _output; push them if REGISTRY is set.
@@ -96,27 +100,27 @@ docs-demo: dev ## Run the demo, and write its output to docs/demo.txt.
 	@$(DEV) demo --transcript=docs/demo.txt
 
 .PHONY: component
-component: ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
-	@go test -race -tags=fips,e2e -count=1 -timeout=45m -p=1 -v ./test/component/... ./test/extras/...
+component: dev ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
+	@$(VERBOSE)-component.json -- -race -tags=fips,e2e -count=1 -timeout=45m -p=1 ./test/component/... ./test/extras/...
 
 .PHONY: faults
 faults: ## Let every call of the provider meet every fault, in every situation. It takes hours; see CONTRIBUTING.md.
 	@go test -tags=fips,e2e -count=1 -timeout=24h -v ./test/component/ -run '^TestFaults$$' $(FAULTS)
 
 .PHONY: render
-render: ## Run the function's cases through Crossplane's own composition code. Needs neither platform nor root.
-	@go test -tags=fips,e2e -count=1 -timeout=30m ./test/render/...
+render: dev ## Run the function's cases through Crossplane's own composition code. Needs neither platform nor root.
+	@$(GOTEST) --format=pkgname -- -tags=fips,e2e -count=1 -timeout=30m ./test/render/...
 
 .PHONY: e2e
 e2e: dev component render ## Run the end-to-end tests, on the running platform or on one of their own.
 	@$(DEV) run --extras -- bash -ec '$(E2E); $(CLIENTS) -platform'
 
 .PHONY: clients
-clients: ## Run the S3 clients of tenants with issued Secrets, beside one provider. Needs neither platform nor root.
+clients: dev ## Run the S3 clients of tenants with issued Secrets, beside one provider. Needs neither platform nor root.
 	@$(CLIENTS)
 
 .PHONY: docs-clients
-docs-clients: ## Run the same, and write the tables of docs/clients.md.
+docs-clients: dev ## Run the same, and write the tables of docs/clients.md.
 	@$(CLIENTS) -update
 
 .PHONY: bench

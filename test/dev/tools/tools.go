@@ -57,6 +57,10 @@ var programs = map[string]pinned.Program{
 		Module:  "github.com/golangci/golangci-lint/v2",
 		Stamps:  []string{"main.version=%s"},
 	},
+	"gotestsum": {
+		Package: "gotest.tools/gotestsum",
+		Module:  "gotest.tools/gotestsum",
+	},
 	"helm": {
 		Package: "helm.sh/helm/v3/cmd/helm",
 		Module:  "helm.sh/helm/v3",
