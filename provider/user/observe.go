@@ -68,7 +68,7 @@ func (d drift) none() bool {
 // policy, and one with its key.
 func (e *external) Observe(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalObservation, error) {
 	name := Name(u)
-	e.memories.Of(u).begin(nextDue(u), e.now())
+	e.memories.Of(u).begin(nextDue(u, e.now()), e.now())
 
 	if name == e.providersUser {
 		return managed.ExternalObservation{}, errProviderOwnUser(u)

@@ -38,7 +38,7 @@ func TestRetiringWaitsForReader(t *testing.T) {
 		t.Errorf("want an overlap that has not begun, got %v", k)
 	}
 
-	if next := nextDue(env.user); !next.at.IsZero() {
+	if next := nextDue(env.user, env.now); !next.at.IsZero() {
 		t.Errorf("nextDue(...): want nothing before the key is served, got %v", next)
 	}
 
@@ -68,7 +68,7 @@ func TestServedKeyIsKept(t *testing.T) {
 	env.calls = nil
 	env.settle()
 
-	if next := nextDue(env.user); len(env.calls) > 0 || !next.at.IsZero() {
+	if next := nextDue(env.user, env.now); len(env.calls) > 0 || !next.at.IsZero() {
 		t.Errorf("want the served key to be kept, got %v, next %v", env.calls, next)
 	}
 }
@@ -125,7 +125,7 @@ func TestEarlierKeysAreBounded(t *testing.T) {
 		t.Errorf("want no rotation within %s, got generation %d", minKeyAge, g)
 	}
 
-	if next := nextDue(env.user); !next.at.Equal(env.now.Add(minKeyAge)) {
+	if next := nextDue(env.user, env.now); !next.at.Equal(env.now.Add(minKeyAge)) {
 		t.Errorf("nextDue(...): want the rotation after %s, got %v", minKeyAge, next)
 	}
 }
@@ -135,6 +135,7 @@ func TestEarlierKeysAreBounded(t *testing.T) {
 func TestClockAhead(t *testing.T) {
 	env := newReadyEnv(t)
 	env.user.Spec.ForProvider.Rotation = rotating(24*time.Hour, time.Hour)
+	env.settle()
 	env.now = env.now.Add(240 * time.Hour)
 	env.settle()
 	env.now = env.now.Add(-239 * time.Hour)
@@ -250,7 +251,7 @@ func TestRepeatedStatusWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if got := env.memories.Of(env.user).next(nextDue(env.user), env.now); got.IsZero() {
+		if got := env.memories.Of(env.user).next(nextDue(env.user, env.now), env.now); got.IsZero() {
 			t.Error("next(...): want the key to be published at once, got the next poll")
 		}
 	}
@@ -271,7 +272,7 @@ func TestNothingDue(t *testing.T) {
 			env.settle()
 			change(env.user)
 
-			if next := nextDue(env.user); !next.at.IsZero() {
+			if next := nextDue(env.user, env.now); !next.at.IsZero() {
 				t.Errorf("nextDue(...): want nothing, got %v", next)
 			}
 		})

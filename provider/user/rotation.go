@@ -2,6 +2,8 @@ package user
 
 import (
 	"fmt"
+	"hash/fnv"
+	"math"
 	"slices"
 	"time"
 
@@ -39,14 +41,14 @@ const (
 
 // due reports whether the next key is due.
 func due(u *miniov1alpha1.User, now time.Time) bool {
-	at := dueAt(u)
+	at := dueAt(u, now)
 
 	return !at.IsZero() && !now.Before(at)
 }
 
 // dueAt returns when the next key is due; the zero time for never. None is due before
 // applications can read the current one, which would otherwise be revoked unread.
-func dueAt(u *miniov1alpha1.User) time.Time {
+func dueAt(u *miniov1alpha1.User, now time.Time) time.Time {
 	r, s := u.Spec.ForProvider.Rotation, u.Status.AtProvider
 	if r == nil || s.AccessKeyID == "" || s.RotatedAt == nil || !publishes(u) || !served(u) {
 		return time.Time{}
@@ -56,21 +58,41 @@ func dueAt(u *miniov1alpha1.User) time.Time {
 		return s.RotatedAt.Add(minKeyAge)
 	}
 
-	if at := scheduled(u); at != nil {
+	if at := scheduled(u, now); at != nil {
 		return at.Time
 	}
 
 	return time.Time{}
 }
 
-// scheduled returns when the next key is due by the interval; nil for never.
-func scheduled(u *miniov1alpha1.User) *metav1.Time {
+// scheduled returns when the next key is due by the interval; nil for never. A key that is older
+// than an interval that is new, or shorter than before, is due within a tenth of the interval:
+// the keys of all users of a pool would otherwise be replaced at the same moment.
+func scheduled(u *miniov1alpha1.User, now time.Time) *metav1.Time {
 	r, s := u.Spec.ForProvider.Rotation, u.Status.AtProvider
 	if r == nil || r.Interval == nil || s.RotatedAt == nil {
 		return nil
 	}
 
-	return new(metav1.NewTime(s.RotatedAt.Add(max(r.Interval.Duration, minKeyAge))))
+	interval := max(r.Interval.Duration, minKeyAge)
+
+	at := s.RotatedAt.Add(interval)
+	if recorded := s.NextRotationAt; at.Before(now) && (recorded == nil || recorded.After(now)) {
+		at = now.Add(spread(u, interval/10))
+		if recorded != nil && recorded.Time.Before(at) {
+			at = recorded.Time
+		}
+	}
+
+	return new(metav1.NewTime(at))
+}
+
+// spread returns a part of d that differs from User to User and is always the same for one.
+func spread(u *miniov1alpha1.User, d time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(u.GetUID()))
+
+	return time.Duration(float64(d) * float64(h.Sum32()) / math.MaxUint32)
 }
 
 // dueAction is something that has to be done at a time; never if that is the zero time.
@@ -81,7 +103,7 @@ type dueAction struct {
 
 // nextDue returns what has to be done next of creating, replacing and revoking keys. It
 // names only what due, expired and the drift of keys act on.
-func nextDue(u *miniov1alpha1.User) dueAction {
+func nextDue(u *miniov1alpha1.User, now time.Time) dueAction {
 	s := u.Status.AtProvider
 	if !enabled(u) || !updatable(u) || s.AccessKeyID == "" || s.RotatedAt == nil {
 		return dueAction{}
@@ -91,7 +113,7 @@ func nextDue(u *miniov1alpha1.User) dueAction {
 		return dueAction{what: "publish " + id, at: s.RotatedAt.Time}
 	}
 
-	next := dueAction{what: fmt.Sprintf("rotate %d", s.Generation), at: dueAt(u)}
+	next := dueAction{what: fmt.Sprintf("rotate %d", s.Generation), at: dueAt(u, now)}
 
 	for _, k := range s.RetiringKeys {
 		if k.Until != nil && k.AccessKeyID != servedKey(u) && (next.at.IsZero() || k.Until.Time.Before(next.at)) {
@@ -121,7 +143,7 @@ func rotate(u *miniov1alpha1.User, now time.Time) {
 	s.RetiringKeys = append(s.RetiringKeys, miniov1alpha1.RetiringKey{AccessKeyID: accessKeyID(u, s.Generation)})
 	s.Generation++
 	s.RotatedAt = new(metav1.NewTime(now))
-	s.NextRotationAt = scheduled(u)
+	s.NextRotationAt = scheduled(u, now)
 }
 
 // excess returns the IDs of retiring keys that have to be revoked before the next
@@ -158,5 +180,5 @@ func recordKey(u *miniov1alpha1.User, published stored, now time.Time) {
 		s.PublishedHash = hash(published.details)
 	}
 
-	s.NextRotationAt = scheduled(u)
+	s.NextRotationAt = scheduled(u, now)
 }

@@ -2,12 +2,14 @@ package user
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
@@ -112,22 +114,78 @@ func TestRotationTrigger(t *testing.T) {
 // TestNextDue wants the next reconcile when a rotation is due or an overlap ends.
 func TestNextDue(t *testing.T) {
 	env := newReadyEnv(t)
-	if at := nextDue(env.user).at; !at.IsZero() {
+	if at := nextDue(env.user, env.now).at; !at.IsZero() {
 		t.Errorf("nextDue(...): want the zero time without rotation, got %s", at)
 	}
 
 	env.user.Spec.ForProvider.Rotation = rotating(24*time.Hour, time.Hour)
 	env.settle()
 
-	if at := nextDue(env.user).at; !at.Equal(env.now.Add(24 * time.Hour)) {
+	if at := nextDue(env.user, env.now).at; !at.Equal(env.now.Add(24 * time.Hour)) {
 		t.Errorf("nextDue(...): want the rotation, got %s", at)
 	}
 
 	env.now = env.now.Add(24 * time.Hour)
 	env.settle()
 
-	if at := nextDue(env.user).at; !at.Equal(env.now.Add(time.Hour)) {
+	if at := nextDue(env.user, env.now).at; !at.Equal(env.now.Add(time.Hour)) {
 		t.Errorf("nextDue(...): want the end of the overlap, got %s", at)
+	}
+}
+
+// TestNewInterval gives a user with an old key an interval. It wants the key to be replaced once,
+// within a tenth of the interval, at the time that the status names from the beginning.
+func TestNewInterval(t *testing.T) {
+	const interval = 24 * time.Hour
+
+	env := newReadyEnv(t)
+	env.now = env.now.Add(100 * interval)
+	env.user.Spec.ForProvider.Rotation = rotating(interval, time.Hour)
+	env.settle()
+
+	s := &env.user.Status.AtProvider
+	next := s.NextRotationAt.Time
+
+	if after := next.Sub(env.now); s.Generation != 0 || after < 0 || after > interval/10 {
+		t.Errorf("want the key to be replaced within %s, got generation %d, the next after %s", interval/10, s.Generation, after)
+	}
+
+	env.now = next.Add(-time.Second)
+	env.settle()
+
+	if s.Generation != 0 || !s.NextRotationAt.Time.Equal(next) {
+		t.Errorf("want the key to be replaced at %s, got generation %d, the next at %s", next, s.Generation, s.NextRotationAt)
+	}
+
+	// The provider was stopped for a while.
+	env.now = next.Add(time.Hour)
+	env.settle()
+
+	if s.Generation != 1 || !s.NextRotationAt.Time.Equal(env.now.Add(interval)) {
+		t.Errorf("want the second key, and the next after %s, got generation %d, %s", interval, s.Generation, s.NextRotationAt)
+	}
+}
+
+// TestNewIntervalIsSpread gives many users with old keys an interval at one moment. It wants their
+// keys to be due at different times.
+func TestNewIntervalIsSpread(t *testing.T) {
+	const users = 50
+
+	now, times := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), map[time.Time]bool{}
+
+	for i := range users {
+		u := newUser()
+		u.UID = types.UID(fmt.Sprintf("00000000-0000-0000-0000-%012d", i))
+		u.Spec.ForProvider.Rotation = rotating(time.Hour, time.Hour)
+		u.Status.AtProvider.RotatedAt = new(metav1.NewTime(now.Add(-24 * time.Hour)))
+
+		recordKey(u, stored{}, now)
+
+		times[u.Status.AtProvider.NextRotationAt.Time] = true
+	}
+
+	if len(times) < users*9/10 {
+		t.Errorf("want the keys of %d users to be due at different times, got %d", users, len(times))
 	}
 }
 

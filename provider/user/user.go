@@ -45,7 +45,7 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 			}
 		},
 		Next: func(u *miniov1alpha1.User) time.Time {
-			return memories.Of(u).next(nextDue(u), time.Now())
+			return memories.Of(u).next(nextDue(u, time.Now()), time.Now())
 		},
 		Forget: memories.Forget,
 	}

@@ -117,7 +117,8 @@ type LifecycleRule struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.interval) || !has(self.overlap) || duration(self.overlap) <= duration(self.interval)",message="overlap, 24h unless it is set, cannot be longer than interval"
 type Rotation struct {
 	// Interval from one key to the next, such as 720h; at least 1m. Unset means that
-	// no key is replaced because of its age.
+	// no key is replaced because of its age. A key that is older than a new interval is
+	// replaced within a tenth of it.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m')",message="interval must be at least 1m"
 	Interval *metav1.Duration `json:"interval,omitempty"`
