@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/minio/madmin-go/v3"
@@ -16,7 +17,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/test/await"
 )
 
 // step is a method of a bed.
@@ -266,14 +270,39 @@ func (b *bed) retire(ctx context.Context) error {
 	return edit(ctx, b.user, func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation.Overlap = &metav1.Duration{} })
 }
 
-// delete deletes everything. The User, to which the Policy is attached, comes last.
+// delete deletes everything. The User, to which the Policy is attached, comes last: once the
+// Policy says so, or after a moment, as a fault may keep it from saying so.
 func (b *bed) delete(ctx context.Context) error {
 	var err error
+
 	for _, mg := range b.all() {
+		if mg == b.user && b.policy != nil {
+			b.awaitAttached(ctx)
+		}
+
 		err = errors.Join(err, env.Kube.Delete(ctx, mg))
 	}
 
 	return err
+}
+
+// awaitAttached waits until the Policy says what it is attached to, for some seconds at most.
+func (b *bed) awaitAttached(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+
+	// The call is made or not; what is expected of the situation does not depend on it.
+	_ = await.Until(ctx, "the Policy to be in use", func() error {
+		if err := env.Kube.Get(ctx, client.ObjectKeyFromObject(b.policy), b.policy); err != nil {
+			return err
+		}
+
+		if m := b.policy.GetCondition(xpv1.TypeSynced).Message; !strings.Contains(m, "is attached to") {
+			return errors.New(m)
+		}
+
+		return nil
+	})
 }
 
 // purge deletes everything while one object is locked, until purged unlocks it.
