@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -88,18 +89,26 @@ func TestHangingServer(t *testing.T) {
 			// The first ones keep workers busy already.
 			time.Sleep(time.Second)
 
-			for i := range 4 {
+			took := make([]time.Duration, 5)
+			for i := range took {
 				u := newUser(ns, fmt.Sprintf("other-%d", i))
 				began := time.Now()
 
 				create(t, u)
 				await.For(t, "the other User to be ready", func() error { return settled(t.Context(), u) })
 
-				if d := time.Since(began); d > within {
-					t.Errorf("want a User of another server to be Ready within %s, it took %s", within, d)
-				}
+				took[i] = time.Since(began)
 
 				time.Sleep(time.Second)
+			}
+
+			t.Logf("Users of another server were Ready after %s", took)
+
+			// The runtime repeats what met a conflict after a second, so a single one says little.
+			slices.Sort(took)
+
+			if d := took[len(took)/2]; d > within {
+				t.Errorf("want Users of another server to be Ready within %s, they took %s", within, took)
 			}
 
 			checkSteady(t, ns, users)
