@@ -36,13 +36,23 @@ func (f leavingFinalizer[T]) RemoveFinalizer(ctx context.Context, obj resource.O
 		case err != nil:
 			return err
 		default:
-			if err := f.leave(ctx, srv, mg); err != nil {
+			if err := f.leaveServer(ctx, srv, mg); err != nil {
 				return errors.Wrap(err, "cannot leave it on the server")
 			}
 		}
 	}
 
 	return f.Finalizer.RemoveFinalizer(ctx, obj)
+}
+
+// leaveServer calls Leave, unless another server answers than the resource's: what has the same name
+// there is somebody else's. It happens once to a resource, so it does not rely on an earlier check.
+func (f leavingFinalizer[T]) leaveServer(ctx context.Context, srv *minio.Server, mg T) error {
+	if err := srv.Identify(ctx, 0); err != nil {
+		return err
+	}
+
+	return f.leave(ctx, srv, mg)
 }
 
 // leaves reports whether the external object of a deleted resource stays on the server, and

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
+	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
@@ -78,6 +79,60 @@ func TestLeftBehindBucketIsNotPublic(t *testing.T) {
 
 	if status, err := anonymousStatus(ctx, b.Name, "object"); status != http.StatusForbidden {
 		t.Errorf("want the object not to be public, got status %d, %v", status, err)
+	}
+}
+
+// TestBucketLeavesOnlyItsServer deletes a Bucket that stays on the server and is not public, just
+// when another server answers at the endpoint. It checks that the bucket of the same name there
+// stays as public as it was.
+func TestBucketLeavesOnlyItsServer(t *testing.T) {
+	startProvider(t)
+	ctx, ns := t.Context(), newNamespace(t)
+
+	first, second := newStorage(t, "left-first"), newStorage(t, "left-second")
+	e := &exchanged{exchange: newExchange(t, first), config: hangingConfig(t, ns)}
+	e.config.Spec.Endpoint = "http://" + e.address
+	create(t, e.config)
+
+	b := newBucket(ns, "stays")
+	e.use(b)
+	b.Spec.ForProvider.AnonymousAccess = new(miniov1alpha1.AnonymousAccessNone)
+	b.Spec.ManagementPolicies = withoutDelete
+	create(t, b)
+	awaitSettled(t, []resource.Managed{b})
+
+	if err := second.S3.MakeBucket(ctx, b.Name, miniogo.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	public := fmt.Sprintf(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["*"]},
+		"Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::%s/*"]}]}`, b.Name)
+	if err := second.S3.SetBucketPolicy(ctx, b.Name, public); err != nil {
+		t.Fatal(err)
+	}
+
+	// Any server will do until the first one is recorded.
+	e.awaitReason(t, miniov1alpha1.ReasonServerUsable)
+	e.leadTo(second)
+
+	if err := env.Kube.Delete(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+
+	awaitRefused(t, b)
+
+	if policy, err := second.S3.GetBucketPolicy(ctx, b.Name); err != nil || policy == "" {
+		t.Errorf("want the bucket of the other server to stay public, got policy %q, %v", policy, err)
+	}
+
+	e.checkNow(t)
+	e.awaitReason(t, miniov1alpha1.ReasonServerChanged)
+	e.exchangeTo(t, first)
+	e.awaitReason(t, miniov1alpha1.ReasonServerUsable)
+	await.Gone(t, env.Kube, b)
+
+	if err := env.Kube.Delete(ctx, e.config); err != nil {
+		t.Error(err)
 	}
 }
 

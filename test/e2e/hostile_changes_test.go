@@ -128,6 +128,9 @@ func TestTenantRotatesAllTheTime(t *testing.T) {
 	// A user's own key, and the current and two earlier ones.
 	const most, changes = 3, 6
 
+	// The time between two keys at least.
+	const floor = 10 * time.Second
+
 	newVictim(t)
 
 	f := newTenant(t)
@@ -171,6 +174,12 @@ func TestTenantRotatesAllTheTime(t *testing.T) {
 
 	if n := len(u.Status.AtProvider.RetiringKeys); n > 2 {
 		t.Errorf("want at most two earlier keys, got %d", n)
+	}
+
+	// The API keeps whole seconds.
+	s, least := u.Status.AtProvider, time.Duration(u.Status.AtProvider.Generation)*floor-time.Second
+	if took := s.RotatedAt.Sub(u.CreationTimestamp.Time); took < least {
+		t.Errorf("want %d keys to be made in %s at least, it took %s", s.Generation, least, took)
 	}
 }
 
