@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
+
+	miniogo "github.com/minio/minio-go/v7"
 
 	"github.com/cistern-dev/cistern/provider/minio"
 )
@@ -48,5 +51,18 @@ func TestListMoreUploadsThanCanBeRead(t *testing.T) {
 	c, err := ListContents(t.Context(), s, "photos")
 	if err != nil || c.Empty() || !c.More {
 		t.Errorf("ListContents(...): want uploads, and more than were counted, got %v, %v", c, err)
+	}
+}
+
+// TestAbortedUploadsAreBounded expects one reconcile to abort a bounded number of uploads: other
+// tenants' buckets wait meanwhile.
+func TestAbortedUploadsAreBounded(t *testing.T) {
+	f := &fakeServer{t: t}
+	for i := range maxUploads + 5 {
+		f.uploads = append(f.uploads, miniogo.ObjectMultipartInfo{Key: fmt.Sprint(i)})
+	}
+
+	if err := abortUploads(t.Context(), f, "photos", slices.Clone(f.uploads)); err != nil || len(f.uploads) != 5 {
+		t.Errorf("abortUploads(...): want 5 uploads to be left, got %d, %v", len(f.uploads), err)
 	}
 }
