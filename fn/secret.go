@@ -144,8 +144,9 @@ func secretData(o *observed, i identity) (map[resource.Name]map[string]any, erro
 
 	var encoded []byte
 	for k, v := range user.ConnectionDetails {
-		// The next key may not work yet; the provider keeps it there for itself.
-		if k == miniov1alpha1.ConnectionKeyPending {
+		// The next key may not work yet; the provider keeps it there for itself. Others were
+		// added by the tenant; see ownData.
+		if !miniov1alpha1.IsConnectionKey(k) {
 			continue
 		}
 

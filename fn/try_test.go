@@ -86,6 +86,30 @@ func TestTry(t *testing.T) {
 			spec:        "{quota: 1.5Gi}",
 			want:        []string{"quota: 1536Mi"},
 		},
+		"QuotaLargeExponent": {
+			reason:      "To compare such a quota takes hours, with nine digits.",
+			composition: own,
+			spec:        "{quota: '1e100'}",
+			err:         "quota has at most 25 digits, and two in an exponent",
+		},
+		"QuotaSmallExponent": {
+			reason:      "To read such a quota takes hours, with nine digits.",
+			composition: own,
+			spec:        "{quota: '1E-100'}",
+			err:         "quota has at most 25 digits, and two in an exponent",
+		},
+		"QuotaExponent": {
+			reason:      "A quota may have an exponent.",
+			composition: own,
+			spec:        "{quota: '1e9'}",
+			want:        []string{`quota: "1e9"`},
+		},
+		"QuotaLong": {
+			reason:      "No quota needs so many digits.",
+			composition: own,
+			spec:        "{quota: '0000000000000000000000000000000001'}",
+			err:         "quota has at most 25 digits, and two in an exponent",
+		},
 		"Users": {
 			reason:      "Each user gets a User.",
 			composition: own,

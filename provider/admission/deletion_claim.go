@@ -20,9 +20,20 @@ import (
 	"github.com/cistern-dev/cistern/provider/bucket"
 )
 
+// reviewedClaim is what a review needs of a claim. Nothing else of it is decoded: any client can send a
+// review, and to parse a quantity such as 1e-999999999 takes hours.
+type reviewedClaim struct {
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec struct {
+		Locking        bool                          `json:"locking"`
+		DeletionPolicy tenantv1alpha1.DeletionPolicy `json:"deletionPolicy"`
+	} `json:"spec"`
+}
+
 // reviewClaim reviews the deletion of a claim with the Buckets that it controls.
 func (d *deletion) reviewClaim(ctx context.Context, req admission.Request) admission.Response {
-	claim := &tenantv1alpha1.Bucket{}
+	claim := &reviewedClaim{}
 	if err := json.Unmarshal(req.OldObject.Raw, claim); err != nil {
 		return unknown(errors.Wrap(err, "cannot decode the claim, so nothing was deleted"))
 	}
@@ -83,7 +94,7 @@ func (d *deletion) reviewClaim(ctx context.Context, req admission.Request) admis
 // Kubernetes delete its Bucket and Users. Its bucket may have been filled since the deletion: the
 // Bucket and the keys would then stay, without a claim that counts and that can be deleted. The claim
 // cannot get another deletion policy any more, because Crossplane does not compose it.
-func (d *deletion) reviewRelease(ctx context.Context, claim *tenantv1alpha1.Bucket) admission.Response {
+func (d *deletion) reviewRelease(ctx context.Context, claim *reviewedClaim) admission.Response {
 	buckets, err := d.bucketsOf(ctx, claim)
 	if err != nil {
 		return unknown(errors.Wrap(err, "cannot tell what would be deleted, so the finalizer stays; try again later"))
@@ -102,7 +113,7 @@ func (d *deletion) reviewRelease(ctx context.Context, claim *tenantv1alpha1.Buck
 // orphansDependents reports whether Kubernetes would keep the dependents of a deleted claim: the
 // Bucket, the Users and their Secrets. The finalizer counts only if the request does not say what
 // becomes of them.
-func orphansDependents(req admission.Request, claim *tenantv1alpha1.Bucket) (bool, error) {
+func orphansDependents(req admission.Request, claim *reviewedClaim) (bool, error) {
 	o := metav1.DeleteOptions{}
 	if len(req.Options.Raw) > 0 {
 		if err := json.Unmarshal(req.Options.Raw, &o); err != nil {
@@ -121,7 +132,12 @@ func orphansDependents(req admission.Request, claim *tenantv1alpha1.Bucket) (boo
 }
 
 // bucketsOf returns the Buckets that a claim controls.
-func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) ([]miniov1alpha1.Bucket, error) {
+func (d *deletion) bucketsOf(ctx context.Context, claim *reviewedClaim) ([]miniov1alpha1.Bucket, error) {
+	// Without a namespace those of all namespaces would be listed.
+	if claim.GetNamespace() == "" || claim.GetUID() == "" {
+		return nil, errors.Errorf("the review of claim %q lacks its namespace or its UID", claim.GetName())
+	}
+
 	release, err := d.reads.take(ctx)
 	if err != nil {
 		return nil, err
@@ -151,7 +167,7 @@ func (d *deletion) bucketsOf(ctx context.Context, claim *tenantv1alpha1.Bucket) 
 }
 
 // desiredDeletionPolicy returns the deletion policy that a claim wants.
-func desiredDeletionPolicy(claim *tenantv1alpha1.Bucket) tenantv1alpha1.DeletionPolicy {
+func desiredDeletionPolicy(claim *reviewedClaim) tenantv1alpha1.DeletionPolicy {
 	switch {
 	case claim.Spec.Locking:
 		return tenantv1alpha1.DeletionPolicyRetain

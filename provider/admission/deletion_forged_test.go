@@ -78,3 +78,34 @@ func TestDeletionBelievesNoClaim(t *testing.T) {
 		t.Errorf("review(...): -want, +got:\n%s", diff)
 	}
 }
+
+// TestDeletionDecodesNoMore sends the review of a claim with a field that cannot be decoded. It
+// expects the field not to matter: some quantities take hours to decode.
+func TestDeletionDecodesNoMore(t *testing.T) {
+	req := newRequest(t, newClaim(""))
+	req.OldObject.Raw = []byte(`{"metadata": {"name": "mine", "namespace": "team-a", "uid": "mine"}, "spec": {"quota": "a lot"}}`)
+
+	d := newDeletion(newKube(t, nil), listNothing)
+	if diff := cmp.Diff(allowed, responseOf(d.review(t.Context(), req))); diff != "" {
+		t.Errorf("review(...): -want, +got:\n%s", diff)
+	}
+}
+
+// TestDeletionListsOneNamespace sends reviews of claims that lack what every claim has. It expects
+// no Buckets to be listed: those of all namespaces together may be many.
+func TestDeletionListsOneNamespace(t *testing.T) {
+	for name, change := range map[string]func(*tenantv1alpha1.Bucket){
+		"NoNamespace": func(c *tenantv1alpha1.Bucket) { c.Namespace = "" },
+		"NoUID":       func(c *tenantv1alpha1.Bucket) { c.UID = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := response{Code: http.StatusServiceUnavailable, Message: "cannot tell what would be deleted, so nothing was deleted; try again later: " +
+				`the review of claim "mine" lacks its namespace or its UID`}
+
+			d := newDeletion(newKube(t, nil), listNothing)
+			if diff := cmp.Diff(want, responseOf(d.review(t.Context(), newRequest(t, newClaim("", change))))); diff != "" {
+				t.Errorf("review(...): -want, +got:\n%s", diff)
+			}
+		})
+	}
+}

@@ -2,10 +2,13 @@ package bucket
 
 import (
 	"context"
+	"net/url"
 	"sync"
 	"time"
 
 	miniogo "github.com/minio/minio-go/v7"
+
+	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
 
 	"github.com/cistern-dev/cistern/provider/minio"
 )
@@ -27,10 +30,14 @@ type allNodes struct {
 }
 
 // ListMultipartUploads lists the incomplete uploads to a bucket. It leaves out those that were
-// begun through a node that cannot be reached.
+// begun through a node that cannot be reached, and the latest of more than can be read.
 func (c allNodes) ListMultipartUploads(ctx context.Context, bucket, prefix, keyMarker, uploadIDMarker, delimiter string, maxUploads int,
 ) (miniogo.ListMultipartUploadsResult, error) {
-	all, err := c.Core.ListMultipartUploads(ctx, bucket, prefix, keyMarker, uploadIDMarker, delimiter, maxUploads)
+	list := func(ctx context.Context, s3 miniogo.Core) (miniogo.ListMultipartUploadsResult, error) {
+		return firstUploads(s3.ListMultipartUploads(ctx, bucket, prefix, keyMarker, uploadIDMarker, delimiter, maxUploads))
+	}
+
+	all, err := list(ctx, c.Core)
 	if err != nil {
 		return all, err
 	}
@@ -45,7 +52,7 @@ func (c allNodes) ListMultipartUploads(ctx context.Context, bucket, prefix, keyM
 			ctx, cancel := context.WithTimeout(ctx, nodeTimeout)
 			defer cancel()
 
-			answers[i], _ = miniogo.Core{Client: node}.ListMultipartUploads(ctx, bucket, prefix, keyMarker, uploadIDMarker, delimiter, maxUploads)
+			answers[i], _ = list(ctx, miniogo.Core{Client: node})
 		})
 	}
 
@@ -68,4 +75,29 @@ func (c allNodes) ListMultipartUploads(ctx context.Context, bucket, prefix, keyM
 	}
 
 	return all, nil
+}
+
+// firstUploads returns a list of uploads, or the beginning of one that is too large to be read.
+// MinIO lists all at once, the oldest first, and a tenant can begin any number.
+func firstUploads(r miniogo.ListMultipartUploadsResult, err error) (miniogo.ListMultipartUploadsResult, error) {
+	if !minio.IsTooLarge(err) || len(r.Uploads) == 0 {
+		return r, err
+	}
+
+	// The last one may be incomplete.
+	complete := r.Uploads[:len(r.Uploads)-1]
+	r.Uploads, r.IsTruncated = nil, true
+
+	for _, u := range complete {
+		// The SDK decodes keys once it has read all.
+		if r.EncodingType == "url" {
+			if u.Key, err = url.QueryUnescape(u.Key); err != nil {
+				return miniogo.ListMultipartUploadsResult{}, errors.Wrap(err, "cannot decode the key of an upload")
+			}
+		}
+
+		r.Uploads = append(r.Uploads, u)
+	}
+
+	return r, nil
 }

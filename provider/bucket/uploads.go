@@ -12,8 +12,8 @@ import (
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 )
 
-// maxUploads is how many incomplete uploads one call asks for: the most that S3 allows.
-// MinIO returns all of them.
+// maxUploads is how many incomplete uploads one call asks for, the most that S3 allows, and how
+// many are aborted in one reconcile. MinIO lists all that there are.
 const maxUploads = 1000
 
 // uploadsS3 is the part of the S3 client that aborts incomplete uploads.
@@ -57,9 +57,10 @@ func staleUploads(ctx context.Context, s3 uploadsS3, b *miniov1alpha1.Bucket, no
 	return stale, nil
 }
 
-// abortUploads aborts uploads. It is no error if one was completed or aborted meanwhile.
+// abortUploads aborts the first maxUploads of uploads. A tenant can begin any number, and other
+// tenants' buckets wait meanwhile. It is no error if one was completed or aborted before.
 func abortUploads(ctx context.Context, s3 uploadsS3, bucket string, uploads []miniogo.ObjectMultipartInfo) error {
-	for _, u := range uploads {
+	for _, u := range uploads[:min(len(uploads), maxUploads)] {
 		err := s3.AbortMultipartUpload(ctx, bucket, u.Key, u.UploadID)
 		if err != nil && miniogo.ToErrorResponse(err).Code != miniogo.NoSuchUpload {
 			return errors.Wrapf(err, "cannot abort the incomplete upload of %q to bucket %q", u.Key, bucket)

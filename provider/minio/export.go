@@ -52,12 +52,18 @@ func adminError(rsp *http.Response) error {
 // setting that the bucket does not have has no file.
 type BucketFiles map[string][]byte
 
-// maxFile bounds the size of one file of an archive. The largest one, a bucket's policy,
-// has at most 20 KiB.
-const maxFile = 4 << 20
+const (
+	// maxFile bounds the size of one file of an archive. The largest one, a bucket's policy,
+	// has at most 20 KiB.
+	maxFile = 4 << 20
+
+	// unpackedShare bounds the size of all files of an archive that are unpacked, relative to
+	// the bound of the archive.
+	unpackedShare = 2
+)
 
 // ReadExport reads an archive of at most limit bytes, closes it, and parses it like
-// ParseExport.
+// ParseExport. The files may have twice as many bytes.
 func ReadExport(archive io.ReadCloser, limit int64, keep func(file string) bool) (map[string]BucketFiles, error) {
 	defer func() { _ = archive.Close() }()
 
@@ -66,7 +72,7 @@ func ReadExport(archive io.ReadCloser, limit int64, keep func(file string) bool)
 		return nil, err
 	}
 
-	return ParseExport(b, keep)
+	return parseExport(b, unpackedShare*limit, keep)
 }
 
 // ParseExport returns the files of an archive of ExportBucketMetadata, by bucket. In the
@@ -74,6 +80,11 @@ func ReadExport(archive io.ReadCloser, limit int64, keep func(file string) bool)
 // because a small archive can hold any number of large files; their bucket is in the result
 // all the same.
 func ParseExport(archive []byte, keep func(file string) bool) (map[string]BucketFiles, error) {
+	return parseExport(archive, unpackedShare*maxSnapshot, keep)
+}
+
+// parseExport parses an archive whose files have at most left bytes together.
+func parseExport(archive []byte, left int64, keep func(file string) bool) (map[string]BucketFiles, error) {
 	r, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the bucket metadata that the server sent: %w", err)
@@ -91,15 +102,18 @@ func ParseExport(archive []byte, keep func(file string) bool) (map[string]Bucket
 			continue
 		}
 
-		if all[bucket][name], err = readFile(f); err != nil {
+		if all[bucket][name], err = readFile(f, min(left, maxFile)); err != nil {
 			return nil, fmt.Errorf("cannot read the bucket metadata that the server sent: %s: %w", name, err)
 		}
+
+		left -= int64(len(all[bucket][name]))
 	}
 
 	return all, nil
 }
 
-func readFile(f *zip.File) ([]byte, error) {
+// readFile unpacks a file of at most limit bytes.
+func readFile(f *zip.File, limit int64) ([]byte, error) {
 	r, err := f.Open()
 	if err != nil {
 		return nil, err
@@ -107,9 +121,9 @@ func readFile(f *zip.File) ([]byte, error) {
 
 	defer func() { _ = r.Close() }()
 
-	b, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		err = fmt.Errorf("it is larger than %d bytes", maxFile)
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("it is larger than %d bytes", limit)
 	}
 
 	return b, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 
 	"github.com/minio/madmin-go/v3"
 )
@@ -79,9 +80,13 @@ func (s *Server) info(ctx context.Context) (serverInfo, error) {
 	return decodeInfo(body)
 }
 
+// plain matches the regions and IDs that MinIO has. The region is published in files that clients
+// read line by line, and in which other lines may name programs to run.
+var plain = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,64}$`)
+
 func decodeInfo(body []byte) (serverInfo, error) {
 	var info serverInfo
-	if err := json.Unmarshal(body, &info); err != nil {
+	if err := json.Unmarshal(body, &info); err != nil || !plain.MatchString(info.Region) || !plain.MatchString(info.DeploymentID) {
 		return serverInfo{}, errNoInfo
 	}
 

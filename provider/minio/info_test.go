@@ -1,6 +1,7 @@
 package minio
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,6 +32,16 @@ func TestDecodeInfo(t *testing.T) {
 			reason: "A server without a region leaves it out.",
 			answer: `{"mode":"online","deploymentID":"1","servers":[{"state":"offline"}]}`,
 			want:   serverInfo{DeploymentID: "1", Servers: []serverNode{{}}},
+		},
+		"RegionWithLines": {
+			reason: "The region becomes a line of a file in which another line can name a program to run.",
+			answer: `{"mode":"online","region":"eu-1\ncredential_process = sh","deploymentID":"1","servers":[]}`,
+			err:    true,
+		},
+		"LongID": {
+			reason: "The ID is stored in the status of the configuration.",
+			answer: `{"mode":"online","deploymentID":"` + strings.Repeat("1", 1000) + `","servers":[]}`,
+			err:    true,
 		},
 		"Page":  {reason: "A page is no answer.", answer: "<!doctype html>", err: true},
 		"Empty": {reason: "Nothing is no answer.", err: true},

@@ -6,6 +6,9 @@ import (
 	miniogo "github.com/minio/minio-go/v7"
 )
 
+// maxNodes bounds how many nodes of a server are asked. The largest clusters have some hundreds.
+const maxNodes = 512
+
 // Nodes returns a client of the S3 API for each node of a server of several, as the last
 // successful Check found them; none for a server of one node. Nodes are asked for what each
 // keeps to itself, such as the uploads that were begun through it. They need not be reachable
@@ -23,7 +26,7 @@ func (s *Server) Nodes() []*miniogo.Client {
 
 	var clients []*miniogo.Client
 
-	for _, n := range nodes {
+	for _, n := range nodes[:min(len(nodes), maxNodes)] {
 		if c, err := s.newS3(n.Endpoint, u.Scheme == "https", s.SigningRegion()); err == nil {
 			clients = append(clients, c)
 		}

@@ -20,13 +20,45 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 )
 
+const (
+	// maxOwner bounds the texts of an owner reference that are cached: the length of a name.
+	maxOwner = 253
+
+	// maxKnown bounds the size of a Secret that is kept as it was read. One with the most
+	// certificate authorities that are published is smaller.
+	maxKnown = 256 << 10
+)
+
 // SecretCache returns the options of a manager's cache under which it holds connection
 // Secrets only. Their controllers ask for metadata alone, so that the cache holds no
-// credential.
+// credential. Of the metadata it holds what these controllers need: whoever may create
+// Secrets could fill the memory with the rest.
 func SecretCache() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{
-		&corev1.Secret{}: {Field: fields.OneTermEqualSelector("type", string(resource.SecretTypeConnection))},
+		&corev1.Secret{}: {
+			Field:     fields.OneTermEqualSelector("type", string(resource.SecretTypeConnection)),
+			Transform: onlyController,
+		},
 	}
+}
+
+// onlyController removes all metadata but the identity and version of an object, and its
+// controller.
+func onlyController(obj any) (any, error) {
+	m, ok := obj.(*metav1.PartialObjectMetadata)
+	if !ok {
+		return obj, nil
+	}
+
+	o := metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name, UID: m.UID, ResourceVersion: m.ResourceVersion}
+
+	if c := metav1.GetControllerOf(m); c != nil && max(len(c.APIVersion), len(c.Kind), len(c.Name), len(c.UID)) <= maxOwner {
+		o.OwnerReferences = []metav1.OwnerReference{*c}
+	}
+
+	m.ObjectMeta = o
+
+	return m, nil
 }
 
 // WatchSecrets makes b's controller reconcile the owner of a connection Secret when the
@@ -154,10 +186,10 @@ func (c *secretClient) recall(ctx context.Context, key client.ObjectKey, s *core
 }
 
 // remember keeps a Secret of an owner of the kind. Of a trial, which the API server does not
-// store, it keeps nothing.
+// store, it keeps nothing, nor of a Secret that is larger than any that is published.
 func (c *secretClient) remember(s *corev1.Secret) {
 	owner := metav1.GetControllerOf(s)
-	if s.ResourceVersion == "" || owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
+	if s.ResourceVersion == "" || s.Size() > maxKnown || owner == nil || owner.APIVersion != c.owner.GroupVersion().String() || owner.Kind != c.owner.Kind {
 		return
 	}
 

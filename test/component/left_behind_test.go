@@ -167,12 +167,26 @@ func TestReleasedClaimIsEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	release := func() error {
-		return as.tenant.Patch(ctx, c, client.RawPatch("application/merge-patch+json", []byte(`{"metadata": {"finalizers": null}}`)))
+	keep := func(finalizers string) error {
+		return as.tenant.Patch(ctx, c, client.RawPatch("application/merge-patch+json", []byte(`{"metadata": {"finalizers": `+finalizers+`}}`)))
 	}
+	release := func() error { return keep("null") }
 
 	if err := release(); err == nil || !strings.Contains(err.Error(), "still holds 1 object") {
 		t.Errorf("want the removal of the finalizer to be denied, got %v", err)
+	}
+
+	// Another deletion adds a finalizer of Kubernetes, so that the tenant's is not the last one.
+	if err := as.tenant.Delete(ctx, c, client.PropagationPolicy(metav1.DeletePropagationForeground)); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := keep(`["` + metav1.FinalizerDeleteDependents + `"]`); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := release(); err == nil || !strings.Contains(err.Error(), "still holds 1 object") {
+		t.Errorf("want the removal of the finalizer of Kubernetes to be denied, got %v", err)
 	}
 
 	if err := s3.RemoveObject(ctx, b.Name, "object", miniogo.RemoveObjectOptions{}); err != nil {

@@ -188,9 +188,10 @@ type BucketParameters struct {
 	// from time to time, so a bucket may exceed its quota for some minutes. 0 is no
 	// limit: a quota that another client sets is removed.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('0'))",message="quota cannot be negative; 0 is no limit"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
+	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$')",message="quota has at most 25 digits, and two in an exponent, such as 1.5Gi or 1e9"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$') || !quantity(string(self)).isLessThan(quantity('0'))",message="quota cannot be negative; 0 is no limit"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$') || quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$') || quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Lifecycle is the list of all lifecycle rules of the bucket. If it is set,

@@ -181,9 +181,10 @@ type BucketSpec struct {
 	// objects, such as 10Gi. It is rounded up to whole bytes. The server measures
 	// buckets from time to time, so a bucket may exceed its quota for some minutes.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
+	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$')",message="quota has at most 25 digits, and two in an exponent, such as 1.5Gi or 1e9"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$') || quantity(string(self)).isGreaterThan(quantity('0'))",message="quota must be more than 0"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$') || quantity(string(self)).isLessThan(quantity('8Ei'))",message="quota must be less than 8Ei"
+	// +kubebuilder:validation:XValidation:rule="!string(self).matches('^[+-]?[0-9.]{1,25}([A-Za-z]{0,2}|[eE][+-]?[0-9]{1,2})$') || quantity(string(self)).isInteger() || quantity(string(self)).isGreaterThan(quantity('1Ki'))",message="quota must be whole bytes: write M for megabytes, not m"
 	Quota *resource.Quantity `json:"quota,omitempty"`
 
 	// Versioning keeps the earlier versions of objects that are overwritten or
