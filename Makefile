@@ -92,6 +92,10 @@ down: dev ## Stop the platform, and remove everything except its logs.
 	@$(DEV) down
 
 .PHONY: demo
+.PHONY: cache-prune
+cache-prune: dev ## Remove from the cache of tools what this clone does not use, such as old versions.
+	@$(DEV) cache-prune
+
 demo: dev ## Show what Cistern does, end to end: claim a bucket, use it, delete it.
 	@$(DEV) demo
 
