@@ -35,7 +35,7 @@ func (c *Config) run(listeners []net.Listener) error {
 		return err
 	}
 
-	network := newNetwork(client)
+	network := newNetwork(client, c.API)
 	if err := c.serve(ctx, listeners, network); err != nil {
 		return err
 	}
