@@ -29,7 +29,7 @@ type cli struct {
 func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("dev"), kong.Description("Cistern's developer tool."), kong.UsageOnError())
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	k.BindTo(ctx, (*context.Context)(nil))
 	err := k.Run()
 	stop()

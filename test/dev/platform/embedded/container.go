@@ -121,6 +121,8 @@ func (c *container) watch(ctx context.Context, running *process.Process) {
 			c.show(ctx, since, ready)
 		}
 
+		c.save(ctx)
+
 		if ready {
 			period = time.Second
 		}
@@ -174,6 +176,10 @@ func (c *container) start(ctx context.Context) (*process.Process, error) {
 
 	env, err := c.environment(ctx)
 	if err != nil {
+		return nil, err
+	}
+
+	if err := c.replacePorts(); err != nil {
 		return nil, err
 	}
 

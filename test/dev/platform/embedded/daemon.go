@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -24,11 +26,16 @@ import (
 // run runs the components until the daemon gets a signal to stop, or its run directory
 // is removed.
 func (c *Config) run(listeners []net.Listener) error {
+	group := process.NewGroup()
+	defer group.Close()
+
+	// Ends before the processes do, so that none is started again.
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP)
 	defer stop()
 
-	group := process.NewGroup()
-	defer group.Close()
+	if err := c.checkAddresses(); err != nil {
+		return err
+	}
 
 	client, err := c.client()
 	if err != nil {
@@ -60,7 +67,7 @@ func (c *Config) run(listeners []net.Listener) error {
 			fmt.Fprintln(os.Stderr, "stopping")
 
 			return nil
-		case <-time.After(2 * time.Second):
+		case <-time.After(500 * time.Millisecond):
 			if _, err := os.Stat(filepath.Join(c.RunDir, configFile)); os.IsNotExist(err) {
 				fmt.Fprintln(os.Stderr, "stopping: the run directory was removed")
 
@@ -68,6 +75,18 @@ func (c *Config) run(listeners []net.Listener) error {
 			}
 		}
 	}
+}
+
+// checkAddresses returns an error if another program has taken an address since it was
+// chosen.
+func (c *Config) checkAddresses() error {
+	for _, address := range []string{c.API, c.Etcd, c.EtcdPeers} {
+		if err := process.CheckFree(address); err != nil {
+			return fmt.Errorf("another program has taken an address of the platform, start it again: %w", err)
+		}
+	}
+
+	return nil
 }
 
 // client returns an administrator's client.
@@ -129,7 +148,13 @@ func waitForAPIServer(ctx context.Context, client kubernetes.Interface) error {
 
 // supervise runs a component, and starts it again when it ends.
 func (c *Config) supervise(ctx context.Context, group *process.Group, name string, flags []string) {
-	o := process.Options{Dir: c.RunDir, Log: filepath.Join(c.LogDir, name+".log")}
+	// The API server would call webhooks through the proxy of these variables.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+
+		return strings.HasSuffix(strings.ToLower(name), "_proxy")
+	})
+	o := process.Options{Dir: c.RunDir, Env: env, Log: filepath.Join(c.LogDir, name+".log")}
 
 	for ctx.Err() == nil {
 		p, err := group.Start(name, o, append([]string{c.Kube, name}, flags...)...)

@@ -61,6 +61,14 @@ func (n *network) add(ports map[int32]int) string {
 	return ip
 }
 
+// replace leads a container port of a pod, which has the given ports, to another port.
+func (n *network) replace(ports map[int32]int, container int32, local int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	ports[container] = local
+}
+
 func (n *network) remove(ip string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -89,6 +97,13 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer conn.Close()
 
+	if failure != nil {
+		// Go's clients take the error from the status line.
+		fmt.Fprintf(conn, "HTTP/1.1 502 cannot reach %s: %s\r\n\r\n", r.Host, strings.Join(strings.Fields(failure.Error()), " "))
+
+		return
+	}
+
 	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
 		return
 	}
@@ -97,13 +112,6 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // forward passes each connection on to an address of the network.
-	if failure != nil {
-		// Go's clients take the error from the status line.
-		fmt.Fprintf(conn, "HTTP/1.1 502 cannot reach %s: %s\r\n\r\n", r.Host, strings.Join(strings.Fields(failure.Error()), " "))
-
-		return
-	}
-
 func (n *network) forward(l net.Listener, address string) {
 	relay.Serve(l, address, func() (net.Conn, error) { return n.dial(context.Background(), address) })
 }
