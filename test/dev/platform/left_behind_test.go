@@ -105,11 +105,19 @@ func (s stage) up(t *testing.T, text string, signal unix.Signal) {
 	}
 }
 
+// down removes the platform. It checks that no program of the platform runs afterwards.
 func (s stage) down(t *testing.T) {
 	t.Helper()
 
 	if err := Down(context.Background(), Options{OutputDir: s.output}); err != nil {
 		t.Errorf("Down(): %v", err)
+	}
+
+	for _, name := range s.processes(t) {
+		// Commands of a start that was killed may take a moment to end.
+		if !strings.HasPrefix(name, "helm ") && !strings.HasPrefix(name, "kubectl ") {
+			t.Errorf("want no process to be left, got %s", name)
+		}
 	}
 }
 
@@ -182,6 +190,26 @@ func TestNothingIsLeft(t *testing.T) {
 			s.wantNothing(t)
 		})
 	}
+}
+
+// TestUnknownDaemon removes a platform whose daemon was started, but not stored any more,
+// because the start was killed in between.
+func TestUnknownDaemon(t *testing.T) {
+	s := newStage(t)
+	s.up(t, "API server answers", unix.SIGKILL)
+
+	platform, err := readState(s.output)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	platform.Daemon, platform.Platform.DaemonPID = daemon{}, 0
+	if err := platform.save(s.output); err != nil {
+		t.Fatal(err)
+	}
+
+	s.down(t)
+	s.wantNothing(t)
 }
 
 // TestKilledProcesses kills each process of a platform. It checks that each is started again,
