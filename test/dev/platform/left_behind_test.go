@@ -24,20 +24,16 @@ import (
 // TestMain lets the program of the tests do what the developer tool does: run the daemon,
 // and start an embedded platform in a directory.
 func TestMain(m *testing.M) {
-	if len(os.Args) < 3 {
-		os.Exit(m.Run())
-	}
-
 	var err error
 
-	switch os.Args[1] {
-	case "daemon":
+	switch {
+	case len(os.Args) == 4 && os.Args[1] == "daemon":
 		err = Daemon(os.Args[2], os.Args[3])
-	case "up":
+	case len(os.Args) == 3 && os.Args[1] == "up":
 		ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT)
-		defer stop()
-
 		_, err = Up(ctx, Options{OutputDir: os.Args[2], Kind: Embedded, Progress: os.Stderr})
+
+		stop()
 	default:
 		os.Exit(m.Run())
 	}
@@ -55,7 +51,7 @@ func newStage(t *testing.T) stage {
 	t.Helper()
 
 	// The path of a socket may have 108 bytes, of which the name of a test would take half.
-	tmp, err := os.MkdirTemp("", "left-") //nolint:usetesting // As said.
+	tmp, err := os.MkdirTemp("", "left-")
 	if err != nil {
 		t.Fatal(err)
 	}
