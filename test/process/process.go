@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -237,4 +238,11 @@ func Tail(file string) string {
 	}
 
 	return string(b[max(0, len(b)-most):])
+}
+
+// LastLine returns the last line of a file, for messages.
+func LastLine(file string) string {
+	lines := strings.Split(strings.TrimSpace(Tail(file)), "\n")
+
+	return lines[len(lines)-1]
 }

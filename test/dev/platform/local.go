@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cistern-dev/cistern/test/dev/tools"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // local is a local platform, while it is being made.
@@ -111,7 +112,9 @@ func (l *local) poll(ctx context.Context, timeout time.Duration, failure string,
 		}
 
 		if !l.state.Daemon.alive() {
-			return fmt.Errorf("%s: its daemon ended, see %s/node.log", failure, l.Platform.LogDir)
+			log := filepath.Join(l.Platform.LogDir, "node.log")
+
+			return fmt.Errorf("%s: its daemon ended, see %s: %s", failure, log, process.LastLine(log))
 		}
 
 		select {

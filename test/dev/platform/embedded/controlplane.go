@@ -33,6 +33,8 @@ func (c *Config) apiServer() []string {
 	return []string{
 		"--etcd-servers=http://" + c.Etcd,
 		"--bind-address=" + host, "--secure-port=" + port,
+		// By default that of the default route, which a machine without a network lacks.
+		"--advertise-address=" + apiIP,
 		// Services of Kubernetes itself cannot have a loopback address as endpoint.
 		"--endpoint-reconciler-type=none",
 		"--tls-cert-file=" + c.pki("apiserver.crt"), "--tls-private-key-file=" + c.pki("apiserver.key"),

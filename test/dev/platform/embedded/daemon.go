@@ -47,14 +47,16 @@ func (c *Config) run(listeners []net.Listener) error {
 		return err
 	}
 
-	go c.supervise(ctx, group, "etcd", c.etcd())
-	go c.supervise(ctx, group, "kube-apiserver", c.apiServer())
+	ends := make(chan string, tolerated)
 
-	if err := waitForAPIServer(ctx, client); err != nil {
+	go c.supervise(ctx, group, ends, "etcd", c.etcd())
+	go c.supervise(ctx, group, ends, "kube-apiserver", c.apiServer())
+
+	if err := c.waitForAPIServer(ctx, client, ends); err != nil {
 		return err
 	}
 
-	go c.supervise(ctx, group, "kube-controller-manager", c.controllerManager())
+	go c.supervise(ctx, group, ends, "kube-controller-manager", c.controllerManager())
 
 	a := newAgent(*c, client, network, group)
 	if err := a.start(ctx); err != nil {
@@ -131,9 +133,19 @@ func (c *Config) serve(ctx context.Context, listeners []net.Listener, network *n
 	return nil
 }
 
-// waitForAPIServer returns when the API server is ready.
-func waitForAPIServer(ctx context.Context, client kubernetes.Interface) error {
+// tolerated is how often components may end before the API server is ready.
+const tolerated = 5
+
+// waitForAPIServer returns when the API server is ready, or with an error when components end
+// again and again, which ends names.
+func (c *Config) waitForAPIServer(ctx context.Context, client kubernetes.Interface, ends <-chan string) error {
 	for {
+		if len(ends) == tolerated {
+			name := <-ends
+
+			return fmt.Errorf("%s does not start, see %s: %s", name, c.log(name), process.LastLine(c.log(name)))
+		}
+
 		if _, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err == nil {
 			return nil
 		}
@@ -146,15 +158,19 @@ func waitForAPIServer(ctx context.Context, client kubernetes.Interface) error {
 	}
 }
 
-// supervise runs a component, and starts it again when it ends.
-func (c *Config) supervise(ctx context.Context, group *process.Group, name string, flags []string) {
+// log returns the path of a component's log.
+func (c *Config) log(name string) string { return filepath.Join(c.LogDir, name+".log") }
+
+// supervise runs a component, and starts it again when it ends. It sends the name to ends, as
+// long as there is room.
+func (c *Config) supervise(ctx context.Context, group *process.Group, ends chan<- string, name string, flags []string) {
 	// The API server would call webhooks through the proxy of these variables.
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
 
 		return strings.HasSuffix(strings.ToLower(name), "_proxy")
 	})
-	o := process.Options{Dir: c.RunDir, Env: env, Log: filepath.Join(c.LogDir, name+".log")}
+	o := process.Options{Dir: c.RunDir, Env: env, Log: c.log(name)}
 
 	for ctx.Err() == nil {
 		p, err := group.Start(name, o, append([]string{c.Kube, name}, flags...)...)
@@ -171,6 +187,12 @@ func (c *Config) supervise(ctx context.Context, group *process.Group, name strin
 			return
 		case <-p.Done():
 			fmt.Fprintf(os.Stderr, "%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, p.Err())
+
+			select {
+			case ends <- name:
+			default:
+			}
+
 			time.Sleep(500 * time.Millisecond) // do not restart a failing component in a tight loop
 		}
 	}

@@ -39,6 +39,7 @@ const (
 	MinIOIP = "10.96.0.90"
 
 	serviceCIDR = "10.96.0.0/16"
+	apiIP       = "10.96.0.1" // Kubernetes takes the first of serviceCIDR
 	// Pods' addresses exist in the API and in the proxy only.
 	podNetwork = "10.244."
 )
