@@ -67,8 +67,9 @@ build: ## Compile everything.
 	@go vet -tags=fips,e2e ./...
 
 .PHONY: lint
-lint: dev ## Run the linters, and refuse modules with known holes.
+lint: dev ## Run the linters, compile what macOS needs, and refuse modules with known holes.
 	@$(DEV) advisories
+	@GOOS=darwin GOARCH=arm64 go build -buildvcs=false $(GOFLAGS_PRODUCT) -o /dev/null ./test/dev
 	@"$$($(DEV) tool golangci-lint)" run ./...
 
 .PHONY: vuln
@@ -91,6 +92,10 @@ up: dev ## Start a platform with the packages installed, and leave it running.
 down: dev ## Stop the platform, and remove everything except its logs.
 	@$(DEV) down
 
+.PHONY: cache-prune
+cache-prune: dev ## Remove from the cache of tools what this clone does not use, such as old versions.
+	@$(DEV) cache-prune
+
 .PHONY: demo
 demo: dev ## Show what Cistern does, end to end: claim a bucket, use it, delete it.
 	@$(DEV) demo
@@ -101,7 +106,7 @@ docs-demo: dev ## Run the demo, and write its output to docs/demo.txt.
 
 .PHONY: component
 component: dev ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
-	@$(VERBOSE)-component.json -- -race -tags=fips,e2e -count=1 -timeout=45m -p=1 ./test/component/... ./test/extras/...
+	@$(VERBOSE)-component.json -- -race -tags=fips,e2e -count=1 -timeout=45m -p=1 ./test/component/... ./test/extras/... ./test/dev/platform/
 
 .PHONY: faults
 faults: ## Let every call of the provider meet every fault, in every situation. It takes hours; see CONTRIBUTING.md.

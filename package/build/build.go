@@ -159,6 +159,14 @@ func xpkgProgram(repo string) pinned.Program {
 	}
 }
 
+// Entry returns the name and the key of the cache's entry that building packages uses.
+func Entry(ctx context.Context, repo string) (name, key string, err error) {
+	p := xpkgProgram(repo)
+	key, err = p.Key(ctx)
+
+	return p.Name, key, err
+}
+
 // build builds one package with the program xpkg, and pushes it.
 func build(ctx context.Context, xpkg string, s source, o Options) (Package, error) {
 	p := Package{

@@ -53,7 +53,7 @@ func Cached(
 		return "", false, fmt.Errorf("cannot make the cache: %w", err)
 	}
 
-	unlock, err := Lock(ctx, filepath.Join(parent, "lock"), func() {
+	unlock, err := Lock(ctx, filepath.Join(parent, lockFile), func() {
 		fmt.Fprintf(out, "  %-*s waiting for another process that makes it\n", TitleWidth, name)
 	})
 	if err != nil {
@@ -66,7 +66,7 @@ func Cached(
 	}
 	// No other process fills while this one holds the lock: a directory of this
 	// name is left from a process that was killed.
-	tmp := filepath.Join(parent, "unfinished")
+	tmp := filepath.Join(parent, unfinished)
 	if err := os.RemoveAll(tmp); err != nil {
 		return "", false, fmt.Errorf("cannot clean the cache: %w", err)
 	}

@@ -56,17 +56,12 @@ type Program struct {
 // Several processes may build at once; one that is interrupted leaves nothing
 // that a later one would take for a program.
 func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
-	goVersion, err := goVersion(ctx)
-	if err != nil {
-		return "", err
-	}
-
 	version, err := p.stampedVersion()
 	if err != nil {
 		return "", fmt.Errorf("cannot find its version: %w", err)
 	}
 
-	key, err := p.key(goVersion, version)
+	key, err := p.Key(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -90,6 +85,21 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 	}
 
 	return dir, nil
+}
+
+// Key returns the key of the program's entry in the cache.
+func (p Program) Key(ctx context.Context) (string, error) {
+	goVersion, err := goVersion(ctx)
+	if err != nil {
+		return "", err
+	}
+
+	version, err := p.stampedVersion()
+	if err != nil {
+		return "", fmt.Errorf("cannot find the version of %s: %w", p.Name, err)
+	}
+
+	return p.key(goVersion, version)
 }
 
 // Version returns the version of Module that the program's go.mod requires.

@@ -190,3 +190,32 @@ func TestCached(t *testing.T) {
 		t.Errorf("Cached(): filled %d times", n)
 	}
 }
+
+// TestPrune checks that all entries but those to keep are removed, also what a process that
+// was killed left.
+func TestPrune(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("CISTERN_CACHE", cache)
+
+	for _, entry := range []string{"kept/new", "kept/old", "kept/unfinished", "unknown/key"} {
+		dir := filepath.Join(cache, "tools", entry)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+
+		writeFile(t, dir, "program", "x")
+	}
+
+	if err := Prune(context.Background(), io.Discard, map[string]string{"kept": "new", "absent": "key"}); err != nil {
+		t.Fatal(err)
+	}
+
+	got, err := filepath.Glob(filepath.Join(cache, "tools", "*", "*", "program"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff([]string{filepath.Join(cache, "tools", "kept", "new", "program")}, got); diff != "" {
+		t.Errorf("Prune(): -want, +got:\n%s", diff)
+	}
+}

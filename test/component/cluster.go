@@ -92,6 +92,7 @@ func (e *Env) startAPIServer(kube, files, etcd, port string) (*process.Process, 
 	return e.run("kube-apiserver", nil, kube, "kube-apiserver",
 		"--etcd-servers="+etcd,
 		"--bind-address=127.0.0.1", "--secure-port="+port,
+		"--advertise-address=10.0.0.1", // By default that of the default route, which a machine without a network lacks.
 		"--endpoint-reconciler-type=none",
 		"--tls-cert-file="+files+"server.crt", "--tls-private-key-file="+files+"server.key",
 		"--client-ca-file="+files+"ca.crt",

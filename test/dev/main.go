@@ -20,6 +20,7 @@ type cli struct {
 	Packages packagesCmd `cmd:"" help:"Build the packages, and push them if a registry is given."`
 	Tool     toolCmd     `cmd:"" help:"Build pinned programs, and print their paths."`
 
+	CachePrune cachePruneCmd `cmd:"" help:"Remove from the cache of tools what this clone does not use, such as old versions."`
 	Advisories advisoriesCmd `cmd:"" help:"Fail if the packages would be built from modules with known holes, see package/advisories/floors.txt."`
 
 	Daemon daemonCmd `cmd:"" hidden:"" help:"The platform's background process."`
@@ -28,7 +29,7 @@ type cli struct {
 func main() {
 	var c cli
 	k := kong.Parse(&c, kong.Name("dev"), kong.Description("Cistern's developer tool."), kong.UsageOnError())
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	k.BindTo(ctx, (*context.Context)(nil))
 	err := k.Run()
 	stop()

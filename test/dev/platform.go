@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
+	"unicode"
 
 	"github.com/cistern-dev/cistern/test/dev/install"
 	"github.com/cistern-dev/cistern/test/dev/platform"
@@ -47,8 +49,19 @@ Claim a bucket:
   kubectl apply -f examples/claim/bucket.yaml
   kubectl get buckets.apps.cozystack.io
   kubectl get secret bucket-backup-prod -o jsonpath='{.data.BucketInfo}' | base64 -d | jq
-`, p.Kubeconfig, p.KubectlPath, p.MinIOURL, p.MinIOCAFile, p.PushRegistry, p.Registry)
+`, quote(p.Kubeconfig), quote(p.KubectlPath), p.MinIOURL, p.MinIOCAFile, p.PushRegistry, p.Registry)
 	return nil
+}
+
+// quote quotes a path for a shell, if need be.
+func quote(path string) string {
+	if strings.IndexFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) < 0 {
+		return path
+	}
+
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // up returns a platform with this clone's packages installed, and starts one unless

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/cistern-dev/cistern/package/build"
+	"github.com/cistern-dev/cistern/package/pinned"
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
@@ -22,4 +24,28 @@ func (c *toolCmd) Run(ctx context.Context) error {
 		fmt.Println(paths[n])
 	}
 	return nil
+}
+
+type cachePruneCmd struct{}
+
+// Run removes what this clone does not use from the cache of tools.
+func (c *cachePruneCmd) Run(ctx context.Context) error {
+	keep, err := tools.Entries(ctx)
+	if err != nil {
+		return err
+	}
+
+	repo, err := tools.RepoDir()
+	if err != nil {
+		return err
+	}
+
+	name, key, err := build.Entry(ctx, repo)
+	if err != nil {
+		return err
+	}
+
+	keep[name] = key
+
+	return pinned.Prune(ctx, os.Stderr, keep)
 }

@@ -5,10 +5,16 @@ package process
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,11 +26,16 @@ import (
 // and Go ends threads at will. So a single thread, which is kept, starts all of them.
 type Group struct {
 	jobs chan func()
+
+	// mu guards the others.
+	mu      sync.Mutex
+	running map[*Process]bool
+	closed  bool
 }
 
 // NewGroup returns a group without processes.
 func NewGroup() *Group {
-	g := &Group{jobs: make(chan func())}
+	g := &Group{jobs: make(chan func()), running: map[*Process]bool{}}
 
 	go func() {
 		// It is never unlocked: the thread ends with the goroutine, after Close.
@@ -38,8 +49,28 @@ func NewGroup() *Group {
 	return g
 }
 
-// Close kills every process that still runs. Start must not be called afterwards.
-func (g *Group) Close() { close(g.jobs) }
+// Close kills every process that still runs, and returns once all have ended. Start fails
+// afterwards.
+func (g *Group) Close() {
+	g.mu.Lock()
+
+	if g.closed {
+		g.mu.Unlock()
+
+		return
+	}
+
+	g.closed = true
+	running := slices.Collect(maps.Keys(g.running))
+
+	g.mu.Unlock()
+
+	for _, p := range running {
+		p.Kill()
+	}
+
+	close(g.jobs)
+}
 
 // Options describe a process.
 type Options struct {
@@ -75,19 +106,52 @@ func (g *Group) Start(name string, o Options, argv ...string) (*Process, error) 
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = attributes()
 
-	started := make(chan error)
-	g.jobs <- func() { started <- p.cmd.Start() }
-
-	if err := <-started; err != nil {
+	if err := g.start(p); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
 
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.done)
+
+		g.mu.Lock()
+		defer g.mu.Unlock()
+
+		delete(g.running, p)
 	}()
 
 	return p, nil
+}
+
+// start starts a process on the group's thread.
+func (g *Group) start(p *Process) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if g.closed {
+		return errors.New("this program ends")
+	}
+
+	started := make(chan error)
+	g.jobs <- func() { started <- p.cmd.Start() }
+
+	err := <-started
+	if err == nil {
+		g.running[p] = true
+	}
+
+	return err
+}
+
+// Run runs a command to its end. On Linux the kernel kills it when this process ends.
+func Run(cmd *exec.Cmd) error {
+	// The kernel does so when the thread ends that started the command.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	cmd.SysProcAttr = attributes()
+
+	return cmd.Run()
 }
 
 // PID returns the process's ID.
@@ -135,14 +199,33 @@ func (p *Process) Ended() error {
 	}
 }
 
-// FreeAddress returns an address of a host, such as 127.0.0.1, with a free port.
+// The ports that FreeAddress chooses from. Systems give higher ones to outgoing connections,
+// any of which could take a port before the program that is to listen there has started.
+const firstPort, lastPort = 20000, 32767
+
+// FreeAddress returns an address with a free port: of a host, such as 127.0.0.1, or of all
+// hosts of the machine if the host is empty.
 func FreeAddress(host string) (string, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0")) //nolint:noctx // It does not wait.
-	if err != nil {
-		return "", fmt.Errorf("cannot find a free port: %w", err)
+	var err error
+
+	for range 100 {
+		address := net.JoinHostPort(host, strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort+1))) //nolint:gosec // Not a secret.
+		if err = CheckFree(address); err == nil {
+			return address, nil
+		}
 	}
 
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("cannot find a free port: %w", err)
+}
+
+// CheckFree returns an error unless a program can listen on an address.
+func CheckFree(address string) error {
+	l, err := net.Listen("tcp", address) //nolint:noctx // It does not wait.
+	if err != nil {
+		return err
+	}
+
+	return l.Close()
 }
 
 // Tail returns the end of a file, for messages.
@@ -155,4 +238,11 @@ func Tail(file string) string {
 	}
 
 	return string(b[max(0, len(b)-most):])
+}
+
+// LastLine returns the last line of a file, for messages.
+func LastLine(file string) string {
+	lines := strings.Split(strings.TrimSpace(Tail(file)), "\n")
+
+	return lines[len(lines)-1]
 }

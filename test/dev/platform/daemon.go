@@ -8,13 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cistern-dev/cistern/test/dev/platform/embedded"
-	"github.com/cistern-dev/cistern/test/dev/platform/node"
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // forwardDaemon is the kind of the daemon for an existing cluster. The other kinds
@@ -30,18 +29,13 @@ func Daemon(kind, dir string) error {
 	case embedded.Stage:
 		return embedded.Main(dir)
 	default:
-		return node.Main(kind, dir)
+		return runNode(kind, dir)
 	}
 }
 
 // forwardMinIO keeps MinIO's Service reachable from this machine. It starts
 // kubectl's port-forward again whenever that ends, as it does with MinIO's pod.
 func forwardMinIO(outputDir string) error {
-	// The kernel sends Pdeathsig when the thread that started kubectl ends.
-	runtime.LockOSThread()
-
-	defer runtime.UnlockOSThread()
-
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 	defer stop()
 
@@ -60,8 +54,7 @@ func forwardMinIO(outputDir string) error {
 			"--namespace=minio", "port-forward", "service/minio", u.Port()+":9000")
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 
-		cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-		if err := cmd.Run(); err != nil && ctx.Err() == nil {
+		if err := process.Run(cmd); err != nil && ctx.Err() == nil {
 			fmt.Fprintln(os.Stderr, "port-forward ended:", err)
 		}
 

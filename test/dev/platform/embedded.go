@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"github.com/cistern-dev/cistern/test/dev/platform/embedded"
 	"github.com/cistern-dev/cistern/test/dev/tools"
@@ -109,28 +108,4 @@ func (l *local) platform(logDir string) Platform {
 		MinIOCAFile: filepath.Join(l.OutputDir, minioCAFile),
 		LogDir:      logDir,
 	}
-}
-
-// capSysAdmin is the number of the capability that new namespaces need.
-const capSysAdmin = 21
-
-// unable returns why this machine cannot run a node with containers, or an empty string.
-func (o Options) unable() string {
-	if runtime.GOOS != "linux" {
-		return "it does not run Linux"
-	}
-
-	if os.Geteuid() != 0 {
-		return "you are not root"
-	}
-
-	if !hasCapability(capSysAdmin) {
-		return "this process may not make namespaces (it lacks CAP_SYS_ADMIN)"
-	}
-
-	if err := checkRunDir(o.RunDir); err != nil {
-		return err.Error()
-	}
-
-	return ""
 }

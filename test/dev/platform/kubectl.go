@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cistern-dev/cistern/test/process"
 )
 
 // Kubectl runs kubectl against the platform's cluster, with stdin as its
@@ -27,7 +29,7 @@ func run(ctx context.Context, env []string, stdin, program string, args ...strin
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Run(); err != nil {
+	if err := process.Run(cmd); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}

@@ -5,33 +5,30 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// process identifies a background process. PIDs are reused; with the time of its
+// daemon identifies a background process. PIDs are reused; with the time of its
 // start, a PID is unique until the machine restarts.
-type process struct {
+type daemon struct {
 	PID int
-	// Started is the time of its start, in ticks since the machine's boot.
+	// Started is the time of its start, in a unit of the operating system.
 	Started uint64
 }
 
 // startDaemon starts this program in the background, in a session of its own, so
 // that it calls Daemon with args.
-func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (process, error) {
+func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (daemon, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return process{}, fmt.Errorf("cannot find this program: %w", err)
+		return daemon{}, fmt.Errorf("cannot find this program: %w", err)
 	}
 
 	log, err := os.Create(logFile)
 	if err != nil {
-		return process{}, fmt.Errorf("cannot write the daemon's log: %w", err)
+		return daemon{}, fmt.Errorf("cannot write the daemon's log: %w", err)
 	}
 	defer log.Close()
 
@@ -43,7 +40,7 @@ func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 
 	if err := cmd.Start(); err != nil {
-		return process{}, fmt.Errorf("cannot start the daemon: %w", err)
+		return daemon{}, fmt.Errorf("cannot start the daemon: %w", err)
 	}
 	go cmd.Wait() //nolint:errcheck // Reaps it if it ends before this process does.
 
@@ -51,14 +48,14 @@ func (o Options) startDaemon(logFile string, files []*os.File, args ...string) (
 	if err != nil {
 		_ = cmd.Process.Kill()
 
-		return process{}, err
+		return daemon{}, err
 	}
 
-	return process{PID: cmd.Process.Pid, Started: started}, nil
+	return daemon{PID: cmd.Process.Pid, Started: started}, nil
 }
 
 // alive reports whether the process has not ended. A zombie has ended.
-func (p process) alive() bool {
+func (p daemon) alive() bool {
 	if p.PID == 0 {
 		return false
 	}
@@ -69,7 +66,7 @@ func (p process) alive() bool {
 }
 
 // stop terminates the process, kills it if need be, and waits for its end.
-func (p process) stop(ctx context.Context) error {
+func (p daemon) stop(ctx context.Context) error {
 	for i, signal := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		if !p.alive() {
 			return nil
@@ -92,32 +89,4 @@ func (p process) stop(ctx context.Context) error {
 	}
 
 	return nil
-}
-
-func stat(pid int) (status string, started uint64, err error) {
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return "", 0, fmt.Errorf("cannot find process %d: %w", pid, err)
-	}
-
-	return parseStat(string(b))
-}
-
-// parseStat reads a process's status and start from the text of /proc/PID/stat.
-func parseStat(text string) (status string, started uint64, err error) {
-	// The second field is the program's name in parentheses. It may contain spaces
-	// and parentheses.
-	f := strings.Fields(text[strings.LastIndex(text, ")")+1:])
-
-	const afterName = 3 // the number of the first field after it in proc(5)
-	if len(f) <= 22-afterName {
-		return "", 0, fmt.Errorf("cannot parse a process's status: %d fields", len(f))
-	}
-
-	started, err = strconv.ParseUint(f[22-afterName], 10, 64)
-	if err != nil {
-		return "", 0, fmt.Errorf("cannot parse a process's start: %w", err)
-	}
-
-	return f[0], started, nil
 }

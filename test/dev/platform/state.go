@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cistern-dev/cistern/test/dev/platform/embedded"
-	"github.com/cistern-dev/cistern/test/dev/platform/node"
 )
 
 // The files that Up writes to the output directory for other programs.
@@ -28,9 +27,9 @@ type state struct {
 	// Ready is set when Up has succeeded.
 	Ready bool
 	// Daemon is the background process of the platform.
-	Daemon process
+	Daemon daemon
 	// Node configures the node of a local platform.
-	Node *node.Config `json:",omitempty"`
+	Node *nodeConfig `json:",omitempty"`
 	// Embedded configures the daemon of an embedded platform.
 	Embedded *embedded.Config `json:",omitempty"`
 }

@@ -41,7 +41,7 @@ func DebianClients(ctx context.Context, out io.Writer) (string, error) {
 		}
 	}
 
-	dir, err := cachedPackages(ctx, out, "s3-clients", "aws-cli, s3cmd, rclone, restic, boto3 (Debian)", clientPackages,
+	dir, err := cachedPackages(ctx, out, "s3-clients", "aws-cli, s3cmd, rclone, restic, boto3 (Debian)",
 		func(string) error { return nil })
 	if err != nil {
 		return "", fmt.Errorf("cannot get S3 clients from Debian packages: %w", err)
@@ -66,13 +66,33 @@ func DebianServices(ctx context.Context, out io.Writer) (string, error) {
 		return "", fmt.Errorf("debian 12 is %w", ErrMissing)
 	}
 
-	dir, err := cachedPackages(ctx, out, "s3-services", "s3fs, docker-registry, pgBackRest, PostgreSQL (Debian)", servicePackages,
+	dir, err := cachedPackages(ctx, out, "s3-services", "s3fs, docker-registry, pgBackRest, PostgreSQL (Debian)",
 		func(string) error { return nil })
 	if err != nil {
 		return "", fmt.Errorf("cannot get services from Debian packages: %w", err)
 	}
 
 	return dir, nil
+}
+
+// nodeClientsEntry is the name of the cache's entry with Node.js modules, and of the directory
+// with their versions.
+const nodeClientsEntry = "node-clients"
+
+// nodeClients returns the files that pin the versions of Node.js modules, and the key of the
+// cache's entry.
+func nodeClients(repo string) (files map[string][]byte, key string, err error) {
+	files = map[string][]byte{"package.json": nil, "package-lock.json": nil}
+
+	for name := range files {
+		if files[name], err = os.ReadFile(filepath.Join(repo, "test", "dev", "tools", nodeClientsEntry, name)); err != nil {
+			return nil, "", fmt.Errorf("cannot read the pinned versions: %w", err)
+		}
+	}
+
+	sum := sha256.Sum256(files["package-lock.json"])
+
+	return files, hex.EncodeToString(sum[:])[:16], nil
 }
 
 // NodeModules returns the directory of Node.js modules with the AWS SDK for JavaScript and
@@ -92,18 +112,14 @@ func NodeModules(ctx context.Context, out io.Writer) (string, error) {
 
 	const title = "AWS SDK for JavaScript, minio-js (npm)"
 
-	h, start := sha256.New(), time.Now()
-	files := map[string][]byte{"package.json": nil, "package-lock.json": nil}
+	start := time.Now()
 
-	for name := range files {
-		if files[name], err = os.ReadFile(filepath.Join(repo, "test", "dev", "tools", "node-clients", name)); err != nil {
-			return "", fmt.Errorf("cannot read the pinned versions: %w", err)
-		}
+	files, key, err := nodeClients(repo)
+	if err != nil {
+		return "", err
 	}
 
-	h.Write(files["package-lock.json"])
-
-	dir, cached, err := pinned.Cached(ctx, out, "node-clients", hex.EncodeToString(h.Sum(nil))[:16], func(tmp string) error {
+	dir, cached, err := pinned.Cached(ctx, out, nodeClientsEntry, key, func(tmp string) error {
 		for name, content := range files {
 			if err := os.WriteFile(filepath.Join(tmp, name), content, 0o644); err != nil {
 				return fmt.Errorf("cannot write %s: %w", name, err)

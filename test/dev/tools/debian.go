@@ -30,6 +30,11 @@ var debianPackages = []string{
 	"jq", "libjq1", "libonig5",
 }
 
+// packageSets are the sets of Debian packages in the cache, by the names of their entries.
+var packageSets = map[string][]string{
+	"debian": debianPackages, "s3-clients": clientPackages, "s3-services": servicePackages,
+}
+
 // Programs are the programs that come from Debian packages, or from the host.
 type Programs struct {
 	// Containerd, Runc and Jq are paths of executables.
@@ -61,7 +66,7 @@ func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 
 	const title = "containerd, runc, CNI plugins, nft, jq (Debian)"
 
-	dir, err := cachedPackages(ctx, out, "debian", title, debianPackages, writeJq)
+	dir, err := cachedPackages(ctx, out, "debian", title, writeJq)
 	if err != nil {
 		return Programs{}, fmt.Errorf("cannot get the container runtime from Debian packages: %w", err)
 	}
@@ -69,17 +74,21 @@ func Debian(ctx context.Context, out io.Writer) (Programs, error) {
 	return unpacked(dir)
 }
 
-// cachedPackages returns the directory of an entry of the cache with unpacked packages.
-// A missing entry is made, and complete changes it before it is used.
-func cachedPackages(
-	ctx context.Context, out io.Writer, name, title string, packages []string, complete func(dir string) error,
-) (string, error) {
+// packagesKey returns the key of the cache's entry with a set of packages.
+func packagesKey(name string) string {
 	release, _ := os.ReadFile("/etc/debian_version") // a derivative may lack the file; the key then has no release
-	sum := sha256.Sum256([]byte(strings.Join(packages, " ") + string(release) + runtime.GOARCH))
+	sum := sha256.Sum256([]byte(strings.Join(packageSets[name], " ") + string(release) + runtime.GOARCH))
+
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// cachedPackages returns the directory of the cache's entry with a set of packages, unpacked.
+// A missing entry is made, and complete changes it before it is used.
+func cachedPackages(ctx context.Context, out io.Writer, name, title string, complete func(dir string) error) (string, error) {
 	start := time.Now()
 
-	dir, cached, err := pinned.Cached(ctx, out, name, hex.EncodeToString(sum[:])[:16], func(tmp string) error {
-		if err := unpack(ctx, tmp, packages); err != nil {
+	dir, cached, err := pinned.Cached(ctx, out, name, packagesKey(name), func(tmp string) error {
+		if err := unpack(ctx, tmp, packageSets[name]); err != nil {
 			return err
 		}
 

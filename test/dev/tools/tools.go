@@ -139,6 +139,30 @@ func Build(ctx context.Context, out io.Writer, names ...string) (map[string]stri
 	return paths, nil
 }
 
+// Entries returns the keys of all entries of the cache that this clone uses, by their names.
+func Entries(ctx context.Context) (map[string]string, error) {
+	repo, err := RepoDir()
+	if err != nil {
+		return nil, err
+	}
+
+	entries := map[string]string{}
+
+	for name := range programs {
+		if entries[name], err = program(repo, name).Key(ctx); err != nil {
+			return nil, err
+		}
+	}
+
+	for name := range packageSets {
+		entries[name] = packagesKey(name)
+	}
+
+	_, entries[nodeClientsEntry], err = nodeClients(repo)
+
+	return entries, err
+}
+
 // program returns an entry of programs with its name and directory.
 func program(repo, name string) pinned.Program {
 	p := programs[name]

@@ -41,13 +41,18 @@ func newAgent(c Config, client kubernetes.Interface, network *network, group *pr
 
 // start registers the node and begins to run pods.
 func (a *agent) start(ctx context.Context) error {
-	if err := a.register(ctx); err != nil {
+	logs, err := a.serveLogs(ctx)
+	if err != nil {
+		return err
+	}
+
+	if err := a.register(ctx, logs); err != nil {
 		return err
 	}
 
 	factory := informers.NewSharedInformerFactory(a.client, 0)
 
-	_, err := factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+	_, err = factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { a.sync(ctx, obj) },
 		UpdateFunc: func(_, obj any) { a.sync(ctx, obj) },
 		DeleteFunc: func(obj any) {
@@ -67,8 +72,8 @@ func (a *agent) start(ctx context.Context) error {
 	return nil
 }
 
-// register creates the Node that pods are bound to.
-func (a *agent) register(ctx context.Context) error {
+// register creates the Node that pods are bound to, with the port at which logs are served.
+func (a *agent) register(ctx context.Context, logs int32) error {
 	node := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: NodeName, Labels: map[string]string{
 			corev1.LabelOSStable: runtime.GOOS, corev1.LabelArchStable: runtime.GOARCH, corev1.LabelHostname: NodeName,
@@ -78,7 +83,9 @@ func (a *agent) register(ctx context.Context) error {
 				Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Embedded",
 				Message: "Containers run as processes of this machine.", LastTransitionTime: metav1.Now(),
 			}},
-			NodeInfo: corev1.NodeSystemInfo{OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH},
+			Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}},
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: logs}},
+			NodeInfo:        corev1.NodeSystemInfo{OperatingSystem: runtime.GOOS, Architecture: runtime.GOARCH},
 		},
 	}
 

@@ -121,6 +121,8 @@ func (c *container) watch(ctx context.Context, running *process.Process) {
 			c.show(ctx, since, ready)
 		}
 
+		c.save(ctx)
+
 		if ready {
 			period = time.Second
 		}
@@ -177,6 +179,10 @@ func (c *container) start(ctx context.Context) (*process.Process, error) {
 		return nil, err
 	}
 
+	if err := c.replacePorts(); err != nil {
+		return nil, err
+	}
+
 	settings := settingsOf(program, image.root, c.dir, c.port)
 	for i := range argv {
 		argv[i] = c.local(argv[i])
@@ -186,7 +192,7 @@ func (c *container) start(ctx context.Context) (*process.Process, error) {
 }
 
 func (c *container) launch(argv, env []string) (*process.Process, error) {
-	log := filepath.Join(c.LogDir, "pods", fmt.Sprintf("%s_%s_%s", c.object.Namespace, c.object.Name, c.object.UID), c.spec.Name)
+	log := c.logDir(c.spec.Name)
 	if err := os.MkdirAll(log, 0o755); err != nil {
 		return nil, fmt.Errorf("cannot make a directory for logs: %w", err)
 	}
@@ -196,7 +202,7 @@ func (c *container) launch(argv, env []string) (*process.Process, error) {
 	}
 
 	return c.group.Start(c.spec.Name, process.Options{
-		Env: env, Dir: c.dir, Log: filepath.Join(log, fmt.Sprintf("%d.log", c.restarts)),
+		Env: env, Dir: c.dir, Log: logFile(log, int(c.restarts)),
 	}, argv...)
 }
 

@@ -33,6 +33,8 @@ func (c *Config) apiServer() []string {
 	return []string{
 		"--etcd-servers=http://" + c.Etcd,
 		"--bind-address=" + host, "--secure-port=" + port,
+		// By default that of the default route, which a machine without a network lacks.
+		"--advertise-address=" + apiIP,
 		// Services of Kubernetes itself cannot have a loopback address as endpoint.
 		"--endpoint-reconciler-type=none",
 		"--tls-cert-file=" + c.pki("apiserver.crt"), "--tls-private-key-file=" + c.pki("apiserver.key"),
@@ -42,6 +44,9 @@ func (c *Config) apiServer() []string {
 		"--service-account-signing-key-file=" + c.pki("service-accounts.key"),
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-cluster-ip-range=" + serviceCIDR,
+		// Where the agent serves logs.
+		"--kubelet-preferred-address-types=InternalIP", "--kubelet-certificate-authority=" + c.pki("ca.crt"),
+		"--kubelet-client-certificate=" + c.pki("admin.crt"), "--kubelet-client-key=" + c.pki("admin.key"),
 		// Webhooks are called through the proxy, which knows where Services are.
 		"--egress-selector-config-file=" + c.pki("egress.yaml"),
 	}
@@ -95,6 +100,7 @@ func (c *Config) writePKI() ([]byte, error) {
 
 	for name, content := range map[string][]byte{
 		"ca.crt": ca.Cert, "apiserver.crt": server.Cert, "apiserver.key": server.Key,
+		"admin.crt": admin.Cert, "admin.key": admin.Key,
 		"service-accounts.key": serviceAccounts, "admin.kubeconfig": config,
 		"egress.yaml": fmt.Appendf(nil, `apiVersion: apiserver.k8s.io/v1beta1
 kind: EgressSelectorConfiguration

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -24,30 +26,37 @@ import (
 // run runs the components until the daemon gets a signal to stop, or its run directory
 // is removed.
 func (c *Config) run(listeners []net.Listener) error {
+	group := process.NewGroup()
+	defer group.Close()
+
+	// Ends before the processes do, so that none is started again.
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP)
 	defer stop()
 
-	group := process.NewGroup()
-	defer group.Close()
+	if err := c.checkAddresses(); err != nil {
+		return err
+	}
 
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 
-	network := newNetwork(client)
+	network := newNetwork(client, c.API)
 	if err := c.serve(ctx, listeners, network); err != nil {
 		return err
 	}
 
-	go c.supervise(ctx, group, "etcd", c.etcd())
-	go c.supervise(ctx, group, "kube-apiserver", c.apiServer())
+	ends := make(chan string, tolerated)
 
-	if err := waitForAPIServer(ctx, client); err != nil {
+	go c.supervise(ctx, group, ends, "etcd", c.etcd())
+	go c.supervise(ctx, group, ends, "kube-apiserver", c.apiServer())
+
+	if err := c.waitForAPIServer(ctx, client, ends); err != nil {
 		return err
 	}
 
-	go c.supervise(ctx, group, "kube-controller-manager", c.controllerManager())
+	go c.supervise(ctx, group, ends, "kube-controller-manager", c.controllerManager())
 
 	a := newAgent(*c, client, network, group)
 	if err := a.start(ctx); err != nil {
@@ -60,7 +69,7 @@ func (c *Config) run(listeners []net.Listener) error {
 			fmt.Fprintln(os.Stderr, "stopping")
 
 			return nil
-		case <-time.After(2 * time.Second):
+		case <-time.After(500 * time.Millisecond):
 			if _, err := os.Stat(filepath.Join(c.RunDir, configFile)); os.IsNotExist(err) {
 				fmt.Fprintln(os.Stderr, "stopping: the run directory was removed")
 
@@ -68,6 +77,18 @@ func (c *Config) run(listeners []net.Listener) error {
 			}
 		}
 	}
+}
+
+// checkAddresses returns an error if another program has taken an address since it was
+// chosen.
+func (c *Config) checkAddresses() error {
+	for _, address := range []string{c.API, c.Etcd, c.EtcdPeers} {
+		if err := process.CheckFree(address); err != nil {
+			return fmt.Errorf("another program has taken an address of the platform, start it again: %w", err)
+		}
+	}
+
+	return nil
 }
 
 // client returns an administrator's client.
@@ -112,9 +133,19 @@ func (c *Config) serve(ctx context.Context, listeners []net.Listener, network *n
 	return nil
 }
 
-// waitForAPIServer returns when the API server is ready.
-func waitForAPIServer(ctx context.Context, client kubernetes.Interface) error {
+// tolerated is how often components may end before the API server is ready.
+const tolerated = 5
+
+// waitForAPIServer returns when the API server is ready, or with an error when components end
+// again and again, which ends names.
+func (c *Config) waitForAPIServer(ctx context.Context, client kubernetes.Interface, ends <-chan string) error {
 	for {
+		if len(ends) == tolerated {
+			name := <-ends
+
+			return fmt.Errorf("%s does not start, see %s: %s", name, c.log(name), process.LastLine(c.log(name)))
+		}
+
 		if _, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx); err == nil {
 			return nil
 		}
@@ -127,9 +158,19 @@ func waitForAPIServer(ctx context.Context, client kubernetes.Interface) error {
 	}
 }
 
-// supervise runs a component, and starts it again when it ends.
-func (c *Config) supervise(ctx context.Context, group *process.Group, name string, flags []string) {
-	o := process.Options{Dir: c.RunDir, Log: filepath.Join(c.LogDir, name+".log")}
+// log returns the path of a component's log.
+func (c *Config) log(name string) string { return filepath.Join(c.LogDir, name+".log") }
+
+// supervise runs a component, and starts it again when it ends. It sends the name to ends, as
+// long as there is room.
+func (c *Config) supervise(ctx context.Context, group *process.Group, ends chan<- string, name string, flags []string) {
+	// The API server would call webhooks through the proxy of these variables.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+
+		return strings.HasSuffix(strings.ToLower(name), "_proxy")
+	})
+	o := process.Options{Dir: c.RunDir, Env: env, Log: c.log(name)}
 
 	for ctx.Err() == nil {
 		p, err := group.Start(name, o, append([]string{c.Kube, name}, flags...)...)
@@ -146,6 +187,12 @@ func (c *Config) supervise(ctx context.Context, group *process.Group, name strin
 			return
 		case <-p.Done():
 			fmt.Fprintf(os.Stderr, "%s %s ended: %v\n", time.Now().Format(time.RFC3339), name, p.Err())
+
+			select {
+			case ends <- name:
+			default:
+			}
+
 			time.Sleep(500 * time.Millisecond) // do not restart a failing component in a tight loop
 		}
 	}

@@ -14,12 +14,14 @@
 package embedded
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +39,7 @@ const (
 	MinIOIP = "10.96.0.90"
 
 	serviceCIDR = "10.96.0.0/16"
+	apiIP       = "10.96.0.1" // Kubernetes takes the first of serviceCIDR
 	// Pods' addresses exist in the API and in the proxy only.
 	podNetwork = "10.244."
 )
@@ -72,11 +75,11 @@ type Config struct {
 
 const configFile = "embedded.json"
 
-// Choose sets the addresses that the components listen on to free ports, and makes the
-// directory of the socket. The proxy's address is that of the listener that the daemon
-// will inherit.
+// Choose sets the addresses that the components listen on to free ports. The proxy's
+// address is that of the listener that the daemon will inherit.
 func (c *Config) Choose(proxy string) error {
 	c.Proxy = proxy
+	c.SocketDir = filepath.Join(os.TempDir(), "cistern-"+strings.ToLower(rand.Text()[:12]))
 
 	for _, address := range []*string{&c.API, &c.Etcd, &c.EtcdPeers} {
 		free, err := process.FreeAddress("127.0.0.1")
@@ -85,11 +88,6 @@ func (c *Config) Choose(proxy string) error {
 		}
 
 		*address = free
-	}
-
-	var err error
-	if c.SocketDir, err = os.MkdirTemp("", "cistern-"); err != nil {
-		return fmt.Errorf("cannot make a directory: %w", err)
 	}
 
 	return nil
@@ -112,6 +110,14 @@ func (c *Config) Prepare() ([]byte, error) {
 		}
 	}
 
+	if err := os.Mkdir(c.SocketDir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the directory of the daemon's socket: %w", err)
+	}
+
+	if err := os.WriteFile(c.lock(), nil, 0o600); err != nil {
+		return nil, fmt.Errorf("cannot make the daemon's lock: %w", err)
+	}
+
 	b, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("cannot encode the daemon's configuration: %w", err)
@@ -124,15 +130,6 @@ func (c *Config) Prepare() ([]byte, error) {
 	return c.writePKI()
 }
 
-// Clean removes the run directory of a daemon that has ended.
-func (c *Config) Clean() error {
-	if err := errors.Join(os.RemoveAll(c.SocketDir), os.RemoveAll(c.RunDir)); err != nil {
-		return fmt.Errorf("cannot remove the run directory: %w", err)
-	}
-
-	return nil
-}
-
 // Main runs the daemon, and returns when it ends.
 func Main(runDir string) error {
 	listeners, err := inherited()
@@ -140,6 +137,11 @@ func Main(runDir string) error {
 		return err
 	}
 
+	if err := (&Config{RunDir: runDir}).hold(); err != nil {
+		return err
+	}
+
+	// Read while the lock is held: see Clean.
 	b, err := os.ReadFile(filepath.Join(runDir, configFile))
 	if err != nil {
 		return fmt.Errorf("cannot read the daemon's configuration: %w", err)
@@ -150,7 +152,7 @@ func Main(runDir string) error {
 		return fmt.Errorf("cannot parse the daemon's configuration: %w", err)
 	}
 
-	return errors.Join(c.run(listeners), c.Clean())
+	return errors.Join(c.run(listeners), c.remove())
 }
 
 // inherited returns the listeners that the daemon was started with.

@@ -27,7 +27,9 @@ import (
 // through it, and other hosts too.
 type network struct {
 	client kubernetes.Interface
-	plain  *httputil.ReverseProxy
+	// api is the address of the API server, which no endpoint of its Service leads to.
+	api   string
+	plain *httputil.ReverseProxy
 
 	// mu guards pods, and next, the number of the next pod's address.
 	mu   sync.Mutex
@@ -35,8 +37,8 @@ type network struct {
 	next int
 }
 
-func newNetwork(client kubernetes.Interface) *network {
-	n := &network{client: client, pods: map[string]map[int32]int{}}
+func newNetwork(client kubernetes.Interface, api string) *network {
+	n := &network{client: client, api: api, pods: map[string]map[int32]int{}}
 	n.plain = &httputil.ReverseProxy{
 		Rewrite:   func(*httputil.ProxyRequest) {}, // the request names its target already
 		Transport: &http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return n.dial(ctx, addr) }},
@@ -59,6 +61,14 @@ func (n *network) add(ports map[int32]int) string {
 	return ip
 }
 
+// replace leads a container port of a pod, which has the given ports, to another port.
+func (n *network) replace(ports map[int32]int, container int32, local int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+
+	ports[container] = local
+}
+
 func (n *network) remove(ip string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -74,13 +84,10 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	target, err := n.dial(r.Context(), r.Host)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-
-		return
+	target, failure := n.dial(r.Context(), r.Host)
+	if failure == nil {
+		defer target.Close()
 	}
-	defer target.Close()
 
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -89,6 +96,13 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
+
+	if failure != nil {
+		// Go's clients take the error from the status line.
+		fmt.Fprintf(conn, "HTTP/1.1 502 cannot reach %s: %s\r\n\r\n", r.Host, strings.Join(strings.Fields(failure.Error()), " "))
+
+		return
+	}
 
 	if _, err := conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n")); err != nil {
 		return
@@ -133,7 +147,12 @@ func (n *network) resolve(ctx context.Context, address string) (string, error) {
 	}
 
 	target := int32(number)
-	if service != nil {
+
+	switch {
+	case service == nil:
+	case service.Namespace == metav1.NamespaceDefault && service.Name == "kubernetes":
+		return n.api, nil
+	default:
 		if host, target, err = n.endpoint(ctx, service, target); err != nil {
 			return "", fmt.Errorf("cannot reach %s: %w", address, err)
 		}

@@ -29,7 +29,10 @@ func testNetwork(port int) *network {
 			Spec:       corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone},
 		},
 		slice("minio", "10.244.9.9", false), slice("minio", "10.244.0.2", true), slice("headless", "10.244.0.2", true),
-	))
+		&corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "kubernetes"}, Spec: corev1.ServiceSpec{ClusterIP: "10.96.0.1"},
+		},
+	), "127.0.0.1:40000")
 	n.add(map[int32]int{8443: port})
 
 	return n
@@ -57,6 +60,8 @@ func TestResolve(t *testing.T) {
 		"Long":      {reason: "The name can be complete.", address: "minio.minio.svc.cluster.local:9000", want: "127.0.0.1:40001"},
 		"ClusterIP": {reason: "A Service has an address.", address: MinIOIP + ":9000", want: "127.0.0.1:40001"},
 		"Headless":  {reason: "A headless Service has the ports of its pods.", address: "headless.minio:8443", want: "127.0.0.1:40001"},
+		"API":       {reason: "The API server has a name.", address: "kubernetes.default.svc:443", want: "127.0.0.1:40000"},
+		"APIIP":     {reason: "The API server has an address.", address: "10.96.0.1:443", want: "127.0.0.1:40000"},
 		"Pod":       {reason: "A pod has an address.", address: "10.244.0.2:8443", want: "127.0.0.1:40001"},
 		"Other":     {reason: "Other addresses are those of the machine.", address: "127.0.0.1:1", want: "127.0.0.1:1"},
 		"Host":      {reason: "Other names are those of the machine.", address: "s3.example.com:443", want: "s3.example.com:443"},
@@ -145,5 +150,31 @@ func TestProxy(t *testing.T) {
 				t.Errorf("want %q, got %q", want, got[:n])
 			}
 		})
+	}
+}
+
+// TestProxyFails checks that clients read why a target cannot be reached.
+func TestProxyFails(t *testing.T) {
+	t.Parallel()
+
+	proxy := httptest.NewServer(testNetwork(1))
+	defer proxy.Close()
+
+	address, _ := url.Parse(proxy.URL)
+	transport := &http.Transport{Proxy: http.ProxyURL(address)}
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://none.minio.svc/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	rsp, err := transport.RoundTrip(req)
+	if err == nil {
+		_ = rsp.Body.Close()
+	}
+
+	const want = `cannot reach none.minio.svc:443: cannot find Service "none" in namespace "minio": services "none" not found`
+	if err == nil || err.Error() != want {
+		t.Errorf("want %q, got %v", want, err)
 	}
 }

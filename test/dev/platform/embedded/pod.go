@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -36,9 +35,10 @@ type pod struct {
 	// filling lets one container at a time fill the volumes.
 	filling sync.Mutex
 
-	// mu guards status.
-	mu     sync.Mutex
-	status corev1.PodStatus
+	// mu guards status, and unsaved, which is set while the API server does not have it.
+	mu      sync.Mutex
+	status  corev1.PodStatus
+	unsaved bool
 }
 
 func newPod(a *agent, object *corev1.Pod) *pod {
@@ -140,33 +140,6 @@ func (p *pod) insist(ctx context.Context, do func() error) error {
 	}
 }
 
-// assignPorts gives the pod an address, and each container port a port of the loopback
-// interface.
-func (p *pod) assignPorts() error {
-	if p.status.PodIP != "" {
-		return nil
-	}
-
-	for _, c := range p.object.Spec.Containers {
-		for _, port := range slices.Concat(usual, c.Ports) {
-			if _, ok := p.ports[port.ContainerPort]; ok {
-				continue
-			}
-
-			local, err := freePort()
-			if err != nil {
-				return err
-			}
-
-			p.ports[port.ContainerPort] = local
-		}
-	}
-
-	p.status.PodIP = p.network.add(p.ports)
-
-	return nil
-}
-
 // update changes the pod's status, and writes it.
 func (p *pod) update(ctx context.Context, change func(*corev1.PodStatus)) {
 	p.mu.Lock()
@@ -182,8 +155,21 @@ func (p *pod) update(ctx context.Context, change func(*corev1.PodStatus)) {
 
 	_, err = p.client.CoreV1().Pods(p.object.Namespace).Patch(ctx, p.object.Name, types.MergePatchType, patch,
 		metav1.PatchOptions{}, "status")
+	p.unsaved = err != nil && !apierrors.IsNotFound(err)
+
 	if err != nil && ctx.Err() == nil && !apierrors.IsNotFound(err) {
 		fmt.Fprintf(os.Stderr, "cannot write the status of pod %s/%s: %v\n", p.object.Namespace, p.object.Name, err)
+	}
+}
+
+// save writes the pod's status if the last attempt failed.
+func (p *pod) save(ctx context.Context) {
+	p.mu.Lock()
+	unsaved := p.unsaved
+	p.mu.Unlock()
+
+	if unsaved {
+		p.update(ctx, func(*corev1.PodStatus) {})
 	}
 }
 

@@ -13,8 +13,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/cistern-dev/cistern/test/process"
 )
 
 // probe returns an error unless a probe of the container succeeds. No probe succeeds.
@@ -82,19 +80,4 @@ func (c *container) address(port intstr.IntOrString) string {
 	}
 
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port(number)))
-}
-
-// freePort returns a free port of the loopback interface.
-func freePort() (int, error) {
-	address, err := process.FreeAddress("127.0.0.1")
-	if err != nil {
-		return 0, err
-	}
-
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return 0, fmt.Errorf("cannot use address %q: %w", address, err)
-	}
-
-	return strconv.Atoi(port)
 }
