@@ -264,8 +264,9 @@ func (o *observed) secret(name resource.Name) *composed.Unstructured {
 // it is not before Crossplane has answered the requirement.
 func (o *observed) free(name resource.Name) (free, known bool) {
 	found, answered := o.required[string(name)]
+	foreign := func(r resource.Required) bool { return !o.owns(r.Resource) && !o.restoredSecret(r.Resource) }
 
-	return !slices.ContainsFunc(found, func(r resource.Required) bool { return !o.owns(r.Resource) && !o.restoredSecret(r.Resource) }), answered
+	return !slices.ContainsFunc(found, foreign), answered
 }
 
 // requiredNamespace returns the claim's namespace, nil if Crossplane did not find it, and reports

@@ -25,7 +25,8 @@ func SetConditions(o Conditioned, conditions ...xpv1.Condition) {
 		}
 
 		if before.ObservedGeneration == 0 && before.Equal(c) {
-			// The runtime takes a condition without a generation for one of any.
+			// The runtime takes the two for equal, because the condition that is there has no
+			// generation, and would keep it. It replaces one of another reason.
 			other := c
 			other.Reason += "Before"
 			o.SetConditions(other)

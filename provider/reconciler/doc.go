@@ -2,7 +2,7 @@
 // provider too many requests, or lose data. It wraps the client, the event recorder,
 // the finalizer and the reconciler that the runtime's managed.Reconciler works with. It
 // imports no SDK of MinIO and no package of this project; of Cistern it knows the keys of
-// two annotations. Each file could become a change of the runtime, and then be removed.
+// three annotations. Each file could become a change of the runtime, and then be removed.
 //
 //	writes.go
 //	  runtime  updates the status at the end of every reconcile, changed or not
@@ -68,7 +68,8 @@
 //
 //	predicate.go
 //	  runtime  reconciles a resource when an annotation changes, also by its own hand
-//	  here     ignores updates that only record a creation or what references resolve to
+//	  here     ignores updates that only record a creation, an owner, names or what
+//	           references resolve to
 //	  reason   the runtime goes on with the resource anyway: one reconcile less for each
 //	  until    resource.DesiredStateChanged ignores the annotations of a creation
 //

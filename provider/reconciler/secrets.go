@@ -31,7 +31,7 @@ const (
 
 // SecretCache returns the options of a manager's cache under which it holds connection
 // Secrets only. Their controllers ask for metadata alone, so that the cache holds no
-// credential. Of the metadata it holds what these controllers need: whoever may create
+// credential. Of the metadata it holds what these controllers need: a person who may create
 // Secrets could fill the memory with the rest.
 func SecretCache() map[client.Object]cache.ByObject {
 	return map[client.Object]cache.ByObject{

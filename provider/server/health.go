@@ -154,8 +154,7 @@ func recordID(pc resource.ProviderConfig, id string) bool {
 }
 
 // check returns the condition Ready of a configuration, and its server if that can be used or is
-// too old. It returns an error if the health
-// of the server could not be determined.
+// too old. It returns an error if the health of the server could not be determined.
 func (h *health) check(ctx context.Context, key ConfigKey) (c xpv1.Condition, srv *cachedServer, err error) {
 	srv, err = h.servers.lookup(ctx, key, 0)
 	if isTransient(err) {

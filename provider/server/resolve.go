@@ -14,9 +14,9 @@ import (
 	"github.com/cistern-dev/cistern/provider/minio"
 )
 
-// readConfig returns the spec of a provider configuration and its version, which changes
-// with the spec and when the configuration is created anew,
-// and the deployment IDs that its server may have.
+// readConfig returns the spec of a provider configuration and the deployment IDs that its
+// server may have. It also returns a version, which changes with the spec and when the
+// configuration is created anew.
 func (s *Servers) readConfig(ctx context.Context, key ConfigKey) (
 	spec miniov1alpha1.ProviderConfigSpec, version string, ids []string, err error,
 ) {

@@ -89,9 +89,9 @@ func NewServers(kube client.Reader, opts ...minio.Option) *Servers {
 // conflict, after which a reconcile is repeated in silence, if the first check takes long.
 //
 // While mg is being deleted, For returns also a server that must not be driven, unless it is
-// another one than before, and the
-// server of an earlier call if the configuration cannot be read: when a namespace is
-// deleted, its ProviderConfig and credentials may go before the resources that need them.
+// another one than before. If the configuration cannot be read, it then returns the server
+// of an earlier call: when a namespace is deleted, its ProviderConfig and credentials may go
+// before the resources that need them.
 func (s *Servers) For(ctx context.Context, mg resource.ModernManaged) (*minio.Server, error) {
 	ref := mg.GetProviderConfigReference()
 	if ref == nil {

@@ -53,9 +53,8 @@ func attachments(u *miniov1alpha1.User) []string {
 	return names
 }
 
-// attachmentsDrifted reports whether other policies than these should be attached
-// to the user. The list is as the server writes it: separated by commas, in any
-// order.
+// attachmentsDrifted reports whether other policies are attached to the user than should
+// be. The list attached is as the server writes it: separated by commas, in any order.
 func attachmentsDrifted(u *miniov1alpha1.User, attached string) bool {
 	want, got := slices.Sorted(slices.Values(attachments(u))), slices.Sorted(strings.SplitSeq(attached, ","))
 

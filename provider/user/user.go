@@ -1,4 +1,5 @@
-// Package user drives the users of a MinIO server.
+// Package user manages users of MinIO servers and their access keys: it observes, creates,
+// updates and deletes the user of a User resource.
 package user
 
 import (
@@ -19,7 +20,7 @@ import (
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
-// Kind of User.
+// Kind returns the wiring of User resources.
 func Kind() controller.Kind[*miniov1alpha1.User] {
 	return kind(reconciler.NewMemory[memory]())
 }
@@ -72,7 +73,8 @@ type userAdmin interface {
 	RemoveUser(ctx context.Context, accessKey string) error
 }
 
-// external drives one server's users. It lives for one reconcile.
+// external manages the users of one server. The runtime connects anew for each reconcile,
+// so an external serves one reconcile of one User.
 type external struct {
 	kube  controller.Kube
 	admin userAdmin
@@ -95,9 +97,8 @@ type external struct {
 // Create stores the key in the connection Secret, creates the user, which has no rights
 // yet, writes the policy and attaches it. Where no user can be created, as with LDAP, no
 // policy is left behind. Each step can be repeated, so it does not matter where an earlier
-// attempt stopped. A user that was lost on the server
-// gets the key that is stored; during a rotation that is the one that clients read, and
-// Update continues the rotation.
+// attempt stopped. A user that was lost on the server gets the key that is stored; during a
+// rotation that is the one that clients read, and Update continues the rotation.
 func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.ExternalCreation, error) {
 	if _, err := policyDocument(u.Spec.ForProvider, e.policies.inGroups); err != nil {
 		return managed.ExternalCreation{}, err

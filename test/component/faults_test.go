@@ -125,13 +125,14 @@ type matrix struct {
 	// began is when the first cell began, and ran how many have ended.
 	began time.Time
 	ran   int
-	// unmet are the cells whose operation was not called, after how long each took to be
-	// well after the fault.
+	// unmet are the cells whose operation was not called.
 	unmet []string
+	// after holds, for each cell, how long after the fault all was well.
 	after []time.Duration
 }
 
-// between is the proxy's.
+// between returns what answers a call instead of the server, or nil. The proxy asks it for
+// each call.
 func (m *matrix) between(c Call, server http.Handler) http.Handler {
 	m.mu.Lock()
 	b := m.beds[c.Namespace]
