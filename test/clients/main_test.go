@@ -71,6 +71,8 @@ func run(m *testing.M) int {
 		start = startPlatform
 	}
 
+	defer environment.stop()
+
 	stop, err := start(ctx)
 	defer stop()
 
@@ -109,13 +111,13 @@ func find(ctx context.Context) error {
 	}
 
 	// A program that this machine cannot have is no error.
-	fetched := func(err error, clients ...*client) error {
+	fetched := func(err error, programs ...string) error {
 		if !errors.Is(err, tools.ErrMissing) {
 			return err
 		}
 
-		for _, c := range clients {
-			found.missing[c.program] = err
+		for _, program := range programs {
+			found.missing[program] = err
 		}
 
 		return nil
@@ -124,10 +126,12 @@ func find(ctx context.Context) error {
 	debian, errDebian := tools.DebianClients(ctx, os.Stderr)
 	services, errServices := tools.DebianServices(ctx, os.Stderr)
 	node, errNode := tools.NodeModules(ctx, os.Stderr)
-	found.debian, found.services, found.node = debian, services, node
+	chromium, errChromium := tools.DebianChromium(ctx, os.Stderr)
+	found.debian, found.services, found.node, found.chromium = debian, services, node, chromium
 
 	return errors.Join(
-		fetched(errDebian, awsCLI, boto3, s3cmd, rclone, restic),
-		fetched(errServices, s3fs, registry, pgBackRest),
-		fetched(errNode, sdkJS, minioJS))
+		fetched(errDebian, awsCLI.program, boto3.program, s3cmd.program, rclone.program, restic.program),
+		fetched(errServices, s3fs.program, registry.program, pgBackRest.program),
+		fetched(errNode, sdkJS.program, minioJS.program),
+		fetched(errChromium, clientConsole))
 }
