@@ -55,8 +55,8 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// Programs that are not in the cache yet take minutes.
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	// Programs that are not in the cache yet take minutes, Velero most of them.
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Minute)
 	defer cancel()
 
 	begin := time.Now()
@@ -106,7 +106,7 @@ func find(ctx context.Context) error {
 	scripts = filepath.Join(repo, "test", "clients", "testdata")
 	found.missing = map[string]error{}
 
-	if found.pinned, err = tools.Build(ctx, os.Stderr, "aws-sdk-go", "mc", "rclone"); err != nil {
+	if found.pinned, err = tools.Build(ctx, os.Stderr, "aws-sdk-go", "mc", "rclone", "velero", "velero-plugin-for-aws"); err != nil {
 		return err
 	}
 

@@ -25,9 +25,12 @@ const (
 )
 
 // The clients with cases of their own.
-const clientConsole = "Console"
+const (
+	clientConsole = "Console"
+	clientVelero  = "Velero"
+)
 
-var others = []string{clientConsole}
+var others = []string{clientConsole, clientVelero}
 
 // matrix collects the results of clients and tests. parts are the cases of others, in their
 // order.
