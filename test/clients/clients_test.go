@@ -70,11 +70,11 @@ func TestClients(t *testing.T) {
 			t.Parallel()
 
 			if err := found.lacks(c); err != nil {
-				results.skipped(c, err)
+				results.skipped(c.name, err)
 				t.Skip(err)
 			}
 
-			results.started(c, version(t, c))
+			results.began(c.name, version(t, c))
 
 			for _, tc := range tests {
 				t.Run(tc.name, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,29 +18,16 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/component"
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // startComponent starts the component environment with its provider, and issues the
-// Secrets by Users. stop ends all of it.
+// Secrets by Users.
 func startComponent(ctx context.Context) (stop func(), err error) {
-	env, err := component.Start(ctx, os.Stderr, component.Native())
+	stop = func() {}
+
+	env, err := environment.start(ctx)
 	if err != nil {
-		return func() {}, err
-	}
-
-	provider, err := env.StartProvider()
-	if err != nil {
-		return env.Close, err
-	}
-
-	stop = func() {
-		provider.Kill()
-		env.Close()
-	}
-
-	if err := errors.Join(publish(ctx, env), farServer(ctx, env)); err != nil {
 		return stop, err
 	}
 

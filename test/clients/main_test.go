@@ -55,8 +55,8 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// Programs that are not in the cache yet take minutes.
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	// Programs that are not in the cache yet take minutes, Velero most of them.
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Minute)
 	defer cancel()
 
 	begin := time.Now()
@@ -70,6 +70,8 @@ func run(m *testing.M) int {
 	if *onPlatform {
 		start = startPlatform
 	}
+
+	defer environment.stop()
 
 	stop, err := start(ctx)
 	defer stop()
@@ -104,18 +106,18 @@ func find(ctx context.Context) error {
 	scripts = filepath.Join(repo, "test", "clients", "testdata")
 	found.missing = map[string]error{}
 
-	if found.pinned, err = tools.Build(ctx, os.Stderr, "aws-sdk-go", "mc", "rclone"); err != nil {
+	if found.pinned, err = tools.Build(ctx, os.Stderr, "aws-sdk-go", "mc", "rclone", "velero", "velero-plugin-for-aws"); err != nil {
 		return err
 	}
 
 	// A program that this machine cannot have is no error.
-	fetched := func(err error, clients ...*client) error {
+	fetched := func(err error, programs ...string) error {
 		if !errors.Is(err, tools.ErrMissing) {
 			return err
 		}
 
-		for _, c := range clients {
-			found.missing[c.program] = err
+		for _, program := range programs {
+			found.missing[program] = err
 		}
 
 		return nil
@@ -124,10 +126,12 @@ func find(ctx context.Context) error {
 	debian, errDebian := tools.DebianClients(ctx, os.Stderr)
 	services, errServices := tools.DebianServices(ctx, os.Stderr)
 	node, errNode := tools.NodeModules(ctx, os.Stderr)
-	found.debian, found.services, found.node = debian, services, node
+	chromium, errChromium := tools.DebianChromium(ctx, os.Stderr)
+	found.debian, found.services, found.node, found.chromium = debian, services, node, chromium
 
 	return errors.Join(
-		fetched(errDebian, awsCLI, boto3, s3cmd, rclone, restic),
-		fetched(errServices, s3fs, registry, pgBackRest),
-		fetched(errNode, sdkJS, minioJS))
+		fetched(errDebian, awsCLI.program, boto3.program, s3cmd.program, rclone.program, restic.program),
+		fetched(errServices, s3fs.program, registry.program, pgBackRest.program),
+		fetched(errNode, sdkJS.program, minioJS.program),
+		fetched(errChromium, clientConsole))
 }

@@ -5,9 +5,11 @@ package clients
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,28 +24,60 @@ const (
 	cellMute   = "refused" // the client keeps the server's words to itself
 )
 
-// matrix collects the results of clients and tests.
+// The clients with cases of their own.
+const (
+	clientConsole = "Console"
+	clientVelero  = "Velero"
+)
+
+var others = []string{clientConsole, clientVelero}
+
+// matrix collects the results of clients and tests. parts are the cases of others, in their
+// order.
 type matrix struct {
 	mu       sync.Mutex
 	versions map[string]string
 	cells    map[string]map[string]string
+	parts    map[string][]string
 	missing  map[string]error
 }
 
-var results = &matrix{versions: map[string]string{}, cells: map[string]map[string]string{}, missing: map[string]error{}}
-
-func (m *matrix) started(c *client, version string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-
-	m.versions[c.name], m.cells[c.name] = version, map[string]string{}
+var results = &matrix{
+	versions: map[string]string{}, cells: map[string]map[string]string{}, parts: map[string][]string{}, missing: map[string]error{},
 }
 
-func (m *matrix) skipped(c *client, why error) {
+func (m *matrix) began(client, version string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	m.missing[c.name] = why
+	m.versions[client], m.cells[client] = version, map[string]string{}
+}
+
+func (m *matrix) skipped(client string, why error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.missing[client] = why
+}
+
+// part runs a case of a client with cases of its own, and records how it ended.
+func part(t *testing.T, client, name string, run func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		defer func() {
+			results.mu.Lock()
+			defer results.mu.Unlock()
+
+			results.parts[client] = append(results.parts[client], name)
+			results.cells[client][name] = cellOK
+
+			if t.Failed() {
+				results.cells[client][name] = cellFailed
+			}
+		}()
+
+		run(t)
+	})
 }
 
 // record records how a test ended.
@@ -88,6 +122,18 @@ func (m *matrix) complete() bool {
 		}
 	}
 
+	for _, client := range others {
+		for _, name := range m.parts[client] {
+			if m.cells[client][name] != cellOK {
+				return false
+			}
+		}
+
+		if len(m.parts[client]) == 0 {
+			return false
+		}
+	}
+
 	return true
 }
 
@@ -111,12 +157,30 @@ func (m *matrix) text() string {
 
 	b.WriteString("\n\n")
 
-	ran := len(clients) - len(m.missing)
-	fmt.Fprintf(&b, "%d of %d clients ran.\n", ran, len(clients))
+	for _, client := range others {
+		for _, name := range m.parts[client] {
+			fmt.Fprintf(&b, "%-10s %-60s %s\n", client, name, m.cells[client][name])
+		}
+	}
 
-	for _, c := range clients {
-		if err := m.missing[c.name]; err != nil {
-			fmt.Fprintf(&b, "Skipped: %s: %v.\n", c.name, err)
+	fmt.Fprintf(&b, "%d of %d clients ran.\n", len(m.versions), len(clients)+len(others))
+
+	for _, client := range slices.Sorted(maps.Keys(m.missing)) {
+		fmt.Fprintf(&b, "Skipped: %s: %v.\n", client, m.missing[client])
+	}
+
+	return b.String()
+}
+
+// cases returns the table of the clients with cases of their own.
+func (m *matrix) cases() string {
+	var b strings.Builder
+
+	b.WriteString("| Client | Case | |\n|---|---|---|\n")
+
+	for _, client := range others {
+		for _, name := range m.parts[client] {
+			fmt.Fprintf(&b, "| %s %s | %s | %s |\n", client, m.versions[client], name, m.cells[client][name])
 		}
 	}
 
@@ -181,7 +245,7 @@ func document(passed bool) error {
 	}
 
 	needs, matrix := results.tables()
-	page := replace(replace(string(old), "needs", needs), "matrix", matrix)
+	page := replace(replace(replace(string(old), "needs", needs), "matrix", matrix), "cases", results.cases())
 
 	if *update {
 		return os.WriteFile(file, []byte(page), 0o644)

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // envName matches what Kubernetes makes a variable of with envFrom.
@@ -164,9 +166,11 @@ func (s *session) wantRefused(t *testing.T, op, words string, args ...string) {
 // programs are the directories of what was found on this machine and in the cache.
 type programs struct {
 	debian, services, node string
+	chromium               tools.Chromium
 	// pinned are the paths of pinned programs by name.
 	pinned map[string]string
-	// missing has the reason for each program that cannot be had.
+	// missing has the reason for each program that cannot be had, and for the Console if
+	// its browser cannot.
 	missing map[string]error
 }
 

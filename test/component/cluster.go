@@ -124,7 +124,7 @@ func (e *Env) startEtcd(kube string) (string, error) {
 	return "http://" + clients, err
 }
 
-// Kubeconfig returns the kubeconfig file of an administrator.
+// Kubeconfig returns the path of an administrator's kubeconfig, which bypasses the proxy.
 func (e *Env) Kubeconfig() string { return filepath.Join(e.dir, "admin.kubeconfig") }
 
 // startControllers starts the garbage collector and the namespace controller. They

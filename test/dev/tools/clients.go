@@ -60,10 +60,8 @@ var servicePackages = []string{
 // PostgreSQL are unpacked, in the cache. It returns ErrMissing on a machine that is not a
 // Debian 12: the names of their packages and libraries have versions.
 func DebianServices(ctx context.Context, out io.Writer) (string, error) {
-	release, _ := os.ReadFile("/etc/debian_version") // without the file it is no Debian
-
-	if _, err := exec.LookPath("apt-get"); err != nil || !strings.HasPrefix(string(release), "12.") {
-		return "", fmt.Errorf("debian 12 is %w", ErrMissing)
+	if err := wantDebian12(); err != nil {
+		return "", err
 	}
 
 	dir, err := cachedPackages(ctx, out, "s3-services", "s3fs, docker-registry, pgBackRest, PostgreSQL (Debian)",
@@ -93,6 +91,17 @@ func nodeClients(repo string) (files map[string][]byte, key string, err error) {
 	sum := sha256.Sum256(files["package-lock.json"])
 
 	return files, hex.EncodeToString(sum[:])[:16], nil
+}
+
+// wantDebian12 returns ErrMissing on a machine that is not a Debian 12.
+func wantDebian12() error {
+	release, _ := os.ReadFile("/etc/debian_version") // without the file it is no Debian
+
+	if _, err := exec.LookPath("apt-get"); err != nil || !strings.HasPrefix(string(release), "12.") {
+		return fmt.Errorf("debian 12 is %w", ErrMissing)
+	}
+
+	return nil
 }
 
 // NodeModules returns the directory of Node.js modules with the AWS SDK for JavaScript and

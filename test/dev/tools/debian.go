@@ -32,7 +32,7 @@ var debianPackages = []string{
 
 // packageSets are the sets of Debian packages in the cache, by the names of their entries.
 var packageSets = map[string][]string{
-	"debian": debianPackages, "s3-clients": clientPackages, "s3-services": servicePackages,
+	"debian": debianPackages, "s3-clients": clientPackages, "s3-services": servicePackages, "chromium": chromiumPackages,
 }
 
 // Programs are the programs that come from Debian packages, or from the host.

@@ -4,6 +4,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 )
 
 // programs are the pinned programs by name, which is also the name of their
-// directory. program completes an entry.
+// directory unless Dir names another one. program completes an entry.
 var programs = map[string]pinned.Program{
 	"angryjet": {
 		Package: "github.com/crossplane/crossplane-tools/cmd/angryjet",
@@ -94,6 +95,22 @@ var programs = map[string]pinned.Program{
 		Package: ".", Module: "github.com/rclone/rclone",
 		Stamps: []string{"github.com/rclone/rclone/fs.Version=%s"},
 	},
+	"velero": {
+		Package: "github.com/vmware-tanzu/velero/cmd/velero",
+		Module:  "github.com/vmware-tanzu/velero",
+		Label:   "Velero",
+		Stamps: []string{
+			"github.com/vmware-tanzu/velero/pkg/buildinfo.Version=%s",
+			// Its server has no flag for the port of these metrics either.
+			"sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0",
+		},
+	},
+	"velero-plugin-for-aws": {
+		Package: "github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws",
+		Module:  "github.com/vmware-tanzu/velero-plugin-for-aws",
+		// They share most packages, which are then built once.
+		Dir: "velero",
+	},
 }
 
 // Names returns the names that Build accepts, sorted.
@@ -163,10 +180,11 @@ func Entries(ctx context.Context) (map[string]string, error) {
 	return entries, err
 }
 
-// program returns an entry of programs with its name and directory.
+// program returns an entry of programs with its name and directory, which is named after
+// the program unless the entry says otherwise.
 func program(repo, name string) pinned.Program {
 	p := programs[name]
-	p.Name, p.Dir = name, filepath.Join(repo, "test", "dev", "tools", name)
+	p.Name, p.Dir = name, filepath.Join(repo, "test", "dev", "tools", cmp.Or(p.Dir, name))
 
 	return p
 }
