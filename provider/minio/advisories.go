@@ -66,7 +66,7 @@ var advisories = []Advisory{
 func (s *Server) Advisories() (known []Advisory, dated bool) { return advisoriesOf(s.reported()) }
 
 func advisoriesOf(info serverInfo) (known []Advisory, dated bool) {
-	oldest, all := time.Time{}, true
+	earliest, all := time.Time{}, true
 
 	for _, n := range info.Servers {
 		at, ok := releaseTime(n.Version)
@@ -76,17 +76,17 @@ func advisoriesOf(info serverInfo) (known []Advisory, dated bool) {
 			// It is offline.
 		case !ok:
 			all = false
-		case oldest.IsZero() || at.Before(oldest):
-			oldest = at
+		case earliest.IsZero() || at.Before(earliest):
+			earliest = at
 		}
 	}
 
-	if oldest.IsZero() {
+	if earliest.IsZero() {
 		return nil, false
 	}
 
 	for _, a := range advisories {
-		if oldest.Before(a.Fixed) {
+		if earliest.Before(a.Fixed) {
 			known = append(known, a)
 		}
 	}

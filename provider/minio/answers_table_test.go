@@ -212,7 +212,7 @@ func errorCases() []answerCase {
 
 			return err
 		})},
-		{name: "bucket not empty", is: IsNotEmpty, call: do(func(ctx context.Context, s *Server) error {
+		{name: "bucket not empty", is: func(err error) bool { return code(err) == "BucketNotEmpty" }, call: do(func(ctx context.Context, s *Server) error {
 			return s.S3().RemoveBucket(ctx, answersBucket)
 		})},
 		{name: "no purge", is: IsForceDeleteDenied, call: do(func(ctx context.Context, s *Server) error {

@@ -21,9 +21,6 @@ func IsNotFound(err error) bool {
 	return false
 }
 
-// IsNotEmpty reports whether the server did not delete a bucket because it holds objects.
-func IsNotEmpty(err error) bool { return code(err) == "BucketNotEmpty" }
-
 // IsForceDeleteDenied reports whether the server does not remove a bucket together with what it
 // holds, because it replicates the bucket.
 func IsForceDeleteDenied(err error) bool {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPredicates(t *testing.T) {
-	type want struct{ notFound, notEmpty, inUse, denied, badKey, client bool }
+	type want struct{ notFound, inUse, denied, badKey, client bool }
 
 	cases := map[string]struct {
 		reason string
@@ -51,7 +51,7 @@ func TestPredicates(t *testing.T) {
 		"NotEmpty": {
 			reason: "A bucket with objects.",
 			err:    miniogo.ErrorResponse{Code: "BucketNotEmpty", StatusCode: 409},
-			want:   want{notEmpty: true, client: true},
+			want:   want{client: true},
 		},
 		"Wrapped": {
 			reason: "A wrapped error keeps its code.",
@@ -106,7 +106,7 @@ func TestPredicates(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := want{
-				notFound: IsNotFound(tc.err), notEmpty: IsNotEmpty(tc.err), inUse: IsPolicyInUse(tc.err),
+				notFound: IsNotFound(tc.err), inUse: IsPolicyInUse(tc.err),
 				denied: IsDenied(tc.err), badKey: IsBadKey(tc.err), client: IsClientError(tc.err),
 			}
 			if got != tc.want {
