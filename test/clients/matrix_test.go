@@ -103,6 +103,14 @@ func (m *matrix) record(t *testing.T, c *client, tc test) {
 	m.cells[c.name][tc.name] = cell
 }
 
+// lacks records that a client has no operation that a test needs.
+func (m *matrix) lacks(c *client, tc test) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	m.cells[c.name][tc.name] = cellNone
+}
+
 // cell returns the result of one client in one test.
 func (m *matrix) cell(c *client, tc test) string {
 	if cell := m.cells[c.name][tc.name]; cell != "" {
