@@ -125,6 +125,20 @@ func adminCases() []answerCase {
 			},
 			want: "answers-key",
 		},
+		{
+			name: "admin:list-service-accounts",
+			call: func(ctx context.Context, s *Server) (any, error) {
+				got, err := s.Admin.ListServiceAccounts(ctx, answersUser)
+
+				keys := make([]string, len(got.Accounts))
+				for i, a := range got.Accounts {
+					keys[i] = a.AccessKey
+				}
+
+				return keys, err
+			},
+			want: []string{"answers-key"},
+		},
 	}
 }
 

@@ -7,7 +7,8 @@ import "slices"
 // recordedCalls are the calls of MinIO whose answers the provider decodes. Each needs a case of
 // TestRecordedAnswers in provider/minio.
 var recordedCalls = []string{
-	"info", "accountinfo", "export-bucket-metadata", "user-info", "info-canned-policy", "policy-entities", "add-service-account",
+	"info", "accountinfo", "export-bucket-metadata", "user-info", "info-canned-policy", "policy-entities",
+	"add-service-account", "list-service-accounts",
 	"GET bucket?location", "GET bucket?versions", "GET bucket?uploads", "GET object?retention", "POST bucket?delete",
 }
 
@@ -21,13 +22,20 @@ var statusCalls = []string{
 	"PUT bucket?encryption", "DELETE bucket?encryption", "PUT bucket?policy", "DELETE bucket?policy",
 }
 
-// unrecorded returns the calls of MinIO that are in neither list.
+// testCalls are calls that tests make at the published endpoint, as tenants do, and the provider
+// does not.
+var testCalls = []string{"PUT object", "POST object?uploads", "PUT object?uploadId", "POST object?uploadId"}
+
+// unrecorded returns the calls of MinIO that are in no list.
 func unrecorded(calls []Call) []string {
 	var names []string
 
 	for _, c := range calls {
-		if c.Server == MinIO && !slices.Contains(recordedCalls, c.Operation) && !slices.Contains(statusCalls, c.Operation) &&
-			!slices.Contains(names, c.Operation) {
+		listed := slices.ContainsFunc([][]string{recordedCalls, statusCalls, testCalls, names}, func(list []string) bool {
+			return slices.Contains(list, c.Operation)
+		})
+
+		if c.Server == MinIO && !listed {
 			names = append(names, c.Operation)
 		}
 	}
