@@ -204,4 +204,7 @@ func TestReleasedClaimIsEmpty(t *testing.T) {
 
 		return nil
 	})
+
+	// Tests that follow count what is on the server.
+	await.For(t, "the Bucket to be gone", func() error { return gone(ctx, b) })
 }
