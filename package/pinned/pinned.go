@@ -56,12 +56,7 @@ type Program struct {
 // Several processes may build at once; one that is interrupted leaves nothing
 // that a later one would take for a program.
 func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
-	version, err := p.stampedVersion()
-	if err != nil {
-		return "", fmt.Errorf("cannot find its version: %w", err)
-	}
-
-	key, err := p.Key(ctx)
+	version, key, err := p.identity(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -89,17 +84,25 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 
 // Key returns the key of the program's entry in the cache.
 func (p Program) Key(ctx context.Context) (string, error) {
+	_, key, err := p.identity(ctx)
+
+	return key, err
+}
+
+// identity returns the version for stamps and titles, and the key of the cache's entry.
+func (p Program) identity(ctx context.Context) (version, key string, err error) {
 	goVersion, err := goVersion(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 
-	version, err := p.stampedVersion()
-	if err != nil {
-		return "", fmt.Errorf("cannot find the version of %s: %w", p.Name, err)
+	if version, err = p.stampedVersion(); err != nil {
+		return "", "", fmt.Errorf("cannot find the version of %s: %w", p.Name, err)
 	}
 
-	return p.key(goVersion, version)
+	key, err = p.key(goVersion, version)
+
+	return version, key, err
 }
 
 // Version returns the version of Module that the program's go.mod requires.
