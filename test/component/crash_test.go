@@ -80,30 +80,11 @@ func runPhases(t *testing.T, l lifecycle, n int, killedAfter map[string][]string
 			continue
 		}
 
-		// Late writes of the previous phase must not count.
-		awaitIdle(t)
+		call, ok := killIn(t, p, Fault{At: isChange, After: max(n, 1), Before: n == 0})
+		crashed = crashed || ok
 
-		killed := env.Proxy.Arm(Fault{At: isChange, After: max(n, 1), Before: n == 0})
-
-		p.start(t)
-
-		call, ok := awaitKill(t, p, killed)
-		if ok {
-			crashed = true
-
-			if n > 0 {
-				killedAfter[p.name] = append(killedAfter[p.name], call.Operation)
-			}
-
-			startProvider(t)
-		}
-
-		restart := time.Now()
-
-		await.For(t, p.name+" to be done", p.done)
-
-		if ok {
-			t.Logf("%s: killed at %s, done %s after the restart", p.name, call.Operation, time.Since(restart).Round(time.Millisecond))
+		if ok && n > 0 {
+			killedAfter[p.name] = append(killedAfter[p.name], call.Operation)
 		}
 	}
 
@@ -124,20 +105,39 @@ func killAfter(t *testing.T, l lifecycle, phase, write string) {
 			continue
 		}
 
-		awaitIdle(t)
-
-		killed := env.Proxy.Arm(Fault{At: func(c Call) bool { return isChange(c) && c.Operation == write }, After: 1})
-
-		p.start(t)
-
-		if _, ok := awaitKill(t, p, killed); ok {
-			startProvider(t)
-		} else {
+		f := Fault{At: func(c Call) bool { return isChange(c) && c.Operation == write }, After: 1}
+		if _, ok := killIn(t, p, f); !ok {
 			t.Errorf("%s: never killed after %s", p.name, write)
 		}
-
-		await.For(t, p.name+" to be done", p.done)
 	}
+}
+
+// killIn kills the provider at a fault in a phase, which the next provider must complete. It reports
+// whether the provider was killed, and at which call.
+func killIn(t *testing.T, p phase, f Fault) (call Call, ok bool) {
+	t.Helper()
+
+	// Late writes of the previous phase must not count.
+	awaitIdle(t)
+
+	killed := env.Proxy.Arm(f)
+
+	p.start(t)
+
+	call, ok = awaitKill(t, p, killed)
+	if ok {
+		startProvider(t)
+	}
+
+	restart := time.Now()
+
+	await.For(t, p.name+" to be done", p.done)
+
+	if ok {
+		t.Logf("%s: killed at %s, done %s after the restart", p.name, call.Operation, time.Since(restart).Round(time.Millisecond))
+	}
+
+	return call, ok
 }
 
 // awaitKill waits until the provider is killed, or until the phase is done and no call
