@@ -60,20 +60,8 @@ func findJq(ctx context.Context, o Options) (string, error) {
 // startEmbedded starts the daemon with listeners on the loopback interface, and writes
 // the kubeconfig.
 func (l *local) startEmbedded() error {
-	files, addresses, err := listen(embedded.ListenerCount)
-	if err != nil {
-		return err
-	}
-
-	for _, f := range files {
-		defer f.Close()
-	}
-
-	if err := l.describeEmbedded(addresses); err != nil {
-		return err
-	}
-
-	return l.launch(files, embedded.Stage, l.Embedded.Prepare)
+	return l.launch(embedded.ListenerCount, embedded.Stage, l.describeEmbedded,
+		func([]string) ([]byte, error) { return l.Embedded.Prepare() })
 }
 
 // describeEmbedded fills in the state of the new platform, and removes the logs of the

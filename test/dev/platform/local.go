@@ -45,15 +45,31 @@ func (l *local) complete(ctx context.Context, m minio, others ...step) (*Platfor
 	return &l.Platform, nil
 }
 
-// launch starts the daemon of a cluster with listeners of this machine. prepare writes
-// the daemon's files, and returns the kubeconfig.
-func (l *local) launch(files []*os.File, stage string, prepare func() ([]byte, error)) error {
+// launch starts the daemon of a cluster with some listeners of this machine. describe fills in
+// the state of the platform; prepare writes the daemon's files, and returns the kubeconfig. Both
+// get the listeners' addresses.
+func (l *local) launch(
+	listeners int, stage string, describe func(addresses []string) error, prepare func(addresses []string) ([]byte, error),
+) error {
+	files, addresses, err := listen(listeners)
+	if err != nil {
+		return err
+	}
+
+	for _, f := range files {
+		defer f.Close()
+	}
+
+	if err := describe(addresses); err != nil {
+		return err
+	}
+
 	// Saved before anything is started, so that Down finds what to remove.
 	if err := l.save(l.OutputDir); err != nil {
 		return err
 	}
 
-	kubeconfig, err := prepare()
+	kubeconfig, err := prepare(addresses)
 	if err != nil {
 		return err
 	}

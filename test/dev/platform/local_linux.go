@@ -110,20 +110,7 @@ func checkRunDir(dir string) error {
 // startNode starts the daemon with listeners of this machine's network, and writes
 // the kubeconfig, which leads to one of them.
 func (l *local) startNode() error {
-	files, addresses, err := listen(node.ListenerCount)
-	if err != nil {
-		return err
-	}
-
-	for _, f := range files {
-		defer f.Close()
-	}
-
-	if err := l.describe(addresses); err != nil {
-		return err
-	}
-
-	return l.launch(files, node.StageHost, func() ([]byte, error) {
+	return l.launch(node.ListenerCount, node.StageHost, l.describe, func(addresses []string) ([]byte, error) {
 		if err := l.Node.Cgroups.Remove(); err != nil { // of a dead node whose state was lost
 			return nil, err
 		}
