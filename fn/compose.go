@@ -205,7 +205,7 @@ func (d desired) assess(o *observed) map[resource.Name]string {
 	}
 
 	for i, u := range d.users {
-		all[i.resource()] = waitMessage(i.description(), o.user(i), applied(u.Object, o.user(i), userFields), o.userReady(i, u))
+		all[i.resource()] = waitMessage(i.description(), o.user(i), applied(u.Object, o.user(i), userFields), userReady(o.user(i)))
 	}
 
 	return all

@@ -87,6 +87,7 @@ func TestNotReady(t *testing.T) {
 		"restored-secrets-only": {reason: "A new bucket is not that of the Secrets.", nothing: true},
 		"spec-behind":           {reason: "The Bucket is ready with its previous spec only."},
 		"user-behind":           {reason: "The User is ready with its previous spec only."},
+		"rotated-changed":       {reason: "The User is ready with its previous spec only; more is new than the served key."},
 		"secret-immutable":      {reason: "A Secret cannot be written and holds an earlier key."},
 		"secret-outdated":       {reason: "The Secrets still hold an earlier key, although an earlier run wrote them."},
 		"forged-bucket":         {reason: "The Bucket is a ConfigMap, which tenants can create.", fatal: true},

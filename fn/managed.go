@@ -9,8 +9,6 @@ import (
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/function-sdk-go/resource"
 	"github.com/crossplane/function-sdk-go/resource/composed"
-
-	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
 )
 
 // managedResource is a composed managed resource. Its Resource is nil before Crossplane has created it.
@@ -47,30 +45,22 @@ func (m managedResource) wasReady() bool {
 		m.condition(xpv1.TypeSynced)["status"] == string(corev1.ConditionTrue)
 }
 
-// userReady reports whether an identity's User is ready, given its desired state. The claim stays ready
-// while the User has yet to observe a new servedAccessKeyID: if the claim was provisioned before this run
-// and its fields are in the User's spec, nothing else is new. The caller checks these fields.
-func (o *observed) userReady(i identity, want *composed.Unstructured) bool {
-	u := o.user(i)
-	if u.ready() {
-		return true
-	}
-
-	provisioned := o.condition(tenantv1alpha1.ConditionProvisioned)["status"] == string(corev1.ConditionTrue)
-
-	return provisioned && u.wasReady() && nested(want.Object, "spec", "forProvider", "rotation") != nil
-}
-
 // isCurrent reports whether a condition is about the resource's current generation.
 func (m managedResource) isCurrent(t xpv1.ConditionType) bool {
 	c := m.condition(t)
 
-	// Not every condition has an observedGeneration. GetGeneration would return 0, as numbers of
-	// observed resources are float64.
+	// Not every condition has an observedGeneration.
 	observed, known := c["observedGeneration"].(float64)
-	generation, _ := m.field("metadata", "generation").(float64)
 
-	return !known || observed >= generation
+	return !known || int64(observed) >= m.generation()
+}
+
+// generation returns the resource's generation, 0 if it does not exist. Numbers of observed resources are float64,
+// for which GetGeneration would return 0.
+func (m managedResource) generation() int64 {
+	g, _ := m.field("metadata", "generation").(float64)
+
+	return int64(g)
 }
 
 // failure returns the message of the condition that keeps the resource from being ready, if it has one.

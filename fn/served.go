@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"regexp"
+	"strconv"
 
 	"github.com/crossplane/function-sdk-go/resource"
 
@@ -123,13 +124,26 @@ func (o *observed) reportedKey(i identity) string {
 	return ""
 }
 
+// annotationReadyGeneration is the annotation of a User that holds its generation at which it was ready when its
+// servedAccessKeyID was last changed. Of the next generation nothing else is new.
+const annotationReadyGeneration = "apps.cozystack.io/ready-generation"
+
+// userReady reports whether a User is ready, except that it may have yet to observe a new servedAccessKeyID: that
+// follows the claim's Secrets, and is nothing for the claim to wait for. The User itself says so, because Crossplane
+// may read a status of the claim that is older than the User.
+func userReady(u managedResource) bool {
+	previous := strconv.FormatInt(u.generation()-1, 10)
+
+	return u.ready() || (u.wasReady() && u.field("metadata", "annotations", annotationReadyGeneration) == previous)
+}
+
 // setServedKeys sets the key that the Secrets hold in each User with a rotation. Where that is not known
 // the User keeps what it has.
 func (d desired) setServedKeys(o *observed, served map[identity]string) {
 	const field = "servedAccessKeyID"
 
-	for i, u := range d.users {
-		spec, _ := u.Object["spec"].(map[string]any)
+	for i, want := range d.users {
+		spec, _ := want.Object["spec"].(map[string]any)
 		parameters, _ := spec["forProvider"].(map[string]any)
 
 		rotation, rotates := parameters["rotation"].(map[string]any)
@@ -137,9 +151,21 @@ func (d desired) setServedKeys(o *observed, served map[identity]string) {
 			continue
 		}
 
+		u := o.user(i)
+		has, _ := u.field("spec", "forProvider", "rotation", field).(string)
+		ready, _ := u.field("metadata", "annotations", annotationReadyGeneration).(string)
+
 		id := served[i]
 		if id == "" {
-			id, _ = o.user(i).field("spec", "forProvider", "rotation", field).(string)
+			id = has
+		}
+
+		if id != has && d.waits[i.resource()] == "" && covers(u.field("spec"), spec) {
+			ready = strconv.FormatInt(u.generation(), 10)
+		}
+
+		if ready != "" {
+			want.SetAnnotations(map[string]string{annotationReadyGeneration: ready})
 		}
 
 		if id == "" || rotation[field] == id {
@@ -151,6 +177,6 @@ func (d desired) setServedKeys(o *observed, served map[identity]string) {
 		rotation[field] = id
 		parameters["rotation"] = rotation
 		spec["forProvider"] = parameters
-		u.Object["spec"] = spec
+		want.Object["spec"] = spec
 	}
 }

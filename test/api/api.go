@@ -45,7 +45,7 @@ func Config(p *platform.Platform) (*rest.Config, error) {
 
 // Kubernetes returns a client of the platform's cluster for an administrator. Its scheme
 // has Cistern's kinds.
-func Kubernetes(p *platform.Platform) (client.Client, error) {
+func Kubernetes(p *platform.Platform) (client.WithWatch, error) {
 	cfg, err := Config(p)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func Kubernetes(p *platform.Platform) (client.Client, error) {
 	s.AddKnownTypes(gv, &tenantv1alpha1.Bucket{})
 	metav1.AddToGroupVersion(s, gv)
 
-	return client.New(cfg, client.Options{Scheme: s})
+	return client.NewWithWatch(cfg, client.Options{Scheme: s})
 }
 
 // BucketInfo reads the BucketInfo document from the Secret of a claim's user. The

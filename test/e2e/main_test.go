@@ -21,7 +21,7 @@ import (
 // All tests share the platform and its clients. repo is the root of the repository.
 var (
 	plat  *platform.Platform
-	kube  client.Client
+	kube  client.WithWatch
 	admin *api.Admin
 	repo  string
 )
