@@ -180,20 +180,25 @@ func TestClaimColumns(t *testing.T) {
 		"NEXT-ROTATION": c.Status.Credentials[0].NextRotationAt.UTC().Format(time.RFC3339),
 	}
 
-	got := columns(t, mustKubectl(t, "", "get", "buckets.apps.cozystack.io", "--namespace", ns))
-	gotWide := columns(t, mustKubectl(t, "", "get", "buckets.apps.cozystack.io", "--namespace", ns, "--output=wide"))
+	// Crossplane repeats a claim's earlier conditions for a moment, see becameUnready.
+	await.For(t, "the columns of the claim", func() error {
+		got := columns(t, mustKubectl(t, "", "get", "buckets.apps.cozystack.io", "--namespace", ns))
+		gotWide := columns(t, mustKubectl(t, "", "get", "buckets.apps.cozystack.io", "--namespace", ns, "--output=wide"))
 
-	for column, text := range want {
-		if got[column] != text || gotWide[column] != text {
-			t.Errorf("%s: want %q, got %q, and with -o wide %q", column, text, got[column], gotWide[column])
+		for column, text := range want {
+			if got[column] != text || gotWide[column] != text {
+				return fmt.Errorf("%s: want %q, got %q, and with -o wide %q", column, text, got[column], gotWide[column])
+			}
 		}
-	}
 
-	for column, text := range wide {
-		if _, there := got[column]; there || gotWide[column] != text {
-			t.Errorf("%s: want %q, with -o wide only, got %q", column, text, gotWide[column])
+		for column, text := range wide {
+			if _, there := got[column]; there || gotWide[column] != text {
+				return fmt.Errorf("%s: want %q, with -o wide only, got %q", column, text, gotWide[column])
+			}
 		}
-	}
+
+		return nil
+	})
 }
 
 // columns returns the values that kubectl prints for one resource, by column.
