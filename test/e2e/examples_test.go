@@ -77,6 +77,8 @@ var appliedElsewhere = map[string]string{
 	"extras/ldapgrouppolicyattachment": "needs a directory; see TestExamples of package extras",
 	"extras/ldapuserpolicyattachment":  "needs a directory; see TestExamples of package extras",
 	"extras/tier":                      "needs another server; see TestExamples of package extras",
+	"gitops/argocd-cm":                 "needs Argo CD; see the tests of examples/gitops",
+	"gitops/flux-kustomization":        "needs Flux; see the tests of examples/gitops",
 	"platform/configuration":           "its registry is not that of the platform under test",
 	"platform/extras":                  "its registry is not that of the platform under test",
 }
