@@ -2,14 +2,19 @@ package examples
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kyaml "sigs.k8s.io/yaml"
@@ -20,6 +25,7 @@ import (
 	s3 "github.com/cistern-dev/cistern/apis/extras/s3/v1alpha1"
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	tenantv1alpha1 "github.com/cistern-dev/cistern/apis/tenant/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/manager"
 )
 
 // TestExamplesDecode decodes every example of our kinds strictly, so that an unknown
@@ -77,8 +83,29 @@ func TestExamplesDecode(t *testing.T) {
 	}
 }
 
-// builtins are the kinds of Kubernetes that only this test checks.
+// runtimeConfigKind is Crossplane's DeploymentRuntimeConfig.
+var runtimeConfigKind = schema.GroupVersionKind{Group: "pkg.crossplane.io", Version: "v1beta1", Kind: "DeploymentRuntimeConfig"}
+
+// runtimeConfig is what examples use of a DeploymentRuntimeConfig. TestExamplesAppliedAgain of package e2e has an API
+// server check them by Crossplane's CRD.
+type runtimeConfig struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec struct {
+		DeploymentTemplate struct {
+			Spec appsv1.DeploymentSpec `json:"spec"`
+		} `json:"deploymentTemplate"`
+	} `json:"spec"`
+}
+
+// DeepCopyObject makes runtimeConfig a runtime.Object. It is not needed for decoding.
+func (c *runtimeConfig) DeepCopyObject() runtime.Object { return c }
+
+// builtins are the kinds of Kubernetes and Crossplane that only this test checks.
 var builtins = map[schema.GroupVersionKind]func() runtime.Object{
+	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"): func() runtime.Object { return &policyv1.PodDisruptionBudget{} },
+	runtimeConfigKind: func() runtime.Object { return &runtimeConfig{} },
 	corev1.SchemeGroupVersion.WithKind("ConfigMap"):           func() runtime.Object { return &corev1.ConfigMap{} },
 	corev1.SchemeGroupVersion.WithKind("ResourceQuota"):       func() runtime.Object { return &corev1.ResourceQuota{} },
 	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"): func() runtime.Object { return &networkingv1.NetworkPolicy{} },
@@ -116,4 +143,86 @@ func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVer
 	}
 
 	return gvk
+}
+
+// TestRuntimeConfigs checks what a DeploymentRuntimeConfig cannot say wrong without harm: that pods are spread and
+// protected by the labels that they have, that their probes ask ports that the programs serve, that they get no more
+// rights than Crossplane gives packages, and that the flags exist.
+func TestRuntimeConfigs(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("platform", "runtimeconfig.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	budgets := map[string]map[string]string{}
+	configs := map[string]appsv1.DeploymentSpec{}
+
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		c, b := &runtimeConfig{}, &policyv1.PodDisruptionBudget{}
+		if err := kyaml.Unmarshal([]byte(document), c); err != nil {
+			t.Fatal(err)
+		}
+
+		if c.Kind == runtimeConfigKind.Kind {
+			configs[c.Name] = c.Spec.DeploymentTemplate.Spec
+		} else if err := kyaml.UnmarshalStrict([]byte(document), b); err != nil {
+			t.Fatal(err)
+		} else {
+			budgets[b.Name] = b.Spec.Selector.MatchLabels
+		}
+	}
+
+	for name, port := range map[string]int{"provider-minio": 8081, "function-bucket": 9443} {
+		d := configs[name]
+		if len(d.Template.Spec.Containers) != 1 || d.Template.Spec.Containers[0].Name != "package-runtime" || *d.Replicas != 2 {
+			t.Fatalf("%s: want two replicas of the container that Crossplane runs, got %+v", name, d)
+		}
+
+		checkLabels(t, name, d.Template, budgets[name])
+		checkContainer(t, name, d.Template.Spec.Containers[0], port)
+	}
+}
+
+// checkLabels checks that pods are selected by labels that they have.
+func checkLabels(t *testing.T, name string, pod corev1.PodTemplateSpec, budget map[string]string) {
+	t.Helper()
+
+	selectors := []map[string]string{budget}
+	for _, term := range pod.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution {
+		selectors = append(selectors, term.PodAffinityTerm.LabelSelector.MatchLabels)
+	}
+
+	for _, c := range pod.Spec.TopologySpreadConstraints {
+		selectors = append(selectors, c.LabelSelector.MatchLabels)
+	}
+
+	for _, s := range selectors {
+		if len(s) == 0 || len(selectors) < 3 || !maps.Equal(s, pod.Labels) {
+			t.Errorf("%s: pods with the labels %v are selected by %v", name, pod.Labels, selectors)
+		}
+	}
+}
+
+// checkContainer checks the container of a package: its probes, rights and flags.
+func checkContainer(t *testing.T, name string, c corev1.Container, port int) {
+	t.Helper()
+
+	p := c.ReadinessProbe
+	if p.HTTPGet != nil && p.HTTPGet.Port.IntValue() != port || p.TCPSocket != nil && p.TCPSocket.Port.IntValue() != port {
+		t.Errorf("%s: want a probe of port %d, got %+v", name, port, p)
+	}
+
+	s := c.SecurityContext
+	if *s.Privileged || *s.AllowPrivilegeEscalation || !*s.RunAsNonRoot || *s.RunAsUser == 0 {
+		t.Errorf("%s: the container has more rights than Crossplane gives packages: %+v", name, s)
+	}
+
+	k, err := kong.New(&struct{ manager.Flags }{})
+	if err == nil {
+		_, err = k.Parse(c.Args)
+	}
+
+	if err != nil {
+		t.Errorf("%s: the program does not take %q: %v", name, c.Args, err)
+	}
 }

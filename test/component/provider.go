@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,17 +22,20 @@ type Provider struct {
 	metrics string
 }
 
-// StartProvider starts the provider with additional arguments. Only one may run at a
-// time, because the proxy serves one.
+// StartProvider starts the provider with additional arguments, alone unless these have the
+// flag --leader-election. A fault of the proxy kills the provider that was started last.
 func (e *Env) StartProvider(args ...string) (*Provider, error) {
 	metrics, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return nil, err
 	}
 
-	argv := append([]string{
-		e.binary, "--no-leader-election", "--metrics-address=" + metrics, "--health-address=0",
-	}, args...)
+	argv := []string{e.binary, "--metrics-address=" + metrics, "--health-address=0"}
+	if !slices.Contains(args, "--leader-election") {
+		argv = append(argv, "--no-leader-election")
+	}
+
+	argv = append(argv, args...)
 
 	// The provider continues after a race: Races finds it in the log.
 	p, err := e.run(e.Name, []string{"KUBECONFIG=" + e.config, "GORACE=halt_on_error=0"}, argv...)
