@@ -187,18 +187,16 @@ func TestRuntimeConfigs(t *testing.T) {
 func checkLabels(t *testing.T, name string, pod corev1.PodTemplateSpec, budget map[string]string) {
 	t.Helper()
 
-	selectors := []map[string]string{budget}
-	for _, term := range pod.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution {
-		selectors = append(selectors, term.PodAffinityTerm.LabelSelector.MatchLabels)
+	affinity, spread := pod.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution, pod.Spec.TopologySpreadConstraints
+	if len(affinity) != 1 || len(spread) != 1 {
+		t.Fatalf("%s: want one term and one constraint, got %v and %v", name, affinity, spread)
 	}
 
-	for _, c := range pod.Spec.TopologySpreadConstraints {
-		selectors = append(selectors, c.LabelSelector.MatchLabels)
-	}
-
-	for _, s := range selectors {
-		if len(s) == 0 || len(selectors) < 3 || !maps.Equal(s, pod.Labels) {
-			t.Errorf("%s: pods with the labels %v are selected by %v", name, pod.Labels, selectors)
+	for _, selector := range []map[string]string{
+		budget, affinity[0].PodAffinityTerm.LabelSelector.MatchLabels, spread[0].LabelSelector.MatchLabels,
+	} {
+		if len(selector) == 0 || !maps.Equal(selector, pod.Labels) {
+			t.Errorf("%s: pods with the labels %v are selected by %v", name, pod.Labels, selector)
 		}
 	}
 }

@@ -144,7 +144,10 @@ func wantStandbyAnswers(t *testing.T, w webhooks, full *miniov1alpha1.Bucket) {
 		t.Cleanup(func() { _ = env.Kube.Delete(context.Background(), c) })
 	}
 
-	if _, err := env.Server.S3.PutObject(t.Context(), full.Name, "object", strings.NewReader("text"), 4, miniogo.PutObjectOptions{}); err != nil {
+	const text = "some text"
+
+	_, err = env.Server.S3.PutObject(t.Context(), full.Name, "object", strings.NewReader(text), int64(len(text)), miniogo.PutObjectOptions{})
+	if err != nil {
 		t.Fatal(err)
 	}
 
