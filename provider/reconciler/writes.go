@@ -230,7 +230,30 @@ func (w *changeOnlyStatus) Update(ctx context.Context, obj client.Object, opts .
 		return nil
 	}
 
+	if w.client.ours(obj) {
+		setObservedGeneration(obj)
+	}
+
 	return w.client.wrote(obj, w.SubResourceWriter.Update(ctx, obj, opts...))
+}
+
+// setObservedGeneration sets status.observedGeneration of a managed resource to the generation of its
+// condition Synced. It is for tools that read no condition's generation. A status that is written only
+// because of it would be one write more, so it is set in those that are written anyway.
+func setObservedGeneration(obj client.Object) {
+	mg, ok := obj.(resource.Managed)
+	if !ok {
+		return
+	}
+
+	field := reflect.ValueOf(obj).Elem().FieldByName("Status")
+	if field.Kind() == reflect.Struct {
+		field = field.FieldByName("ObservedGeneration")
+	}
+
+	if g := mg.GetCondition(xpv1.TypeSynced).ObservedGeneration; g > 0 && field.Kind() == reflect.Int64 {
+		field.SetInt(g)
+	}
 }
 
 func (w *changeOnlyStatus) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {

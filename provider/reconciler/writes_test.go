@@ -319,3 +319,51 @@ func TestChangeOnlyOfKind(t *testing.T) {
 		t.Errorf("want the Bucket not to be forgotten, got %d calls and %v", gone, kube.written)
 	}
 }
+
+// TestObservedGeneration expects status.observedGeneration to be that of the condition Synced in every status that is
+// written, and no status to be written because of it alone.
+func TestObservedGeneration(t *testing.T) {
+	b := providertest.NewBucket("ClusterProviderConfig")
+	b.SetConditions(xpv1.ReconcileSuccess().WithObservedGeneration(2), xpv1.Available())
+
+	l := providertest.NewLagging(t, b)
+	kube := newChangeOnlyClient(l, l.Live, &miniov1alpha1.Bucket{}, func(client.ObjectKey) {})
+	key := client.ObjectKeyFromObject(b)
+
+	steps := []struct {
+		reason string
+		change func(*miniov1alpha1.Bucket)
+		writes int
+		want   int64
+	}{
+		{reason: "What was stored by an earlier version is not written for its sake.", change: func(*miniov1alpha1.Bucket) {}},
+		{
+			reason: "It is in the next status that is written.", writes: 1, want: 2,
+			change: func(b *miniov1alpha1.Bucket) { b.SetConditions(xpv1.Unavailable()) },
+		},
+		{
+			reason: "It follows Synced.", writes: 2, want: 3,
+			change: func(b *miniov1alpha1.Bucket) { b.SetConditions(xpv1.ReconcileSuccess().WithObservedGeneration(3)) },
+		},
+		{reason: "Once it is stored, nothing is written.", change: func(*miniov1alpha1.Bucket) {}, writes: 2, want: 3},
+	}
+	for _, s := range steps {
+		if err := kube.Get(t.Context(), key, b); err != nil {
+			t.Fatal(err)
+		}
+
+		s.change(b)
+
+		if err := kube.Status().Update(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+
+		if err := l.Live.Get(t.Context(), key, b); err != nil {
+			t.Fatal(err)
+		}
+
+		if l.StatusWrites != s.writes || b.Status.ObservedGeneration != s.want {
+			t.Errorf("%s want %d after %d writes, got %d after %d", s.reason, s.want, s.writes, b.Status.ObservedGeneration, l.StatusWrites)
+		}
+	}
+}
