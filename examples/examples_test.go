@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,11 @@ func TestExamplesDecode(t *testing.T) {
 	}
 }
 
+// appliedGroups are the groups whose kinds are checked by the end-to-end tests, which apply the examples.
+var appliedGroups = []string{
+	"pkg.crossplane.io", "apiextensions.crossplane.io", "protection.crossplane.io", "rbac.authorization.k8s.io",
+}
+
 // builtins are the kinds of Kubernetes that only this test checks.
 var builtins = map[schema.GroupVersionKind]func() runtime.Object{
 	corev1.SchemeGroupVersion.WithKind("ResourceQuota"):       func() runtime.Object { return &corev1.ResourceQuota{} },
@@ -100,7 +106,7 @@ func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVer
 		if err := kyaml.UnmarshalStrict(document, builtin()); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
-	} else if gvk.Group != "pkg.crossplane.io" && gvk.Group != "apiextensions.crossplane.io" && gvk.Group != "rbac.authorization.k8s.io" {
+	} else if !slices.Contains(appliedGroups, gvk.Group) {
 		t.Errorf("%s: no test checks the kind %s", path, gvk)
 	}
 

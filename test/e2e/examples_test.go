@@ -113,8 +113,8 @@ func TestExamplesAppliedAgain(t *testing.T) {
 
 			mustKubectl(t, manifests, append([]string{"apply", "--server-side"}, args...)...)
 
-			// The roles are those of the platform itself.
-			if !strings.Contains(manifests, "kind: ClusterRole\n") {
+			// The roles and activated kinds are those of the platform itself.
+			if !strings.Contains(manifests, "kind: ClusterRole\n") && !strings.Contains(manifests, "kind: ManagedResourceActivationPolicy\n") {
 				t.Cleanup(func() { mustKubectl(t, manifests, append([]string{"delete", "--wait=false"}, args...)...) })
 			}
 
