@@ -43,9 +43,15 @@ func (c *cli) Run() error {
 		minio.WithObserver(calls.Observe), minio.WithSnapshots(c.PollInterval/bucket.SnapshotShare))
 	buckets := monitor.NewBuckets(mgr.GetClient(), servers.For, o.Logger)
 
-	metrics.Registry.MustRegister(calls, buckets)
+	state := monitor.NewState(mgr.GetClient(), o.Logger)
+
+	metrics.Registry.MustRegister(calls, buckets, state)
 
 	if err := server.SetupProviderConfigs(mgr, o, servers); err != nil {
+		return err
+	}
+
+	if err := state.Setup(mgr, o.Gate); err != nil {
 		return err
 	}
 
