@@ -42,6 +42,8 @@ type Program struct {
 	// Stamps are values for the linker's -X flag. In each, %s stands for the
 	// version, or for its time if Timed is set.
 	Stamps []string
+	// Tags are build tags, such as those that leave parts out.
+	Tags []string
 	// Timed is set for a module without releases: the time of its commit is
 	// used as its version.
 	Timed bool
@@ -211,7 +213,12 @@ func (p Program) args(version string) []string {
 		ldflags.WriteString(" -X " + strings.ReplaceAll(s, "%s", version))
 	}
 
-	return []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=" + ldflags.String()}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=" + ldflags.String()}
+	if len(p.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(p.Tags, ","))
+	}
+
+	return args
 }
 
 // key returns the key of the program's cache entry: a hash of everything that

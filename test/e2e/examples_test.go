@@ -77,6 +77,8 @@ var appliedElsewhere = map[string]string{
 	"extras/ldapgrouppolicyattachment": "needs a directory; see TestExamples of package extras",
 	"extras/ldapuserpolicyattachment":  "needs a directory; see TestExamples of package extras",
 	"extras/tier":                      "needs another server; see TestExamples of package extras",
+	"monitoring/podmonitor":            "needs the Prometheus Operator; see package monitoring",
+	"monitoring/prometheusrule":        "needs the Prometheus Operator; see package monitoring",
 	"platform/configuration":           "its registry is not that of the platform under test",
 	"platform/extras":                  "its registry is not that of the platform under test",
 }

@@ -91,6 +91,12 @@ var programs = map[string]pinned.Program{
 		Stamps: []string{"github.com/minio/minio/cmd.Version=%s"},
 	},
 	"pause": {Package: ".", Label: "pause (the first process of each pod)"},
+	"promtool": {
+		Package: "github.com/prometheus/prometheus/cmd/promtool",
+		Module:  "github.com/prometheus/prometheus",
+		// Clients of all clouds, in which Prometheus can look for targets, would be most of it.
+		Tags: []string{"remove_all_sd"},
+	},
 	"rclone": {
 		Package: ".", Module: "github.com/rclone/rclone",
 		Stamps: []string{"github.com/rclone/rclone/fs.Version=%s"},
