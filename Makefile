@@ -113,8 +113,8 @@ faults: ## Let every call of the provider meet every fault, in every situation. 
 	@go test -tags=fips,e2e -count=1 -timeout=24h -v ./test/component/ -run '^TestFaults$$' $(FAULTS)
 
 .PHONY: render
-render: dev ## Run the function's cases through Crossplane's own composition code. Needs neither platform nor root.
-	@$(GOTEST) --format=pkgname -- -tags=fips,e2e -count=1 -timeout=30m ./test/render/...
+render: dev ## Run the function's cases through Crossplane's own code, and the alarms through Prometheus's. Needs no platform and no root.
+	@$(GOTEST) --format=pkgname -- -tags=fips,e2e -count=1 -timeout=30m ./test/render/... ./test/monitoring/
 
 .PHONY: e2e
 e2e: dev component render ## Run the end-to-end tests, on the running platform or on one of their own.

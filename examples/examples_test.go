@@ -83,6 +83,13 @@ func TestExamplesDecode(t *testing.T) {
 	}
 }
 
+// elsewhere are groups whose kinds are checked elsewhere: by the end-to-end tests, or by the tests of
+// the packages monitoring and gitops.
+var elsewhere = []string{
+	"pkg.crossplane.io", "apiextensions.crossplane.io", "protection.crossplane.io", "rbac.authorization.k8s.io", "monitoring.coreos.com",
+	"kustomize.toolkit.fluxcd.io",
+}
+
 // runtimeConfigKind is Crossplane's DeploymentRuntimeConfig.
 var runtimeConfigKind = schema.GroupVersionKind{Group: "pkg.crossplane.io", Version: "v1beta1", Kind: "DeploymentRuntimeConfig"}
 
@@ -111,11 +118,6 @@ var builtins = map[schema.GroupVersionKind]func() runtime.Object{
 	networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"): func() runtime.Object { return &networkingv1.NetworkPolicy{} },
 }
 
-// appliedInstead are the groups of kinds that other tests apply or decode.
-var appliedInstead = []string{
-	"pkg.crossplane.io", "apiextensions.crossplane.io", "rbac.authorization.k8s.io", "kustomize.toolkit.fluxcd.io",
-}
-
 // check decodes a document of a file and returns its kind.
 func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVersionKind]func() runtime.Object) schema.GroupVersionKind {
 	t.Helper()
@@ -138,7 +140,7 @@ func check(t *testing.T, path string, document []byte, kinds map[schema.GroupVer
 		if err := kyaml.UnmarshalStrict(document, builtin()); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
-	} else if !slices.Contains(appliedInstead, gvk.Group) {
+	} else if !slices.Contains(elsewhere, gvk.Group) {
 		t.Errorf("%s: no test checks the kind %s", path, gvk)
 	}
 

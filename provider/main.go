@@ -43,9 +43,15 @@ func (c *cli) Run() error {
 		minio.WithObserver(calls.Observe), minio.WithSnapshots(c.PollInterval/bucket.SnapshotShare))
 	buckets := monitor.NewBuckets(mgr.GetClient(), servers.For, o.Logger)
 
-	metrics.Registry.MustRegister(calls, buckets)
+	state, reviews := monitor.NewState(mgr.GetClient(), o.Logger), monitor.NewReviews()
+
+	metrics.Registry.MustRegister(calls, buckets, state, reviews)
 
 	if err := server.SetupProviderConfigs(mgr, o, servers); err != nil {
+		return err
+	}
+
+	if err := state.Setup(mgr, o.Gate); err != nil {
 		return err
 	}
 
@@ -57,10 +63,10 @@ func (c *cli) Run() error {
 
 	if c.TLSServerCertsDir != "" {
 		hooks := mgr.GetWebhookServer()
-		hooks.Register(admission.ClaimPath, admission.Claim())
-		hooks.Register(admission.CrossplanePath, admission.Crossplane())
-		hooks.Register(admission.ReferencesPath, admission.References())
-		hooks.Register(admission.DeletionPath, admission.Deletion(mgr.GetAPIReader(), servers))
+		hooks.Register(admission.ClaimPath, reviews.Of(admission.ClaimPath, admission.Claim()))
+		hooks.Register(admission.CrossplanePath, reviews.Of(admission.CrossplanePath, admission.Crossplane()))
+		hooks.Register(admission.ReferencesPath, reviews.Of(admission.ReferencesPath, admission.References()))
+		hooks.Register(admission.DeletionPath, reviews.Of(admission.DeletionPath, admission.Deletion(mgr.GetAPIReader(), servers)))
 	}
 
 	return mgr.Run()

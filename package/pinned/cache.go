@@ -31,24 +31,28 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "cistern"), nil
 }
 
+// entryDir returns the directory of an entry of the cache, whether it exists or not.
+func entryDir(name, key string) (string, error) {
+	cache, err := cacheDir()
+
+	return filepath.Join(cache, "tools", name, key), err
+}
+
 // Cached returns the directory of an entry of the cache, and reports whether it
 // was there before. If it was not, fill is called with an empty directory, which
 // becomes the entry by one rename: an entry is complete, or it does not exist.
 func Cached(
 	ctx context.Context, out io.Writer, name, key string, fill func(dir string) error,
 ) (dir string, cached bool, err error) {
-	cache, err := cacheDir()
-	if err != nil {
+	if dir, err = entryDir(name, key); err != nil {
 		return "", false, err
 	}
 
-	parent := filepath.Join(cache, "tools", name)
-
-	dir = filepath.Join(parent, key)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, true, nil
 	}
 
+	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", false, fmt.Errorf("cannot make the cache: %w", err)
 	}

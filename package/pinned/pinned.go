@@ -42,6 +42,8 @@ type Program struct {
 	// Stamps are values for the linker's -X flag. In each, %s stands for the
 	// version, or for its time if Timed is set.
 	Stamps []string
+	// Tags are build tags, such as those that leave parts out.
+	Tags []string
 	// Timed is set for a module without releases: the time of its commit is
 	// used as its version.
 	Timed bool
@@ -51,7 +53,8 @@ type Program struct {
 
 // Build returns the directory with the binary and its links. A program that is
 // not in the cache is built first, which may take minutes. It writes one line to
-// out, and one before it if the program has to be built.
+// out, and before it, if the program has to be built, one at once and one per half
+// minute, which says how far the build is.
 //
 // Several processes may build at once; one that is interrupted leaves nothing
 // that a later one would take for a program.
@@ -67,7 +70,10 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 	dir, cached, err := Cached(ctx, out, p.Name, key, func(dir string) error {
 		fmt.Fprintf(out, "  %-*s building, which takes minutes\n", TitleWidth, title)
 
-		return p.compile(ctx, dir, version)
+		g := &progress{start: start}
+		defer g.show(out, title, progressInterval)()
+
+		return p.compile(ctx, g, dir, version)
 	})
 	if err != nil {
 		return "", err
@@ -80,6 +86,23 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 	}
 
 	return dir, nil
+}
+
+// Missing reports whether the program is not in the cache, and returns its title in progress lines.
+func (p Program) Missing(ctx context.Context) (title string, missing bool, err error) {
+	version, key, err := p.identity(ctx)
+	if err != nil {
+		return "", false, err
+	}
+
+	dir, err := entryDir(p.Name, key)
+	if err != nil {
+		return "", false, err
+	}
+
+	_, err = os.Stat(dir)
+
+	return p.title(version), os.IsNotExist(err), nil
 }
 
 // Key returns the key of the program's entry in the cache.
@@ -190,7 +213,12 @@ func (p Program) args(version string) []string {
 		ldflags.WriteString(" -X " + strings.ReplaceAll(s, "%s", version))
 	}
 
-	return []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=" + ldflags.String()}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=" + ldflags.String()}
+	if len(p.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(p.Tags, ","))
+	}
+
+	return args
 }
 
 // key returns the key of the program's cache entry: a hash of everything that
@@ -213,14 +241,23 @@ func (p Program) key(goVersion, version string) (string, error) {
 }
 
 // compile builds the program into dir, and makes its links.
-func (p Program) compile(ctx context.Context, dir, version string) error {
-	args := append(p.args(version), "-o", filepath.Join(dir, p.Name), p.Package)
-	if output, err := goCommand(ctx, p.Dir, args...).CombinedOutput(); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted: %w", ctx.Err())
-		}
+func (p Program) compile(ctx context.Context, g *progress, dir, version string) error {
+	err := g.list(ctx, p)
+	if err == nil {
+		cmd := goCommand(ctx, p.Dir, append(p.args(version), "-v", "-o", filepath.Join(dir, p.Name), p.Package)...)
+		cmd.Stdout, cmd.Stderr = g, g
 
-		return fmt.Errorf("go build: %w\n%s", err, output)
+		if err = cmd.Run(); err != nil {
+			err = fmt.Errorf("go build: %w\n%s", err, g.errors())
+		}
+	}
+
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	}
+
+	if err != nil {
+		return err
 	}
 
 	for _, l := range p.Links {

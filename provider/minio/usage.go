@@ -23,9 +23,27 @@ type BucketUsage struct {
 	Size    uint64 `json:"size"`
 	Objects uint64 `json:"objects"`
 	// Details are the settings that the server reports, as it wrote them: equal as
-	// long as nothing of them changed. They are opaque: releases of the server
-	// disagree on their shape. Tags are in them only as present or absent.
+	// long as nothing of them changed. They are opaque, except the quota: releases of
+	// the server disagree on their shape. Tags are in them only as present or absent.
 	Details json.RawMessage `json:"details"`
+}
+
+// Quota returns the bucket's quota in bytes; zero if it has none, or if the server reports it
+// in a form that is not known.
+func (u BucketUsage) Quota() uint64 {
+	var details struct {
+		// Releases before August 2023 set Quota only.
+		Quota struct {
+			Quota uint64 `json:"quota"`
+			Size  uint64 `json:"size"`
+		} `json:"quota"`
+	}
+
+	if err := json.Unmarshal(u.Details, &details); err != nil {
+		return 0
+	}
+
+	return max(details.Quota.Size, details.Quota.Quota)
 }
 
 // BucketUsage returns what the server reports of each of its buckets, in one plain

@@ -66,6 +66,29 @@ func TestDecodeUsage(t *testing.T) {
 	}
 }
 
+// TestQuota reads the quota from settings as servers wrote them, and from others.
+func TestQuota(t *testing.T) {
+	cases := map[string]struct {
+		details string
+		want    uint64
+	}{
+		"Set":     {details: `{"tags":{"TagSet":{}},"quota":{"quota":1073741824,"size":1073741824,"rate":0,"requests":0,"quotatype":"hard"}}`, want: 1 << 30},
+		"Before":  {details: `{"quota":{"quota":1073741824,"quotatype":"hard"}}`, want: 1 << 30},
+		"None":    {details: `{"tags":null,"quota":{"quota":0,"size":0,"rate":0,"requests":0}}`},
+		"Null":    {details: `{"quota":null}`},
+		"Other":   {details: `{"quota":"1Gi"}`},
+		"Missing": {},
+	}
+
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := (BucketUsage{Details: []byte(tc.details)}).Quota(); got != tc.want {
+				t.Errorf("want a quota of %d, got %d", tc.want, got)
+			}
+		})
+	}
+}
+
 // FuzzDecodeUsage wants no answer to crash the provider.
 func FuzzDecodeUsage(f *testing.F) {
 	f.Add(`{"Buckets":[{"name":"a","size":1,"objects":1,"details":{"tags":{"TagSet":{}}}}]}`)

@@ -42,6 +42,9 @@ var (
 	objectsDesc = prometheus.NewDesc("cistern_bucket_objects",
 		"Objects in a managed bucket, as the server's scanner counted them last.",
 		[]string{"namespace", "name", "bucket"}, nil)
+	quotaDesc = prometheus.NewDesc("cistern_bucket_quota_bytes",
+		"Quota of a managed bucket, as the server reported it last. A bucket without a quota has no sample.",
+		[]string{"namespace", "name", "bucket"}, nil)
 )
 
 // Buckets asks each server once a minute about all its buckets, in one call. It is a
@@ -69,10 +72,11 @@ type serverKey struct{ endpoint, accessKey string }
 // them.
 type answer map[string]string
 
-// size is a sample of the metrics: what the bucket of a Bucket holds.
+// size is a sample of the metrics: what the bucket of a Bucket holds and may hold. A quota of
+// zero is none.
 type size struct {
 	namespace, name, bucket string
-	bytes, objects          uint64
+	bytes, objects, quota   uint64
 }
 
 // NewBuckets returns Buckets that list resources through kube, and find the server of each
@@ -143,7 +147,9 @@ func (b *Buckets) ask(ctx context.Context) {
 
 		for _, o := range on.buckets {
 			if u, found := byName[meta.GetExternalName(o)]; found {
-				sizes = append(sizes, size{namespace: o.Namespace, name: o.Name, bucket: u.Name, bytes: u.Size, objects: u.Objects})
+				sizes = append(sizes, size{
+					namespace: o.Namespace, name: o.Name, bucket: u.Name, bytes: u.Size, objects: u.Objects, quota: u.Quota(),
+				})
 			}
 		}
 
@@ -261,6 +267,8 @@ func (b *Buckets) Describe(ch chan<- *prometheus.Desc) {
 	ch <- sizeDesc
 
 	ch <- objectsDesc
+
+	ch <- quotaDesc
 }
 
 // Collect implements prometheus.Collector, with the sizes of the last round.
@@ -272,5 +280,9 @@ func (b *Buckets) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(sizeDesc, prometheus.GaugeValue, float64(s.bytes), s.namespace, s.name, s.bucket)
 
 		ch <- prometheus.MustNewConstMetric(objectsDesc, prometheus.GaugeValue, float64(s.objects), s.namespace, s.name, s.bucket)
+
+		if s.quota > 0 {
+			ch <- prometheus.MustNewConstMetric(quotaDesc, prometheus.GaugeValue, float64(s.quota), s.namespace, s.name, s.bucket)
+		}
 	}
 }

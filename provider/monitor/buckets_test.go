@@ -180,6 +180,36 @@ cistern_bucket_size_bytes{bucket="photos",name="photos",namespace="team-a"} 8
 	}
 }
 
+// TestBucketsQuota reads the quota of a bucket, and of one without any, from the exposition text.
+func TestBucketsQuota(t *testing.T) {
+	s := runtime.NewScheme()
+	if err := miniov1alpha1.AddToScheme(s); err != nil {
+		t.Fatal(err)
+	}
+
+	const limited = `{"tags":null,"quota":{"quota":1073741824,"size":1073741824,"rate":0,"requests":0,"quotatype":"hard"}}`
+
+	kube := fake.NewClientBuilder().WithScheme(s).WithObjects(newBucket("photos"), newBucket("films")).Build()
+	calls := 0
+	srv := newServer(t, new(account(reported("photos", 7, 2, limited), reported("films", 9, 1, noSettings))), &calls)
+	b := NewBuckets(kube, func(context.Context, resource.ModernManaged) (*minio.Server, error) { return srv, nil }, logging.NewNopLogger())
+
+	b.ask(t.Context())
+
+	const want = `
+# HELP cistern_bucket_quota_bytes Quota of a managed bucket, as the server reported it last. A bucket without a quota has no sample.
+# TYPE cistern_bucket_quota_bytes gauge
+cistern_bucket_quota_bytes{bucket="photos",name="photos",namespace="team-a"} 1.073741824e+09
+`
+	if err := testutil.CollectAndCompare(b, strings.NewReader(want), "cistern_bucket_quota_bytes"); err != nil {
+		t.Error(err)
+	}
+
+	if calls != 1 {
+		t.Errorf("want the call that asks for the sizes and no other, got %d", calls)
+	}
+}
+
 // TestBucketsMissingAtFirst expects a Bucket to be sent whose bucket is missing in the first answer.
 func TestBucketsMissingAtFirst(t *testing.T) {
 	s := runtime.NewScheme()

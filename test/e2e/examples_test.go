@@ -79,6 +79,8 @@ var appliedElsewhere = map[string]string{
 	"extras/tier":                      "needs another server; see TestExamples of package extras",
 	"gitops/argocd-cm":                 "needs Argo CD; see the tests of examples/gitops",
 	"gitops/flux-kustomization":        "needs Flux; see the tests of examples/gitops",
+	"monitoring/podmonitor":            "needs the Prometheus Operator; see package monitoring",
+	"monitoring/prometheusrule":        "needs the Prometheus Operator; see package monitoring",
 	"platform/configuration":           "its registry is not that of the platform under test",
 	"platform/extras":                  "its registry is not that of the platform under test",
 }
@@ -115,8 +117,8 @@ func TestExamplesAppliedAgain(t *testing.T) {
 
 			mustKubectl(t, manifests, append([]string{"apply", "--server-side"}, args...)...)
 
-			// The roles are those of the platform itself.
-			if !strings.Contains(manifests, "kind: ClusterRole\n") {
+			// The roles and activated kinds are those of the platform itself.
+			if !strings.Contains(manifests, "kind: ClusterRole\n") && !strings.Contains(manifests, "kind: ManagedResourceActivationPolicy\n") {
 				t.Cleanup(func() { mustKubectl(t, manifests, append([]string{"delete", "--wait=false"}, args...)...) })
 			}
 

@@ -5,6 +5,7 @@ package e2e
 import (
 	"debug/buildinfo"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -128,6 +129,68 @@ func pod(t *testing.T, kind, name string) corev1.Pod {
 	}
 
 	return pods.Items[0]
+}
+
+// TestPackagesAreProtected applies the example that keeps the packages from being deleted. It
+// checks that their deletion is refused, with the reason.
+func TestPackagesAreProtected(t *testing.T) {
+	t.Parallel()
+
+	content, err := os.ReadFile(filepath.Join(repo, "examples", "platform", "protection.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	ns := newNamespace(t)
+	provider := build.InstalledName(plat.Registry, "provider-minio")
+	// Another test applies the example under its own names.
+	manifests := strings.NewReplacer(
+		"name: cistern-provider-minio\n", "name: "+ns+"-provider\n",
+		"name: cistern-configuration-bucket\n", "name: "+ns+"-configuration\n",
+		"name: cistern-dev-provider-minio\n", "name: "+provider+"\n",
+	).Replace(string(content))
+
+	mustKubectl(t, manifests, "apply", "-f", "-")
+	t.Cleanup(func() { mustKubectl(t, manifests, "delete", "--wait=false", "-f", "-") })
+
+	for pkg, reason := range map[string]string{
+		"providers.pkg.crossplane.io/" + provider:               "claims and their buckets could not be deleted without it",
+		"configurations.pkg.crossplane.io/configuration-bucket": "all claims would be deleted with it",
+	} {
+		// Should the protection fail, a dry run harms no other test.
+		await.For(t, pkg+" to be protected", func() error {
+			_, err := plat.Kubectl(t.Context(), "", "delete", pkg, "--dry-run=server")
+			if err != nil && strings.Contains(err.Error(), reason) {
+				return nil
+			}
+
+			return fmt.Errorf("its deletion is not refused for this reason: %w", err)
+		})
+	}
+}
+
+// TestActivation checks that the packages and examples activate every kind that they bring. The
+// platform under test activates none by itself.
+func TestActivation(t *testing.T) {
+	t.Parallel()
+
+	const activated = `--output=jsonpath={.status.activated[*]}`
+
+	got := mustKubectl(t, "", "get", "managedresourceactivationpolicies.apiextensions.crossplane.io", "cistern-configuration-bucket", activated) + " " +
+		mustKubectl(t, "", "get", "managedresourceactivationpolicies.apiextensions.crossplane.io", "cistern-provider-minio-extras", activated)
+
+	all := strings.Fields(mustKubectl(t, "", "get", "managedresourcedefinitions.apiextensions.crossplane.io", "--output=jsonpath={.items[*].metadata.name}"))
+
+	active := strings.Fields(got)
+	if len(active) == 0 {
+		t.Fatal("want kinds to be activated, got none")
+	}
+
+	for _, name := range all {
+		if strings.HasSuffix(name, "minio.cistern.dev") && !slices.Contains(active, name) {
+			t.Errorf("%s is not activated", name)
+		}
+	}
 }
 
 // TestPodsAreUnprivileged checks that no pod of our packages may run as root or gain

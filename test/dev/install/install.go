@@ -43,7 +43,7 @@ func Packages(ctx context.Context, p *platform.Platform, repo, output, version s
 
 	start := time.Now()
 
-	if err := apply(ctx, p, pkgs); err != nil {
+	if err := apply(ctx, p, repo, pkgs); err != nil {
 		return err
 	}
 
@@ -74,7 +74,7 @@ func Composition(ctx context.Context, p *platform.Platform, repo, output, versio
 // apply installs the Configuration, and waits for it and its dependencies.
 // Crossplane chooses the versions of dependencies, and keeps those that are
 // installed, so each dependency is set to the version that was just built.
-func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) error {
+func apply(ctx context.Context, p *platform.Platform, repo string, pkgs []build.Package) error {
 	configuration := pkgs[len(pkgs)-1]
 
 	if err := checkNotForeign(ctx, p); err != nil {
@@ -92,7 +92,7 @@ func apply(ctx context.Context, p *platform.Platform, pkgs []build.Package) erro
 		}
 
 		if pkg.Optional {
-			if err := installAs(ctx, p, name, pkg); err != nil {
+			if err := installExtras(ctx, p, repo, name, pkg); err != nil {
 				return err
 			}
 		}
@@ -118,6 +118,20 @@ func installAs(ctx context.Context, p *platform.Platform, name string, pkg build
 		pkg.Kind, name, strings.Replace(p.Owner(), "=", ": ", 1), pkg.Reference)
 	if _, err := p.Kubectl(ctx, manifest, "apply", "-f", "-"); err != nil {
 		return fmt.Errorf("cannot install %s: %w", pkg.Name, err)
+	}
+
+	return nil
+}
+
+// installExtras installs provider-minio-extras, and activates its kinds.
+func installExtras(ctx context.Context, p *platform.Platform, repo, name string, pkg build.Package) error {
+	if err := installAs(ctx, p, name, pkg); err != nil {
+		return err
+	}
+
+	file := filepath.Join(repo, "examples", "platform", "extras-activation.yaml")
+	if _, err := p.Kubectl(ctx, "", "apply", "-f", file); err != nil {
+		return fmt.Errorf("cannot activate the kinds of %s: %w", pkg.Name, err)
 	}
 
 	return nil

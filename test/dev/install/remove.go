@@ -32,6 +32,7 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
 		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
 		{"delete", "configurations.pkg.crossplane.io", "--selector=" + p.Owner()},
+		{"delete", "managedresourceactivationpolicies.apiextensions.crossplane.io", "cistern-provider-minio-extras", "--ignore-not-found"},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio-extras"), "--ignore-not-found"},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio"), "--ignore-not-found"},
 		{"delete", "functions.pkg.crossplane.io", build.InstalledName(p.Registry, "function-bucket"), "--ignore-not-found"},

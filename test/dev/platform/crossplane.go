@@ -38,6 +38,8 @@ func (l *local) installCrossplane(ctx context.Context) error {
 		"--namespace=crossplane-system", "--create-namespace",
 		"--set=image.repository="+l.Platform.Registry+crossplaneRepository,
 		"--set=image.tag="+version, // the chart in the module has version 0.0.1
+		// What Cistern needs, its packages and examples activate.
+		"--set-json=provider.defaultActivations=[]",
 		// With the chart's limits of 0.5 and 0.1 it would start slowly.
 		"--set=resourcesCrossplane.limits.cpu=2",
 		"--set=resourcesRBACManager.limits.cpu=1",

@@ -26,7 +26,7 @@ func (o Options) preflight() error {
 	if err := unix.Statfs(o.OutputDir, &fs); err != nil {
 		errs = append(errs, fmt.Errorf("cannot examine the disk of %s: %w", o.OutputDir, err))
 	} else if free := fs.Bavail * uint64(fs.Bsize); free < minDisk { //nolint:gosec // It is positive.
-		errs = append(errs, fmt.Errorf("the disk of %s has %d MiB left, and a platform needs %d: free some, "+
+		errs = append(errs, fmt.Errorf("the disk of %s has %d MiB left, and a platform needs %d MiB: free some, "+
 			"or set CISTERN_OUTPUT_DIR to a directory on another disk", o.OutputDir, free>>20, uint64(minDisk)>>20))
 	}
 

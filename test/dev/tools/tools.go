@@ -91,6 +91,12 @@ var programs = map[string]pinned.Program{
 		Stamps: []string{"github.com/minio/minio/cmd.Version=%s"},
 	},
 	"pause": {Package: ".", Label: "pause (the first process of each pod)"},
+	"promtool": {
+		Package: "github.com/prometheus/prometheus/cmd/promtool",
+		Module:  "github.com/prometheus/prometheus",
+		// Clients of all clouds, in which Prometheus can look for targets, would be most of it.
+		Tags: []string{"remove_all_sd"},
+	},
 	"rclone": {
 		Package: ".", Module: "github.com/rclone/rclone",
 		Stamps: []string{"github.com/rclone/rclone/fs.Version=%s"},
@@ -127,20 +133,21 @@ func Names() []string {
 
 // Build returns the path of each named program. Programs that are not in the
 // cache are built first: the first build of all of them takes many minutes. It
-// writes one line on each to out, and two on one that has to be built.
+// writes to out which these are if there are several, one line on each, and further
+// ones on each while it is built.
 func Build(ctx context.Context, out io.Writer, names ...string) (map[string]string, error) {
 	repo, err := RepoDir()
 	if err != nil {
 		return nil, err
 	}
 
+	if err := announce(ctx, out, repo, names); err != nil {
+		return nil, err
+	}
+
 	paths := make(map[string]string, len(names))
 	for _, name := range names {
-		owner, ok := owner(name)
-		if !ok {
-			return nil, fmt.Errorf("cannot build %q: it is none of %s", name, strings.Join(Names(), ", "))
-		}
-
+		owner, _ := owner(name)
 		if _, done := paths[owner]; !done {
 			dir, err := program(repo, owner).Build(ctx, out)
 			if err != nil {
@@ -154,6 +161,34 @@ func Build(ctx context.Context, out io.Writer, names ...string) (map[string]stri
 	}
 
 	return paths, nil
+}
+
+// announce writes which of the named programs have to be built, if there are several.
+func announce(ctx context.Context, out io.Writer, repo string, names []string) error {
+	titles := map[string]string{}
+
+	for _, name := range names {
+		owner, ok := owner(name)
+		if !ok {
+			return fmt.Errorf("cannot build %q: it is none of %s", name, strings.Join(Names(), ", "))
+		}
+
+		title, missing, err := program(repo, owner).Missing(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot find %s: %w", owner, err)
+		}
+
+		if missing {
+			titles[owner] = title
+		}
+	}
+
+	if len(titles) > 1 {
+		fmt.Fprintf(out, "  %d programs are not in the cache and are built one after the other: %s\n",
+			len(titles), strings.Join(slices.Sorted(maps.Values(titles)), "; "))
+	}
+
+	return nil
 }
 
 // Entries returns the keys of all entries of the cache that this clone uses, by their names.
