@@ -111,6 +111,12 @@ func TestReconcile(t *testing.T) {
 	tagsOf := func(m map[string]string) *miniov1alpha1.Bucket {
 		return owned(miniov1alpha1.BucketParameters{Tags: m})
 	}
+	made := func(at time.Time) *miniov1alpha1.Bucket {
+		b := owned(miniov1alpha1.BucketParameters{ObjectLocking: true})
+		meta.SetExternalCreateSucceeded(b, at)
+
+		return b
+	}
 	unowned := newBucket
 	badName := newBucket()
 	meta.SetExternalName(badName, "UPPER")
@@ -154,6 +160,25 @@ func TestReconcile(t *testing.T) {
 			reason: "Object locking cannot be added to a bucket.",
 			server: fakeServer{metadata: metadata{}},
 			bucket: owned(miniov1alpha1.BucketParameters{ObjectLocking: true}),
+			err:    "unset spec.forProvider.objectLocking",
+		},
+		"LockingOutdated": {
+			reason: "A server that shows the settings of before the bucket was made is made to read them.",
+			server: fakeServer{metadata: metadata{fileLocking: []byte(lockingEnabled)}, outdated: true},
+			bucket: made(time.Now()),
+			calls:  []string{"SetBucketVersioning"},
+		},
+		"LockingNeverThere": {
+			reason: "A bucket that was made without the provider's options has no object locking, however often it is read.",
+			server: fakeServer{metadata: metadata{}},
+			bucket: made(time.Now()),
+			calls:  []string{"SetBucketVersioning"},
+			err:    "unset spec.forProvider.objectLocking",
+		},
+		"LockingLongAgo": {
+			reason: "After some time the server has read the settings by itself, and nothing is written.",
+			server: fakeServer{metadata: metadata{}},
+			bucket: made(time.Now().Add(-time.Hour)),
 			err:    "unset spec.forProvider.objectLocking",
 		},
 		"UnmanagedNonsense": {

@@ -26,11 +26,15 @@ import (
 
 var errInjected = errors.New("injected")
 
+const lockingEnabled = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>"
+
 // fakeServer is a server with one bucket.
 type fakeServer struct {
 	t *testing.T
 	// metadata of the bucket; nil if the bucket does not exist.
 	metadata metadata
+	// outdated reports whether the server shows no metadata until a setting is written.
+	outdated bool
 	// snapshot is the metadata of the bucket in a snapshot; nil if there is no snapshot.
 	snapshot metadata
 	objects  []miniogo.ObjectInfo
@@ -106,7 +110,12 @@ func (f *fakeServer) ExportBucketMetadata(context.Context, string) (io.ReadClose
 		return nil, madmin.ErrorResponse{Code: "NoSuchBucket", RequestID: "1"}
 	}
 
-	return io.NopCloser(bytes.NewReader(export(f.t, "photos", f.metadata))), nil
+	shown := f.metadata
+	if f.outdated {
+		shown = metadata{}
+	}
+
+	return io.NopCloser(bytes.NewReader(export(f.t, "photos", shown))), nil
 }
 
 func (f *fakeServer) BucketUsage(context.Context) ([]minio.BucketUsage, error) {
@@ -122,7 +131,7 @@ func (f *fakeServer) SetBucketQuota(_ context.Context, _ string, q *madmin.Bucke
 func (f *fakeServer) MakeBucket(_ context.Context, _ string, o miniogo.MakeBucketOptions) error {
 	f.metadata = metadata{}
 	if o.ObjectLocking {
-		f.metadata[fileLocking] = []byte("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>")
+		f.metadata[fileLocking] = []byte(lockingEnabled)
 	}
 
 	return f.call("MakeBucket")
@@ -159,6 +168,7 @@ func (f *fakeServer) RemoveBucketWithOptions(_ context.Context, _ string, o mini
 }
 
 func (f *fakeServer) SetBucketVersioning(_ context.Context, _ string, c miniogo.BucketVersioningConfiguration) error {
+	f.outdated = false
 	f.metadata[fileVersioning] = []byte("<VersioningConfiguration><Status>" + c.Status + "</Status></VersioningConfiguration>")
 
 	return f.call("SetBucketVersioning")

@@ -125,9 +125,8 @@ func (e *external) observeMetadata(ctx context.Context, b *miniov1alpha1.Bucket,
 // compare completes the observation of a bucket that exists: it compares the bucket
 // with the spec, and finds stale uploads.
 func (e *external) compare(ctx context.Context, b *miniov1alpha1.Bucket, poll bool) error {
-	if b.Spec.ForProvider.ObjectLocking && !e.observed.metadata.locking() {
-		return errors.Errorf("bucket %q has no object locking, which cannot be added to a bucket: "+
-			"unset spec.forProvider.objectLocking, or adopt another bucket", Name(b))
+	if err := e.checkLocking(ctx, b); err != nil {
+		return err
 	}
 
 	d, err := drifted(b, e.observed.metadata)
