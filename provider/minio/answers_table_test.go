@@ -126,6 +126,12 @@ func adminCases() []answerCase {
 			want: "answers-key",
 		},
 		{
+			name: "admin:update-service-account",
+			call: func(ctx context.Context, s *Server) (any, error) {
+				return nil, s.Admin.UpdateServiceAccount(ctx, "answers-key", madmin.UpdateServiceAccountReq{NewSecretKey: answersSecret, NewStatus: "on"})
+			},
+		},
+		{
 			name: "admin:list-service-accounts",
 			call: func(ctx context.Context, s *Server) (any, error) {
 				got, err := s.Admin.ListServiceAccounts(ctx, answersUser)
@@ -185,6 +191,13 @@ func errorCases() []answerCase {
 	}
 
 	return []answerCase{
+		{name: "access key taken", is: IsKeyTaken, call: do(func(ctx context.Context, s *Server) error {
+			_, err := s.Admin.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
+				TargetUser: answersUser, AccessKey: "answers-key", SecretKey: answersSecret,
+			})
+
+			return err
+		})},
 		{name: "no such user", is: IsNotFound, call: do(func(ctx context.Context, s *Server) error {
 			_, err := s.Admin.GetUserInfo(ctx, "nobody")
 

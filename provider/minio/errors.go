@@ -35,6 +35,11 @@ func IsVersioningNeeded(err error) bool { return code(err) == "InvalidBucketStat
 // takes its users from an LDAP directory and has none of its own.
 func IsWithoutUsers(err error) bool { return code(err) == "XMinioIAMActionNotAllowed" }
 
+// IsKeyTaken reports whether the server did not create an access key because it has one of that ID.
+func IsKeyTaken(err error) bool {
+	return code(err) == "XMinioIAMServiceAccountNotAllowed" && isMinIOsAnswer(err)
+}
+
 // IsGroupNotEmpty reports whether the server did not delete a group because it has
 // members.
 func IsGroupNotEmpty(err error) bool { return code(err) == "XMinioAdminGroupNotEmpty" }

@@ -40,6 +40,8 @@ type fakeServer struct {
 	policy []byte
 	calls  []string
 	fail   string
+	// policyOfBefore reports whether the provider may not update access keys.
+	policyOfBefore bool
 	// elsewhere reports whether the public endpoint leads to another server.
 	elsewhere bool
 	// attachedTo is what else the user's own policy is attached to.
@@ -120,12 +122,22 @@ func (f *fakeServer) RevokeTokens(context.Context, madmin.RevokeTokensReq) error
 
 func (f *fakeServer) AddServiceAccount(_ context.Context, r madmin.AddServiceAccountReq) (madmin.Credentials, error) {
 	if _, there := f.keys[r.AccessKey]; there {
-		return madmin.Credentials{}, errors.New("it exists")
+		return madmin.Credentials{}, madmin.ErrorResponse{Code: "XMinioIAMServiceAccountNotAllowed", RequestID: "1"}
 	}
 
 	f.keys[r.AccessKey] = r.SecretKey
 
 	return madmin.Credentials{}, f.call("AddServiceAccount")
+}
+
+func (f *fakeServer) UpdateServiceAccount(_ context.Context, accessKey string, r madmin.UpdateServiceAccountReq) error {
+	if f.policyOfBefore {
+		return madmin.ErrorResponse{Code: "AccessDenied", RequestID: "1"}
+	}
+
+	f.keys[accessKey] = r.NewSecretKey
+
+	return f.call("UpdateServiceAccount")
 }
 
 // ListServiceAccounts lists the keys except the user's own.

@@ -29,13 +29,14 @@ const (
 )
 
 // keyAdmin is what this file needs of an administration client. AddUser,
-// AddServiceAccount and ListServiceAccounts are by far the most expensive calls of this
+// AddServiceAccount, UpdateServiceAccount and ListServiceAccounts are by far the most expensive calls of this
 // package: their payload or answer is encrypted with a key from a slow KDF.
 type keyAdmin interface {
 	AddUser(ctx context.Context, accessKey, secretKey string) error
 	RevokeTokens(ctx context.Context, opts madmin.RevokeTokensReq) error
 
 	AddServiceAccount(ctx context.Context, opts madmin.AddServiceAccountReq) (madmin.Credentials, error)
+	UpdateServiceAccount(ctx context.Context, accessKey string, opts madmin.UpdateServiceAccountReq) error
 	ListServiceAccounts(ctx context.Context, user string) (madmin.ListServiceAccountsResp, error)
 	DeleteServiceAccount(ctx context.Context, accessKey string) error
 }
@@ -119,10 +120,27 @@ func (k keys) set(ctx context.Context, u *miniov1alpha1.User, id string, secretK
 		return k.revokeTokens(ctx, u)
 	}
 
+	err := k.add(ctx, u, id, secretKey)
+	if !minio.IsKeyTaken(err) {
+		return err
+	}
+
+	// The server has the key. Should it have this secret key, too, the key works all the time.
+	err = k.admin.UpdateServiceAccount(ctx, id, madmin.UpdateServiceAccountReq{NewSecretKey: secretKey.Reveal(), NewStatus: "on"})
+	if !minio.IsDenied(err) {
+		return errors.Wrapf(err, "cannot set the secret key of access key %q", id)
+	}
+
+	// The provider's user has the policy of an earlier version, which does not allow that.
 	if err := k.remove(ctx, id); err != nil {
 		return err
 	}
 
+	return k.add(ctx, u, id, secretKey)
+}
+
+// add creates an access key of the user other than its own.
+func (k keys) add(ctx context.Context, u *miniov1alpha1.User, id string, secretKey minio.Secret) error {
 	_, err := k.admin.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
 		TargetUser: Name(u), AccessKey: id, SecretKey: secretKey.Reveal(),
 	})

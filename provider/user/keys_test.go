@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/minio/madmin-go/v3"
 	miniogo "github.com/minio/minio-go/v7"
 	corev1 "k8s.io/api/core/v1"
@@ -113,6 +114,28 @@ func TestLostOnServer(t *testing.T) {
 					t.Error("want the same access key and secret key")
 				}
 			})
+		}
+	}
+}
+
+// TestKeyGivenAgain changes the secret key of an access key on the server, and wants the stored one to be
+// given to it without removing the key, unless the provider's policy does not allow that.
+func TestKeyGivenAgain(t *testing.T) {
+	for _, policyOfBefore := range []bool{false, true} {
+		env := newGenerationEnv(t, 1)
+		env.policyOfBefore = policyOfBefore
+		env.keys[env.user.Status.AtProvider.AccessKeyID] = otherSecretKey
+
+		env.settle()
+		env.wantWorkingKey("A key that the server has otherwise is given to it again.")
+
+		want := []string{"UpdateServiceAccount"}
+		if policyOfBefore {
+			want = []string{"DeleteServiceAccount", "AddServiceAccount"}
+		}
+
+		if diff := cmp.Diff(want, env.calls); diff != "" {
+			t.Errorf("policy of before: %t: -want calls, +got:\n%s", policyOfBefore, diff)
 		}
 	}
 }

@@ -82,6 +82,14 @@ var situations = map[string]situation{
 		done:    (*bed).unchanged,
 		keys:    1,
 	},
+	"Reset": {
+		polls:   true,
+		prepare: func(b *bed, ctx context.Context) error { return b.createUser(ctx, 1) },
+		start:   (*bed).reset,
+		holds:   (*bed).keeps,
+		done:    func(b *bed, ctx context.Context) error { return b.rotated(ctx, 1) },
+		keys:    3,
+	},
 	"Rotate": {
 		prepare: func(b *bed, ctx context.Context) error { return b.createUser(ctx, 0) },
 		start:   func(b *bed, ctx context.Context) error { return b.rotate(ctx, 1) },
@@ -245,6 +253,11 @@ func (b *bed) lose(ctx context.Context) error {
 		env.Server.RemoveUser(ctx, b.before.AccessKeyID),
 		env.Server.RemoveCannedPolicy(ctx, b.policy.Name),
 		env.Server.S3.RemoveBucket(ctx, b.buckets["plain"].Name))
+}
+
+// reset sets another secret key of the User's access key on the server, by hand.
+func (b *bed) reset(ctx context.Context) error {
+	return env.Server.UpdateServiceAccount(ctx, b.before.AccessKeyID, madmin.UpdateServiceAccountReq{NewSecretKey: "not-the-one-that-is-published"})
 }
 
 // rotate replaces the User's key, as rotateNow does.
