@@ -160,9 +160,9 @@ func xpkgProgram(repo string) pinned.Program {
 }
 
 // Entry returns the name and the key of the cache's entry that building packages uses.
-func Entry(ctx context.Context, repo string) (name, key string, err error) {
+func Entry(repo string) (name, key string, err error) {
 	p := xpkgProgram(repo)
-	key, err = p.Key(ctx)
+	key, err = p.Key()
 
 	return p.Name, key, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"time"
 )
 
@@ -24,14 +25,15 @@ func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func goVersion(ctx context.Context) (string, error) {
-	b, err := goCommand(ctx, "", "env", "GOVERSION").Output()
+// goVersion returns the version of the go command, which it runs once.
+var goVersion = sync.OnceValues(func() (string, error) {
+	b, err := goCommand(context.Background(), "", "env", "GOVERSION").Output()
 	if err != nil {
 		return "", fmt.Errorf("cannot run go: %w", withStderr(err))
 	}
 
 	return string(bytes.TrimSpace(b)), nil
-}
+})
 
 // withStderr adds what a failed command wrote to standard error to the error
 // that Output returned.

@@ -59,7 +59,7 @@ type Program struct {
 // Several processes may build at once; one that is interrupted leaves nothing
 // that a later one would take for a program.
 func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
-	version, key, err := p.identity(ctx)
+	version, key, err := p.identity()
 	if err != nil {
 		return "", err
 	}
@@ -89,8 +89,8 @@ func (p Program) Build(ctx context.Context, out io.Writer) (string, error) {
 }
 
 // Missing reports whether the program is not in the cache, and returns its title in progress lines.
-func (p Program) Missing(ctx context.Context) (title string, missing bool, err error) {
-	version, key, err := p.identity(ctx)
+func (p Program) Missing() (title string, missing bool, err error) {
+	version, key, err := p.identity()
 	if err != nil {
 		return "", false, err
 	}
@@ -106,15 +106,15 @@ func (p Program) Missing(ctx context.Context) (title string, missing bool, err e
 }
 
 // Key returns the key of the program's entry in the cache.
-func (p Program) Key(ctx context.Context) (string, error) {
-	_, key, err := p.identity(ctx)
+func (p Program) Key() (string, error) {
+	_, key, err := p.identity()
 
 	return key, err
 }
 
 // identity returns the version for stamps and titles, and the key of the cache's entry.
-func (p Program) identity(ctx context.Context) (version, key string, err error) {
-	goVersion, err := goVersion(ctx)
+func (p Program) identity() (version, key string, err error) {
+	goVersion, err := goVersion()
 	if err != nil {
 		return "", "", err
 	}

@@ -30,7 +30,7 @@ type cachePruneCmd struct{}
 
 // Run removes what this clone does not use from the cache of tools.
 func (c *cachePruneCmd) Run(ctx context.Context) error {
-	keep, err := tools.Entries(ctx)
+	keep, err := tools.Entries()
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (c *cachePruneCmd) Run(ctx context.Context) error {
 		return err
 	}
 
-	name, key, err := build.Entry(ctx, repo)
+	name, key, err := build.Entry(repo)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func Build(ctx context.Context, out io.Writer, names ...string) (map[string]stri
 		return nil, err
 	}
 
-	if err := announce(ctx, out, repo, names); err != nil {
+	if err := announce(out, repo, names); err != nil {
 		return nil, err
 	}
 
@@ -164,7 +164,7 @@ func Build(ctx context.Context, out io.Writer, names ...string) (map[string]stri
 }
 
 // announce writes which of the named programs have to be built, if there are several.
-func announce(ctx context.Context, out io.Writer, repo string, names []string) error {
+func announce(out io.Writer, repo string, names []string) error {
 	titles := map[string]string{}
 
 	for _, name := range names {
@@ -173,7 +173,7 @@ func announce(ctx context.Context, out io.Writer, repo string, names []string) e
 			return fmt.Errorf("cannot build %q: it is none of %s", name, strings.Join(Names(), ", "))
 		}
 
-		title, missing, err := program(repo, owner).Missing(ctx)
+		title, missing, err := program(repo, owner).Missing()
 		if err != nil {
 			return fmt.Errorf("cannot find %s: %w", owner, err)
 		}
@@ -192,7 +192,7 @@ func announce(ctx context.Context, out io.Writer, repo string, names []string) e
 }
 
 // Entries returns the keys of all entries of the cache that this clone uses, by their names.
-func Entries(ctx context.Context) (map[string]string, error) {
+func Entries() (map[string]string, error) {
 	repo, err := RepoDir()
 	if err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func Entries(ctx context.Context) (map[string]string, error) {
 	entries := map[string]string{}
 
 	for name := range programs {
-		if entries[name], err = program(repo, name).Key(ctx); err != nil {
+		if entries[name], err = program(repo, name).Key(); err != nil {
 			return nil, err
 		}
 	}
