@@ -132,28 +132,11 @@ func TestDifferences(t *testing.T) {
 
 // TestDefaultsInLists checks that the defaults of TestDifferences are the only ones in items of lists.
 func TestDefaultsInLists(t *testing.T) {
-	var found []string
+	found := make([]string, 0, 8)
 
-	for _, pattern := range []string{"provider/crds", "extras/crds"} {
-		files, err := filepath.Glob(filepath.Join(root, "package", pattern, "*.yaml"))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("want CRDs, got %q, %v", files, err)
-		}
-
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-
-			crd := &apiextensionsv1.CustomResourceDefinition{}
-			if err := kyaml.Unmarshal(text, crd); err != nil {
-				t.Fatal(err)
-			}
-
-			spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
-			found = append(found, defaults(spec, crd.Spec.Names.Kind, false)...)
-		}
+	for _, crd := range readCRDs(t) {
+		spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+		found = append(found, defaults(spec, crd.Spec.Names.Kind, false)...)
 	}
 
 	text, err := os.ReadFile(filepath.Join(root, "package", "configuration", "definition.yaml"))

@@ -145,7 +145,7 @@ func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 
 	var failed []error
 
-	c := clients{s3: e.s3, admin: e.admin, server: e.server}
+	c := e.clients()
 	managedSettings := sets.New(b.Status.AtProvider.ManagedSettings...)
 
 	for _, s := range allSettings() {
@@ -178,6 +178,9 @@ func (e *external) Update(ctx context.Context, b *miniov1alpha1.Bucket) (managed
 
 	return managed.ExternalUpdate{}, nil
 }
+
+// clients returns the clients that settings are written with.
+func (e *external) clients() clients { return clients{s3: e.s3, admin: e.admin, server: e.server} }
 
 // Disconnect does nothing: all reconciles share the server's client.
 func (e *external) Disconnect(context.Context) error { return nil }

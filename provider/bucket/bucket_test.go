@@ -163,7 +163,7 @@ func TestReconcile(t *testing.T) {
 			err:    "unset spec.forProvider.objectLocking",
 		},
 		"LockingOutdated": {
-			reason: "A server that shows the settings of before the bucket was made is made to read them.",
+			reason: "A server that shows outdated settings of a new bucket is made to read them.",
 			server: fakeServer{metadata: metadata{fileLocking: []byte(lockingEnabled)}, outdated: true},
 			bucket: made(time.Now()),
 			calls:  []string{"SetBucketVersioning"},

@@ -26,8 +26,7 @@ func (e *external) checkLocking(ctx context.Context, b *miniov1alpha1.Bucket) er
 	}
 
 	if made := meta.GetExternalCreateSucceeded(b); e.now().Sub(made) < refreshInterval {
-		c := clients{s3: e.s3, admin: e.admin, server: e.server}
-		if err := setVersioning(ctx, c, Name(b), miniov1alpha1.VersioningEnabled); err != nil {
+		if err := setVersioning(ctx, e.clients(), Name(b), miniov1alpha1.VersioningEnabled); err != nil {
 			return errors.Wrapf(err, "cannot have the server read the object locking of bucket %q", Name(b))
 		}
 

@@ -40,8 +40,8 @@ type fakeServer struct {
 	policy []byte
 	calls  []string
 	fail   string
-	// policyOfBefore reports whether the provider may not update access keys.
-	policyOfBefore bool
+	// mayNotUpdate reports whether the provider may not update access keys.
+	mayNotUpdate bool
 	// elsewhere reports whether the public endpoint leads to another server.
 	elsewhere bool
 	// attachedTo is what else the user's own policy is attached to.
@@ -131,7 +131,7 @@ func (f *fakeServer) AddServiceAccount(_ context.Context, r madmin.AddServiceAcc
 }
 
 func (f *fakeServer) UpdateServiceAccount(_ context.Context, accessKey string, r madmin.UpdateServiceAccountReq) error {
-	if f.policyOfBefore {
+	if f.mayNotUpdate {
 		return madmin.ErrorResponse{Code: "AccessDenied", RequestID: "1"}
 	}
 

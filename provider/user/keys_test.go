@@ -121,21 +121,21 @@ func TestLostOnServer(t *testing.T) {
 // TestKeyGivenAgain changes the secret key of an access key on the server, and wants the stored one to be
 // given to it without removing the key, unless the provider's policy does not allow that.
 func TestKeyGivenAgain(t *testing.T) {
-	for _, policyOfBefore := range []bool{false, true} {
+	for _, mayNotUpdate := range []bool{false, true} {
 		env := newGenerationEnv(t, 1)
-		env.policyOfBefore = policyOfBefore
+		env.mayNotUpdate = mayNotUpdate
 		env.keys[env.user.Status.AtProvider.AccessKeyID] = otherSecretKey
 
 		env.settle()
 		env.wantWorkingKey("A key that the server has otherwise is given to it again.")
 
 		want := []string{"UpdateServiceAccount"}
-		if policyOfBefore {
+		if mayNotUpdate {
 			want = []string{"DeleteServiceAccount", "AddServiceAccount"}
 		}
 
 		if diff := cmp.Diff(want, env.calls); diff != "" {
-			t.Errorf("policy of before: %t: -want calls, +got:\n%s", policyOfBefore, diff)
+			t.Errorf("the provider may not update keys: %t: -want calls, +got:\n%s", mayNotUpdate, diff)
 		}
 	}
 }

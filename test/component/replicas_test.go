@@ -3,10 +3,8 @@
 package component
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -91,22 +89,16 @@ func startReplica(t *testing.T, args ...string) *Provider {
 
 // leads returns an error unless the metrics of a replica say whether it leads as wanted.
 func leads(ctx context.Context, p *Provider, want bool) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", nil)
+	text, err := p.metricsText(ctx)
 	if err != nil {
 		return err
 	}
-
-	rsp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer rsp.Body.Close()
 
 	got := ""
 
-	for lines := bufio.NewScanner(rsp.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), `leader_election_master_status{name="provider-minio"} `); ok {
-			got = value
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, `leader_election_master_status{name="provider-minio"} `); ok {
+			got = strings.TrimSpace(value)
 		}
 	}
 
