@@ -7,7 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,23 +55,24 @@ type State struct {
 
 	mu      sync.Mutex
 	leading bool
-	kinds   map[schema.GroupVersionKind]func(context.Context, chan<- prometheus.Metric) error
+	// kinds has an empty list of each kind that is shown.
+	kinds map[schema.GroupVersionKind]client.ObjectList
 }
 
 // NewState returns State that lists resources through kube, which must be a cache.
 func NewState(kube client.Reader, log logging.Logger) *State {
-	return &State{kube: kube, log: log, kinds: make(map[schema.GroupVersionKind]func(context.Context, chan<- prometheus.Metric) error)}
+	return &State{kube: kube, log: log, kinds: make(map[schema.GroupVersionKind]client.ObjectList)}
 }
 
 // Setup adds State to a manager. It lists each kind of managed resource once its CRD is
 // established: a cache has no resources of a kind that is not activated.
 func (s *State) Setup(mgr ctrl.Manager, g xpcontroller.Gate) error {
-	s.show(miniov1alpha1.ClusterProviderConfigKind, s.clusterConfigs)
-	s.show(miniov1alpha1.ProviderConfigKind, s.configs)
+	s.show(miniov1alpha1.ClusterProviderConfigKind, &miniov1alpha1.ClusterProviderConfigList{})
+	s.show(miniov1alpha1.ProviderConfigKind, &miniov1alpha1.ProviderConfigList{})
 
-	g.Register(func() { s.show(miniov1alpha1.BucketKind, s.buckets) }, miniov1alpha1.BucketKind)
-	g.Register(func() { s.show(miniov1alpha1.PolicyKind, s.policies) }, miniov1alpha1.PolicyKind)
-	g.Register(func() { s.show(miniov1alpha1.UserKind, s.users) }, miniov1alpha1.UserKind)
+	g.Register(func() { s.show(miniov1alpha1.BucketKind, &miniov1alpha1.BucketList{}) }, miniov1alpha1.BucketKind)
+	g.Register(func() { s.show(miniov1alpha1.PolicyKind, &miniov1alpha1.PolicyList{}) }, miniov1alpha1.PolicyKind)
+	g.Register(func() { s.show(miniov1alpha1.UserKind, &miniov1alpha1.UserList{}) }, miniov1alpha1.UserKind)
 
 	return mgr.Add(s)
 }
@@ -94,11 +97,11 @@ func (s *State) lead(leading bool) {
 	s.leading = leading
 }
 
-func (s *State) show(gvk schema.GroupVersionKind, collect func(context.Context, chan<- prometheus.Metric) error) {
+func (s *State) show(gvk schema.GroupVersionKind, l client.ObjectList) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.kinds[gvk] = collect
+	s.kinds[gvk] = l
 }
 
 // Describe implements prometheus.Collector.
@@ -120,42 +123,34 @@ func (s *State) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 
-	for gvk, collect := range s.kinds {
-		if err := collect(ctx, ch); err != nil {
+	for gvk, l := range s.kinds {
+		if err := s.list(ctx, ch, gvk.Kind, l.DeepCopyObject().(client.ObjectList)); err != nil { //nolint:forcetypeassert // A copy of a list is one.
 			s.log.Info("Cannot list resources for the metrics of their state", "kind", gvk.Kind, "error", err)
 		}
 	}
 }
 
-// list lists all objects of a kind, which it must not change: they are those of the cache.
-func (s *State) list(ctx context.Context, l client.ObjectList) error {
-	return s.kube.List(ctx, l, client.UnsafeDisableDeepCopy)
-}
-
-func (s *State) clusterConfigs(ctx context.Context, ch chan<- prometheus.Metric) error {
-	l := &miniov1alpha1.ClusterProviderConfigList{}
-	if err := s.list(ctx, l); err != nil {
+// list sends the samples of all objects of a kind, which it must not change: they are those of
+// the cache.
+func (s *State) list(ctx context.Context, ch chan<- prometheus.Metric, kind string, l client.ObjectList) error {
+	if err := s.kube.List(ctx, l, client.UnsafeDisableDeepCopy); err != nil {
 		return err
 	}
 
-	for i := range l.Items {
-		config(ch, miniov1alpha1.ClusterProviderConfigKind.Kind, &l.Items[i])
-	}
+	return apimeta.EachListItem(l, func(o runtime.Object) error {
+		switch o := o.(type) {
+		case resource.ProviderConfig:
+			config(ch, kind, o)
+		case resource.Managed:
+			unready(ch, kind, o)
 
-	return nil
-}
+			if u, ok := o.(*miniov1alpha1.User); ok {
+				nextRotation(ch, u)
+			}
+		}
 
-func (s *State) configs(ctx context.Context, ch chan<- prometheus.Metric) error {
-	l := &miniov1alpha1.ProviderConfigList{}
-	if err := s.list(ctx, l); err != nil {
-		return err
-	}
-
-	for i := range l.Items {
-		config(ch, miniov1alpha1.ProviderConfigKind.Kind, &l.Items[i])
-	}
-
-	return nil
+		return nil
+	})
 }
 
 // config sends the samples of a provider configuration.
@@ -181,50 +176,6 @@ func config(ch chan<- prometheus.Metric, kind string, pc resource.ProviderConfig
 	}
 }
 
-func (s *State) buckets(ctx context.Context, ch chan<- prometheus.Metric) error {
-	l := &miniov1alpha1.BucketList{}
-	if err := s.list(ctx, l); err != nil {
-		return err
-	}
-
-	for i := range l.Items {
-		unready(ch, miniov1alpha1.BucketKind.Kind, &l.Items[i])
-	}
-
-	return nil
-}
-
-func (s *State) policies(ctx context.Context, ch chan<- prometheus.Metric) error {
-	l := &miniov1alpha1.PolicyList{}
-	if err := s.list(ctx, l); err != nil {
-		return err
-	}
-
-	for i := range l.Items {
-		unready(ch, miniov1alpha1.PolicyKind.Kind, &l.Items[i])
-	}
-
-	return nil
-}
-
-func (s *State) users(ctx context.Context, ch chan<- prometheus.Metric) error {
-	l := &miniov1alpha1.UserList{}
-	if err := s.list(ctx, l); err != nil {
-		return err
-	}
-
-	for i := range l.Items {
-		u := &l.Items[i]
-		unready(ch, miniov1alpha1.UserKind.Kind, u)
-
-		if at := u.Status.AtProvider.NextRotationAt; at != nil && rotates(u) {
-			ch <- prometheus.MustNewConstMetric(nextRotationDesc, prometheus.GaugeValue, seconds(*at), u.Namespace, u.Name)
-		}
-	}
-
-	return nil
-}
-
 // unready sends since when a managed resource has not been Ready, if it is not.
 func unready(ch chan<- prometheus.Metric, kind string, mg resource.Managed) {
 	ready := mg.GetCondition(xpv1.TypeReady)
@@ -241,21 +192,18 @@ func unready(ch chan<- prometheus.Metric, kind string, mg resource.Managed) {
 		kind, mg.GetNamespace(), mg.GetName(), string(ready.Reason))
 }
 
+// nextRotation sends when the next key of a User is due, if one is.
+func nextRotation(ch chan<- prometheus.Metric, u *miniov1alpha1.User) {
+	if at := u.Status.AtProvider.NextRotationAt; at != nil && rotates(u) {
+		ch <- prometheus.MustNewConstMetric(nextRotationDesc, prometheus.GaugeValue, seconds(*at), u.Namespace, u.Name)
+	}
+}
+
 // rotates reports whether the provider replaces u's key when its time has come.
 func rotates(u *miniov1alpha1.User) bool {
 	enabled := u.Spec.ForProvider.Enabled
 
-	return (enabled == nil || *enabled) && !meta.WasDeleted(u) && !reconciler.IsCopy(u) && mayUpdate(u.GetManagementPolicies())
-}
-
-func mayUpdate(policies xpv1.ManagementPolicies) bool {
-	for _, p := range policies {
-		if p == xpv1.ManagementActionAll || p == xpv1.ManagementActionUpdate {
-			return true
-		}
-	}
-
-	return len(policies) == 0
+	return (enabled == nil || *enabled) && !meta.WasDeleted(u) && !reconciler.IsCopy(u) && reconciler.Updatable(u)
 }
 
 // seconds returns a time as metrics show it.

@@ -1,6 +1,8 @@
 package reconciler
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -34,6 +36,13 @@ func IsCopy(mg resource.Managed) bool {
 	owner := OwnerUID(mg)
 
 	return owner != "" && owner != mg.GetUID()
+}
+
+// Updatable reports whether mg's management policies allow changes of the external resource.
+func Updatable(mg resource.Managed) bool {
+	p := mg.GetManagementPolicies()
+
+	return len(p) == 0 || slices.Contains(p, xpv1.ManagementActionAll) || slices.Contains(p, xpv1.ManagementActionUpdate)
 }
 
 // Copied returns the error of an observation of a copy. The kind is that of the copy and

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
-
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
+	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
 const (
@@ -105,7 +103,7 @@ type dueAction struct {
 // names only what due, expired and the drift of keys act on.
 func nextDue(u *miniov1alpha1.User, now time.Time) dueAction {
 	s := u.Status.AtProvider
-	if !enabled(u) || !updatable(u) || s.AccessKeyID == "" || s.RotatedAt == nil {
+	if !enabled(u) || !reconciler.Updatable(u) || s.AccessKeyID == "" || s.RotatedAt == nil {
 		return dueAction{}
 	}
 
@@ -122,13 +120,6 @@ func nextDue(u *miniov1alpha1.User, now time.Time) dueAction {
 	}
 
 	return next
-}
-
-// updatable reports whether management policies allow changes of the user.
-func updatable(u *miniov1alpha1.User) bool {
-	p := u.GetManagementPolicies()
-
-	return len(p) == 0 || slices.Contains(p, xpv1.ManagementActionAll) || slices.Contains(p, xpv1.ManagementActionUpdate)
 }
 
 // rotate begins the next generation. The current key stays the published one until the
