@@ -145,6 +145,18 @@ func adminCases() []answerCase {
 			},
 			want: []string{"answers-key"},
 		},
+		{
+			name: "admin:policy-entities",
+			call: func(ctx context.Context, s *Server) (any, error) {
+				got, err := s.Admin.GetPolicyEntities(ctx, madmin.PolicyEntitiesQuery{Policy: []string{answersPolicy}})
+				if err != nil {
+					return nil, err
+				}
+
+				return got.PolicyMappings, nil
+			},
+			want: []madmin.PolicyEntities{{Policy: answersPolicy, Users: []string{answersUser}}},
+		},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -133,6 +134,28 @@ func TestRecordedAnswers(t *testing.T) {
 				t.Run(c.name, func(t *testing.T) { c.run(t, r, srv.URL) })
 			}
 		})
+	}
+}
+
+// undecoded are the operations of which the provider reads nothing but whether they succeeded.
+var undecoded = []string{
+	"admin:add-canned-policy", "admin:add-user", "admin:delete-service-account", "admin:remove-canned-policy",
+	"admin:remove-user", "admin:revoke-tokens", "admin:set-bucket-quota", "admin:set-user-or-group-policy",
+	"admin:set-user-status",
+	"s3:AbortMultipartUpload", "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketEncryption",
+	"s3:DeleteBucketLifecycleConfiguration", "s3:DeleteBucketPolicy", "s3:DeleteBucketTagging", "s3:DeleteObject",
+	"s3:PutBucketEncryption", "s3:PutBucketLifecycleConfiguration", "s3:PutBucketPolicy", "s3:PutBucketTagging",
+	"s3:PutBucketVersioning", "s3:PutObjectLockConfiguration",
+}
+
+// TestOperationsAreRecorded expects that no answer is decoded that is not recorded.
+func TestOperationsAreRecorded(t *testing.T) {
+	for _, o := range Operations {
+		recorded := slices.ContainsFunc(answerCases(), func(c answerCase) bool { return c.name == o })
+
+		if recorded == slices.Contains(undecoded, o) {
+			t.Errorf("%s: want a case of answerCases, or a place among those undecoded", o)
+		}
 	}
 }
 

@@ -37,8 +37,8 @@ func run(m *testing.M) int {
 	code := m.Run()
 
 	calls, _ := e.Proxy.Calls(0)
-	for _, name := range unrecorded(calls) {
-		fmt.Fprintf(os.Stderr, "component: the provider calls %q of MinIO: record its answers, see recordedCalls\n", name)
+	for _, name := range unnamed(calls) {
+		fmt.Fprintf(os.Stderr, "component: the provider calls %s of MinIO: name it in minio.Operations, and record its answers\n", name)
 
 		code = 1
 	}
