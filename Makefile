@@ -148,4 +148,4 @@ generated: generate
 .PHONY: dev
 dev:
 	@test -x $(DEV) || echo "Building the developer tool; on a fresh machine this takes a few minutes." >&2
-	@go build -buildvcs=false $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false $(GOFLAGS_PRODUCT) -o $(DEV) ./test/dev 2> >(grep -v '^go: downloading' >&2)
