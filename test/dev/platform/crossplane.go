@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
+
+// crossplaneNamespace is where Crossplane and its packages run.
+const crossplaneNamespace = "crossplane-system"
 
 // installCrossplane installs Crossplane from its own chart, with its webhooks and
 // its RBAC manager.
@@ -28,24 +32,30 @@ func (l *local) installCrossplane(ctx context.Context) error {
 		return fmt.Errorf("cannot create Crossplane's CRDs: %w", err)
 	}
 
-	home := filepath.Join(l.RunDir, "helm")
-	env := []string{
-		"KUBECONFIG=" + l.Platform.Kubeconfig,
-		"HELM_CACHE_HOME=" + home, "HELM_CONFIG_HOME=" + home, "HELM_DATA_HOME=" + home,
-	}
-
-	_, err = run(ctx, env, "", l.tools["helm"], "install", "crossplane", filepath.Join(cluster, "charts", "crossplane"),
-		"--namespace=crossplane-system", "--create-namespace",
-		"--set=image.repository="+l.Platform.Registry+crossplaneRepository,
-		"--set=image.tag="+version, // the chart in the module has version 0.0.1
+	objects, err := run(ctx, nil, "", l.tools["helm"], "--namespace="+crossplaneNamespace,
+		"--set-json=image.repository="+strconv.Quote(l.Platform.Registry+crossplaneRepository),
+		"--set-json=image.tag="+strconv.Quote(version), // the chart in the module has version 0.0.1
 		// What Cistern needs, its packages and examples activate.
 		"--set-json=provider.defaultActivations=[]",
 		// With the chart's limits of 0.5 and 0.1 it would start slowly.
-		"--set=resourcesCrossplane.limits.cpu=2",
-		"--set=resourcesRBACManager.limits.cpu=1",
-		"--wait", "--timeout=3m")
+		`--set-json=resourcesCrossplane.limits.cpu="2"`,
+		`--set-json=resourcesRBACManager.limits.cpu="1"`,
+		"crossplane", filepath.Join(cluster, "charts", "crossplane"))
 	if err != nil {
-		return fmt.Errorf("cannot install Crossplane: %w", err)
+		return fmt.Errorf("cannot render Crossplane's chart: %w", err)
+	}
+
+	for _, step := range []struct {
+		stdin string
+		args  []string
+	}{
+		{"", []string{"create", "namespace", crossplaneNamespace}},
+		{objects, []string{"apply", "--server-side", "--namespace=" + crossplaneNamespace, "-f", "-"}},
+		{"", []string{"rollout", "status", "deployment", "--namespace=" + crossplaneNamespace, "--timeout=3m"}},
+	} {
+		if _, err := l.Platform.Kubectl(ctx, step.stdin, step.args...); err != nil {
+			return fmt.Errorf("cannot install Crossplane: %w", err)
+		}
 	}
 
 	return nil

@@ -63,10 +63,9 @@ var programs = map[string]pinned.Program{
 		Module:  "gotest.tools/gotestsum",
 	},
 	"helm": {
-		Package: "helm.sh/helm/v3/cmd/helm",
+		Package: ".",
 		Module:  "helm.sh/helm/v3",
-		Label:   "Helm",
-		Stamps:  []string{"helm.sh/helm/v3/internal/version.version=%s"},
+		Label:   "Helm's template engine",
 	},
 	"kube": {
 		Package: ".",
