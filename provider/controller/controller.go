@@ -82,6 +82,9 @@ type Kind[T resource.ModernManaged] struct {
 	// drift must be found. It is nil for kinds whose polls observe everything as it is at
 	// that moment: they are polled once per interval.
 	PollInterval func(drift time.Duration) time.Duration
+	// Intent is set for kinds whose external objects have names that follow from the UIDs of the
+	// resources. It may be nil.
+	Intent *Intent[T]
 	// Forget is called with the key of a resource that no longer exists. It may be nil.
 	Forget func(client.ObjectKey)
 	// Leave is called before a resource is deleted whose external object stays on the server,
@@ -197,6 +200,10 @@ func newReconciler[T resource.ModernManaged](
 		finalizer = leavingFinalizer[T]{Finalizer: finalizer, servers: servers, leave: k.Leave}
 	}
 
+	if k.Intent != nil {
+		finalizer = namingFinalizer[T]{Finalizer: finalizer, name: k.Intent.Name}
+	}
+
 	opts := []managed.ReconcilerOption{
 		managed.WithTypedExternalConnector(newConnector(kube, mgr.GetAPIReader(), servers, k, record)),
 		managed.WithDeterministicExternalName(true),
@@ -214,6 +221,10 @@ func newReconciler[T resource.ModernManaged](
 		managed.WithRecorder(record),
 		managed.WithMetricRecorder(o.MetricOptions.MRMetrics),
 	}
+	if k.Intent != nil {
+		opts = append(opts, managed.WithCriticalAnnotationUpdater(newIntentUpdater(mgr.GetClient())))
+	}
+
 	if o.Features.Enabled(feature.EnableBetaManagementPolicies) {
 		opts = append(opts, managed.WithManagementPolicies())
 	}
@@ -250,6 +261,10 @@ func newConnector[T resource.ModernManaged](kube client.Client, live client.Read
 
 		w := newWithServerHealth(k.Client(Kube{Reader: kube, Writer: kube, Live: live}, srv), mg, srv)
 		w.kind, w.record = k.GVK.Kind, record
+
+		if k.Intent != nil {
+			w.made = k.Intent.Made
+		}
 
 		return w, nil
 	})

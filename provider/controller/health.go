@@ -33,6 +33,8 @@ type withServerHealth[T resource.ModernManaged] struct {
 	kind   string
 	record event.Recorder
 	now    func() time.Time
+	// made is that of the kind's Intent, if it has one.
+	made func(T) bool
 }
 
 // checker checks a server; see minio.Server.
@@ -84,7 +86,7 @@ func (w withServerHealth[T]) observeGone(ctx context.Context, mg T) (managed.Ext
 func (w withServerHealth[T]) Create(ctx context.Context, mg T) (managed.ExternalCreation, error) {
 	// What existed before may be missing because another server answers. The last check may
 	// have been a minute ago.
-	again := existed(mg)
+	again := existed(mg) || w.made != nil && w.made(mg)
 	if again {
 		if err := w.server.Recheck(ctx); err != nil {
 			return managed.ExternalCreation{}, w.explain(err)

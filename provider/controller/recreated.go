@@ -28,9 +28,14 @@ var losses = map[string]string{
 	miniov1alpha1.UserKind.Kind:   "earlier keys that were still retiring, and temporary credentials, are lost",
 }
 
-// existed reports whether a resource that is about to be created was there before.
+// existed reports whether the external object that is about to be created was there before: its
+// creation is recorded, or it was ready, or the resource is younger than the intent to create it,
+// because it was restored from a backup.
 func existed(mg resource.Managed) bool {
-	return !meta.GetExternalCreateSucceeded(mg).IsZero() || mg.GetCondition(xpv1.TypeReady).Status == corev1.ConditionTrue
+	intended := meta.GetExternalCreatePending(mg)
+	restored := !intended.IsZero() && intended.Before(mg.GetCreationTimestamp().Time)
+
+	return restored || !meta.GetExternalCreateSucceeded(mg).IsZero() || mg.GetCondition(xpv1.TypeReady).Status == corev1.ConditionTrue
 }
 
 // recordRecreation records that a resource that had existed was made anew. What Create changes

@@ -87,6 +87,19 @@ func TestRecreated(t *testing.T) {
 	create()
 	condition(corev1.ConditionTrue)
 
+	// A restored bucket is younger than the intent to create it.
+	b.Status.Conditions = nil
+	b.Annotations = nil
+	meta.SetExternalCreatePending(b, now)
+	create()
+	condition(corev1.ConditionUnknown)
+
+	b.Annotations = nil
+	b.CreationTimestamp = metav1.NewTime(now.Add(time.Minute))
+	meta.SetExternalCreatePending(b, now)
+	create()
+	condition(corev1.ConditionTrue)
+
 	// Nothing is added to what is being deleted.
 	b.DeletionTimestamp = new(metav1.NewTime(now))
 	b.Status.Conditions = nil

@@ -70,9 +70,10 @@ func recordOwner(mg resource.Object) bool {
 // mg created it, or may have created it before it was interrupted, or the external-name
 // annotation was set to adopt it. A copy owns nothing.
 //
-// It relies on two rules. Create sets that annotation only once the server may have
-// carried out the creation. The reconciler records the intent to create before it calls
-// Create. So a crash in between loses neither the resource nor the proof.
+// It relies on two rules. That annotation is set only once the server may have carried out
+// the creation, unless nobody else's external resource can have the name. The reconciler
+// records the intent to create before it calls Create. So a crash in between loses neither
+// the resource nor the proof.
 func Owns(mg resource.Managed) bool {
 	return !IsCopy(mg) && (meta.GetExternalName(mg) != "" ||
 		!meta.GetExternalCreateSucceeded(mg).IsZero() ||

@@ -23,8 +23,8 @@ func DesiredStateChanged() predicate.Predicate {
 }
 
 // recordsOnly reports whether an update changes nothing but what the reconciler records
-// in annotations: that a creation succeeded and the external name that was created, the
-// owner, the UID that names follow from, or what references resolve to. Removing the last record is a request to resolve
+// in annotations: that a creation succeeded, the external name, the owner, the UID that names
+// follow from, or what references resolve to. Removing the last record is a request to resolve
 // the references anew, and replacing another owner lets a copy take over: neither counts.
 func recordsOnly(before, after client.Object) bool {
 	a, b := before.GetAnnotations(), after.GetAnnotations()
@@ -43,7 +43,7 @@ func recordsOnly(before, after client.Object) bool {
 	}
 
 	if named {
-		ignored = append(ignored, AnnotationKeyNamesUID)
+		ignored = append(ignored, AnnotationKeyNamesUID, meta.AnnotationKeyExternalName)
 	}
 
 	if resolved {

@@ -85,6 +85,11 @@ func TestDesiredStateChanged(t *testing.T) {
 		"Named": {reason: "The reconciler records the UID that names follow from.", change: func(b *miniov1alpha1.Bucket) {
 			meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "its own"})
 		}},
+		"NamedBeforeCreation": {reason: "The name is recorded with the intent to create.", change: func(b *miniov1alpha1.Bucket) {
+			meta.SetExternalCreatePending(b, time.Now())
+			meta.SetExternalName(b, "its-own")
+			meta.AddAnnotations(b, map[string]string{AnnotationKeyNamesUID: "its own"})
+		}},
 		"NamedAnew": {
 			reason: "A person changes the UID that names follow from.",
 			before: func(b *miniov1alpha1.Bucket) {

@@ -32,6 +32,10 @@ func kind(memories *reconciler.Memory[memory]) controller.Kind[*miniov1alpha1.Us
 		List:   &miniov1alpha1.UserList{},
 
 		PublishesSecret: true,
+		Intent: &controller.Intent[*miniov1alpha1.User]{
+			Name: func(u *miniov1alpha1.User) { recordName(u) },
+			Made: func(u *miniov1alpha1.User) bool { return u.Status.AtProvider.AccessKeyID != "" },
+		},
 		Client: func(kube controller.Kube, srv *minio.Server) managed.TypedExternalClient[*miniov1alpha1.User] {
 			return &external{
 				kube:          kube,
@@ -118,8 +122,6 @@ func (e *external) Create(ctx context.Context, u *miniov1alpha1.User) (managed.E
 	if err := e.keys.addUser(ctx, u, own); err != nil {
 		return managed.ExternalCreation{}, err
 	}
-
-	recordName(u)
 
 	if err := e.policies.write(ctx, u); err != nil {
 		return managed.ExternalCreation{}, err

@@ -354,17 +354,21 @@ func TestCostOfCreation(t *testing.T) {
 		// observation makes.
 		most, lastObserve int
 		encrypted         []string
+		// writes are those of the resource itself, each of which wakes what composes it.
+		writes []string
 	}{
 		"Bucket": {
-			reason: "A bucket without settings is searched for, created, and observed.",
+			reason: "A bucket without settings is searched for, created, and observed. The intent to create it is stored, its name, and its status.",
 			mg:     newBucket(ns, "cheap"),
 			most:   3, lastObserve: 1,
+			writes: []string{"PATCH buckets", "PATCH buckets", "PUT buckets/status"},
 		},
 		"User": {
-			reason: "Only one call of a user is encrypted, and two verify the key.",
+			reason: "Only one call of a user is encrypted, and two verify the key. Its name is stored with the intent to create it.",
 			mg:     newUser(ns, "cheap", miniov1alpha1.Grant{BucketName: home, Access: miniov1alpha1.AccessReadWrite}),
 			most:   8, lastObserve: 4,
 			encrypted: []string{"add-user"},
+			writes:    []string{"PATCH users", "PUT users/status"},
 		},
 	}
 
@@ -378,8 +382,8 @@ func TestCostOfCreation(t *testing.T) {
 			awaitSettled(t, []resource.Managed{tc.mg})
 
 			var (
-				operations, encrypted []string
-				conflicts             int
+				operations, encrypted, writes []string
+				conflicts                     int
 			)
 
 			awaitIdle(t)
@@ -394,6 +398,8 @@ func TestCostOfCreation(t *testing.T) {
 					operations = append(operations, c.Operation)
 				case c.Status == http.StatusConflict:
 					conflicts++
+				case c.Write && c.Object == client.ObjectKeyFromObject(tc.mg).String():
+					writes = append(writes, c.Operation)
 				}
 
 				if c.Encrypted {
@@ -407,6 +413,10 @@ func TestCostOfCreation(t *testing.T) {
 			if len(operations) > tc.most+conflicts*tc.lastObserve || !slices.Equal(encrypted, tc.encrypted) {
 				t.Errorf("%s\nwant at most %d calls, and %d for each conflict; of them encrypted: want %v, got %v",
 					tc.reason, tc.most, tc.lastObserve, tc.encrypted, encrypted)
+			}
+
+			if !slices.Equal(writes, tc.writes) {
+				t.Errorf("%s\nwant the writes %v, got %v", tc.reason, tc.writes, writes)
 			}
 
 			if err := env.Kube.Delete(t.Context(), tc.mg); err != nil {

@@ -18,7 +18,7 @@ import (
 // mostCost bounds what a claim may cost the API server, when ten are made at once. The bounds
 // leave room for a machine that is busy with other work: then the provider's writes reach
 // Crossplane one by one, and each of them costs a pass. docs/performance.md has the figures.
-var mostCost = api.ClaimCost{Requests: 115, Passes: 12, SecretReads: 28, EventWrites: 10, ProviderWrites: 7}
+var mostCost = api.ClaimCost{Requests: 115, Passes: 12, SecretReads: 28, EventWrites: 10, ProviderWrites: 6}
 
 // quietTime is how long there must be no write before what was made counts as done.
 const quietTime = 3 * time.Second
