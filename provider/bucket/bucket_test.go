@@ -160,7 +160,7 @@ func TestReconcile(t *testing.T) {
 			reason: "Object locking cannot be added to a bucket.",
 			server: fakeServer{metadata: metadata{}},
 			bucket: owned(miniov1alpha1.BucketParameters{ObjectLocking: true}),
-			err:    "unset spec.forProvider.objectLocking",
+			err:    "has no object locking, which cannot be added",
 		},
 		"LockingOutdated": {
 			reason: "A server that shows outdated settings of a new bucket is made to read them.",
@@ -173,13 +173,13 @@ func TestReconcile(t *testing.T) {
 			server: fakeServer{metadata: metadata{}},
 			bucket: made(time.Now()),
 			calls:  []string{"SetBucketVersioning"},
-			err:    "unset spec.forProvider.objectLocking",
+			err:    "has no object locking, which cannot be added",
 		},
 		"LockingLongAgo": {
 			reason: "After some time the server has read the settings by itself, and nothing is written.",
 			server: fakeServer{metadata: metadata{}},
 			bucket: made(time.Now().Add(-time.Hour)),
-			err:    "unset spec.forProvider.objectLocking",
+			err:    "has no object locking, which cannot be added",
 		},
 		"UnmanagedNonsense": {
 			reason: "Settings that are not the resource's need not be valid.",

@@ -50,7 +50,7 @@ func outcome(status int) string {
 var Operations = []string{
 	"admin:accountinfo", "admin:add-canned-policy", "admin:add-service-account", "admin:add-user",
 	"admin:delete-service-account", "admin:export-bucket-metadata", "admin:idp", "admin:info",
-	"admin:info-canned-policy", "admin:remove-canned-policy", "admin:remove-user", "admin:revoke-tokens",
+	"admin:info-canned-policy", "admin:list-service-accounts", "admin:remove-canned-policy", "admin:remove-user", "admin:revoke-tokens",
 	"admin:set-bucket-quota", "admin:set-user-or-group-policy", "admin:set-user-status",
 	"admin:update-service-account", "admin:user-info",
 	"s3:AbortMultipartUpload", "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketEncryption",

@@ -42,6 +42,10 @@ type fakeServer struct {
 	fail   string
 	// mayNotUpdate reports whether the provider may not update access keys.
 	mayNotUpdate bool
+	// expiration is that of access keys.
+	expiration *time.Time
+	// others reports whether access keys belong to another user.
+	others bool
 	// elsewhere reports whether the public endpoint leads to another server.
 	elsewhere bool
 	// attachedTo is what else the user's own policy is attached to.
@@ -145,8 +149,8 @@ func (f *fakeServer) ListServiceAccounts(_ context.Context, user string) (madmin
 	all := madmin.ListServiceAccountsResp{}
 
 	for id := range f.keys {
-		if id != user {
-			all.Accounts = append(all.Accounts, madmin.ServiceAccountInfo{AccessKey: id})
+		if id != user && !f.others {
+			all.Accounts = append(all.Accounts, madmin.ServiceAccountInfo{AccessKey: id, ParentUser: user, Expiration: f.expiration})
 		}
 	}
 

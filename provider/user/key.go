@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"slices"
 	"strconv"
 
 	"github.com/minio/madmin-go/v3"
@@ -126,17 +127,31 @@ func (k keys) set(ctx context.Context, u *miniov1alpha1.User, id string, secretK
 	}
 
 	// The server has the key. Should it have this secret key, too, the key works all the time.
-	err = k.admin.UpdateServiceAccount(ctx, id, madmin.UpdateServiceAccountReq{NewSecretKey: secretKey.Reveal(), NewStatus: "on"})
-	if !minio.IsDenied(err) {
-		return errors.Wrapf(err, "cannot set the secret key of access key %q", id)
+	if k.isPlain(ctx, u, id) {
+		err = k.admin.UpdateServiceAccount(ctx, id, madmin.UpdateServiceAccountReq{NewSecretKey: secretKey.Reveal(), NewStatus: "on"})
+		if !minio.IsDenied(err) {
+			return errors.Wrapf(err, "cannot set the secret key of access key %q", id)
+		}
 	}
 
-	// The provider's user has the policy of an earlier version, which does not allow that.
+	// The provider's user has the policy of an earlier version, which does not allow that, or
+	// the key is not what the provider makes.
 	if err := k.remove(ctx, id); err != nil {
 		return err
 	}
 
 	return k.add(ctx, u, id, secretKey)
+}
+
+// isPlain reports whether an access key is known to be one of u's user that does not expire. Another
+// secret key changes neither: with the key of another user, tenants would have that user's rights, and
+// one that has expired would stay useless.
+func (k keys) isPlain(ctx context.Context, u *miniov1alpha1.User, id string) bool {
+	all, err := k.admin.ListServiceAccounts(ctx, Name(u))
+
+	return err == nil && slices.ContainsFunc(all.Accounts, func(a madmin.ServiceAccountInfo) bool {
+		return a.AccessKey == id && a.ParentUser == Name(u) && (a.Expiration == nil || a.Expiration.Unix() <= 0)
+	})
 }
 
 // add creates an access key of the user other than its own.

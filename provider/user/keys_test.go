@@ -119,23 +119,46 @@ func TestLostOnServer(t *testing.T) {
 }
 
 // TestKeyGivenAgain changes the secret key of an access key on the server, and wants the stored one to be
-// given to it without removing the key, unless the provider's policy does not allow that.
+// given to it without removing the key, unless the provider's policy does not allow that, or the key
+// is not as the provider makes it.
 func TestKeyGivenAgain(t *testing.T) {
-	for _, mayNotUpdate := range []bool{false, true} {
+	cases := map[string]struct {
+		reason string
+		change func(*env)
+		want   []string
+	}{
+		"Plain": {
+			reason: "It works all the time, should it have the secret key already.",
+			change: func(*env) {},
+			want:   []string{"ListServiceAccounts", "UpdateServiceAccount"},
+		},
+		"MayNotUpdate": {
+			reason: "The policy of the provider's user may be of an earlier version.",
+			change: func(e *env) { e.mayNotUpdate = true },
+			want:   []string{"ListServiceAccounts", "DeleteServiceAccount", "AddServiceAccount"},
+		},
+		"Expires": {
+			reason: "Another secret key does not take back that the key expires.",
+			change: func(e *env) { e.expiration = new(time.Now()) },
+			want:   []string{"ListServiceAccounts", "DeleteServiceAccount", "AddServiceAccount"},
+		},
+		"OfAnotherUser": {
+			reason: "It must not have the rights of that user.",
+			change: func(e *env) { e.others = true },
+			want:   []string{"ListServiceAccounts", "DeleteServiceAccount", "AddServiceAccount"},
+		},
+	}
+
+	for name, tc := range cases {
 		env := newGenerationEnv(t, 1)
-		env.mayNotUpdate = mayNotUpdate
+		tc.change(env)
 		env.keys[env.user.Status.AtProvider.AccessKeyID] = otherSecretKey
 
 		env.settle()
 		env.wantWorkingKey("A key that the server has otherwise is given to it again.")
 
-		want := []string{"UpdateServiceAccount"}
-		if mayNotUpdate {
-			want = []string{"DeleteServiceAccount", "AddServiceAccount"}
-		}
-
-		if diff := cmp.Diff(want, env.calls); diff != "" {
-			t.Errorf("the provider may not update keys: %t: -want calls, +got:\n%s", mayNotUpdate, diff)
+		if diff := cmp.Diff(tc.want, env.calls); diff != "" {
+			t.Errorf("%s: %s\n-want calls, +got:\n%s", name, tc.reason, diff)
 		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // rareOperations are calls of MinIO that no situation of the fault matrix needs: those of the
-// provider for a restored cluster and for policies in use, and s3:other, the uploads that tests make
-// at the published endpoint as tenants do.
-var rareOperations = []string{"admin:list-service-accounts", "admin:policy-entities", "s3:other"}
+// provider for a policy in use, and s3:other, the uploads that tests make at the published endpoint as
+// tenants do.
+var rareOperations = []string{"admin:policy-entities", "s3:other"}
 
 // unnamed returns the calls of MinIO that minio.Operations does not name, and so no recorded answer
 // covers.
