@@ -201,9 +201,9 @@ func nextRotation(ch chan<- prometheus.Metric, u *miniov1alpha1.User) {
 
 // rotates reports whether the provider replaces u's key when its time has come.
 func rotates(u *miniov1alpha1.User) bool {
-	enabled := u.Spec.ForProvider.Enabled
+	enabled, rotation := u.Spec.ForProvider.Enabled, u.Spec.ForProvider.Rotation
 
-	return (enabled == nil || *enabled) && !meta.WasDeleted(u) && !reconciler.IsCopy(u) && reconciler.Updatable(u)
+	return rotation != nil && rotation.Interval != nil && (enabled == nil || *enabled) && !meta.WasDeleted(u) && !reconciler.IsCopy(u) && reconciler.Updatable(u)
 }
 
 // seconds returns a time as metrics show it.

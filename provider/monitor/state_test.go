@@ -41,6 +41,7 @@ func newUser(name string, change func(u *miniov1alpha1.User)) *miniov1alpha1.Use
 	u := &miniov1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "team-a", CreationTimestamp: made}}
 	u.Status.AtProvider.AccessKeyID = "AKSECRETLYPUBLIC"
 	u.Status.AtProvider.NextRotationAt = &due
+	u.Spec.ForProvider.Rotation = &miniov1alpha1.Rotation{Interval: &metav1.Duration{Duration: time.Hour}}
 	u.SetConditions(at(xpv1.Available()))
 	change(u)
 
@@ -52,6 +53,7 @@ func users() []client.Object {
 	return []client.Object{
 		newUser("ready", func(*miniov1alpha1.User) {}),
 		newUser("no-rotation", func(u *miniov1alpha1.User) { u.Status.AtProvider.NextRotationAt = nil }),
+		newUser("rotation-removed", func(u *miniov1alpha1.User) { u.Spec.ForProvider.Rotation = nil }),
 		newUser("new", func(u *miniov1alpha1.User) { u.Status = miniov1alpha1.UserStatus{} }),
 		newUser("unproven", func(u *miniov1alpha1.User) {
 			c := at(xpv1.Unavailable())

@@ -30,7 +30,7 @@ func Remove(ctx context.Context, p *platform.Platform) error {
 		{"delete", "buckets.apps.cozystack.io", "--all", "--all-namespaces"},
 		{"delete", strings.Join(append(longTail, managed...), ","), "--all", "--all-namespaces"},
 		{"delete", "clusterproviderconfigs.minio.cistern.dev", "--all"},
-		{"delete", "clusterrole", "cistern-tenant", "--ignore-not-found"},
+		{"delete", "clusterrole", "cistern-tenant", "cistern-tenant-view", "cistern-crossplane", "--ignore-not-found"},
 		{"delete", "configurations.pkg.crossplane.io", "--selector=" + p.Owner()},
 		{"delete", "managedresourceactivationpolicies.apiextensions.crossplane.io", "cistern-provider-minio-extras", "--ignore-not-found"},
 		{"delete", "providers.pkg.crossplane.io", build.InstalledName(p.Registry, "provider-minio-extras"), "--ignore-not-found"},
