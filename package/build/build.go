@@ -78,6 +78,8 @@ type source struct {
 	main string
 	// tags are the program's build tags.
 	tags string
+	// examples are patterns of the examples that the package carries, below examples.
+	examples []string
 	// optional packages are built only with Options.Extras.
 	optional bool
 }
@@ -87,10 +89,22 @@ type source struct {
 var sources = []source{
 	// With the tag fips, madmin encrypts requests with PBKDF2 instead of Argon2
 	// under one lock: a tenth of the time, and no queue.
-	{kind: "Provider", name: "provider-minio", dir: "package/provider", main: "./provider", tags: "fips"},
-	{kind: "Provider", name: "provider-minio-extras", dir: "package/extras", main: "./provider/extras", tags: "fips", optional: true},
-	{kind: "Function", name: "function-bucket", dir: "package/function", main: "./fn"},
-	{kind: "Configuration", name: "configuration-bucket", dir: "package/configuration"},
+	{
+		kind: "Provider", name: "provider-minio", dir: "package/provider", main: "./provider", tags: "fips",
+		examples: []string{"minio/*.yaml", "platform/clusterproviderconfig.yaml"},
+	},
+	{
+		kind: "Provider", name: "provider-minio-extras", dir: "package/extras", main: "./provider/extras", tags: "fips", optional: true,
+		examples: []string{"extras/*.yaml"},
+	},
+	{
+		kind: "Function", name: "function-bucket", dir: "package/function", main: "./fn",
+		examples: []string{"platform/composition-*.yaml"},
+	},
+	{
+		kind: "Configuration", name: "configuration-bucket", dir: "package/configuration",
+		examples: []string{"claim/*.yaml", "platform/tenant-role.yaml"},
+	},
 }
 
 // Packages builds all packages, pushes them if PushRegistry is set, and returns
