@@ -84,6 +84,10 @@ unit: dev ## Run the unit tests, with the race detector.
 packages: dev ## Build the packages into _output; push them if REGISTRY is set.
 	@$(DEV) packages
 
+.PHONY: release
+release: dev ## Make a release of VERSION for amd64 and arm64 in _output/release; push it if REGISTRY is set. See docs/releases.md.
+	@$(DEV) release
+
 .PHONY: up
 up: dev ## Start a platform with the packages installed, and leave it running.
 	@$(DEV) up
