@@ -21,6 +21,8 @@ const layerAnnotation = "io.crossplane.xpkg"
 type architecture struct {
 	name string
 	pkg  build.Package
+	// licence is the SPDX expression in the package's manifest.
+	licence string
 	// img is the package's image in OCI's format.
 	img v1.Image
 }
@@ -84,7 +86,7 @@ func addendum(l v1.Layer, labels map[string]string) (mutate.Addendum, error) {
 }
 
 // index returns the index of a package's images.
-func index(images []architecture, annotations map[string]string) v1.ImageIndex {
+func index(images []architecture, annotations map[string]string) (v1.ImageIndex, error) {
 	base := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 
 	for _, a := range images {
@@ -97,5 +99,10 @@ func index(images []architecture, annotations map[string]string) v1.ImageIndex {
 		})
 	}
 
-	return mutate.Annotations(base, annotations).(v1.ImageIndex)
+	idx, ok := mutate.Annotations(base, annotations).(v1.ImageIndex)
+	if !ok {
+		return nil, fmt.Errorf("cannot annotate an index: it became a %T", base)
+	}
+
+	return idx, nil
 }

@@ -6,20 +6,15 @@ package release
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"golang.org/x/mod/semver"
 	"sigs.k8s.io/yaml"
 
 	"github.com/cistern-dev/cistern/package/build"
@@ -33,37 +28,9 @@ const (
 	// refName is the annotation of OCI's layouts that holds a tag.
 	refName = "org.opencontainers.image.ref.name"
 	title   = "org.opencontainers.image.title"
+	// licenceAnnotation is that of Crossplane's manifests.
+	licenceAnnotation = "meta.crossplane.io/license"
 )
-
-// Architectures are the processors that releases are for, by Go's names.
-var Architectures = []string{"amd64", "arm64"}
-
-// fullCommit matches the full hash of a commit.
-var fullCommit = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
-
-// Options of Make.
-type Options struct {
-	// Repo is the root of the clone, in which nothing differs from Commit.
-	Repo string
-	// Output is the directory for programs, package files and layouts.
-	Output string
-	// Registry is where clusters pull the packages from; default build.DefaultRegistry.
-	Registry string
-	// Version of the release, such as v1.2.3. One that ends in -dev is an error.
-	Version string
-	// Commit is the full hash of the commit that is released.
-	Commit string
-	// Time of the commit, which the lists of contents give as their own.
-	Time time.Time
-	// Architectures are the processors to build for; default all of Architectures.
-	Architectures []string
-	// Only limits the packages to those of these names; default all.
-	Only []string
-	// Signer signs the release. If it is nil, the release is not signed.
-	Signer *Signer
-	// Progress gets a line for each package.
-	Progress io.Writer
-}
 
 // Release is a package that was released.
 type Release struct {
@@ -80,34 +47,6 @@ type Release struct {
 	Images map[string]string
 }
 
-// repository returns the repository of a package.
-func (o Options) repository(name string) string {
-	return o.Registry + "/" + build.Organization + "/" + name
-}
-
-// complete checks the options and sets those with defaults.
-func (o Options) complete() (Options, error) {
-	if o.Registry == "" {
-		o.Registry = build.DefaultRegistry
-	}
-
-	if len(o.Architectures) == 0 {
-		o.Architectures = Architectures
-	}
-
-	// A development version gets another tag with each content; a part of a version would
-	// be ambiguous.
-	if semver.Canonical(o.Version) != o.Version || semver.Prerelease(o.Version) == "-dev" {
-		return o, fmt.Errorf("cannot release %q: want a version such as v1.2.3 or v1.2.3-rc.1", o.Version)
-	}
-
-	if !fullCommit.MatchString(o.Commit) || o.Time.IsZero() {
-		return o, errors.New("cannot release without a commit and its time")
-	}
-
-	return o, nil
-}
-
 // Make builds all packages for all architectures, and writes each with its artifacts and
 // signatures to a layout of its own. It returns them in the order in which to upgrade them.
 func Make(ctx context.Context, o Options) ([]Release, error) {
@@ -116,35 +55,9 @@ func Make(ctx context.Context, o Options) ([]Release, error) {
 		return nil, err
 	}
 
-	byName := map[string][]architecture{}
-
-	var names []string
-
-	for _, arch := range o.Architectures {
-		dir := filepath.Join(o.Output, arch)
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return nil, fmt.Errorf("cannot make the directory of %s: %w", arch, err)
-		}
-
-		pkgs, err := build.Packages(ctx, build.Options{
-			Repo: o.Repo, Output: dir, Registry: o.Registry, Version: o.Version, Architecture: arch,
-			Extras: true, Only: o.Only, Progress: o.Progress,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("cannot build for %s: %w", arch, err)
-		}
-
-		for _, p := range pkgs {
-			a, err := readPackage(p, arch)
-			if err != nil {
-				return nil, err
-			}
-
-			byName[p.Name] = append(byName[p.Name], a)
-			if !slices.Contains(names, p.Name) {
-				names = append(names, p.Name)
-			}
-		}
+	names, byName, err := o.build(ctx)
+	if err != nil {
+		return nil, err
 	}
 
 	releases := make([]Release, 0, len(names))
@@ -161,6 +74,42 @@ func Make(ctx context.Context, o Options) ([]Release, error) {
 	}
 
 	return releases, nil
+}
+
+// build builds all packages for all architectures. It returns their names in order, and
+// the architectures of each.
+func (o Options) build(ctx context.Context) (names []string, byName map[string][]architecture, err error) {
+	byName = map[string][]architecture{}
+
+	for _, arch := range o.Architectures {
+		dir := filepath.Join(o.Output, arch)
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return nil, nil, fmt.Errorf("cannot make the directory of %s: %w", arch, err)
+		}
+
+		pkgs, err := build.Packages(ctx, build.Options{
+			Repo: o.Repo, Output: dir, Registry: o.Registry, Version: o.Version, Architecture: arch,
+			Extras: true, Only: o.Only, Progress: o.Progress,
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot build for %s: %w", arch, err)
+		}
+
+		for _, p := range pkgs {
+			a, err := readPackage(p, arch)
+			if err != nil {
+				return nil, nil, err
+			}
+
+			if byName[p.Name] == nil {
+				names = append(names, p.Name)
+			}
+
+			byName[p.Name] = append(byName[p.Name], a)
+		}
+	}
+
+	return names, byName, nil
 }
 
 // write writes the layout of a package.
@@ -180,12 +129,20 @@ func (o Options) write(ctx context.Context, images []architecture) (Release, err
 		return r, fmt.Errorf("cannot make a layout: %w", err)
 	}
 
-	annotations, err := o.annotations(images[0])
+	meta, err := metadata(images[0])
 	if err != nil {
 		return r, err
 	}
 
-	idx := index(images, annotations)
+	for i := range images {
+		images[i].licence = meta[licenceAnnotation]
+	}
+
+	idx, err := index(images, o.annotations(name, meta))
+	if err != nil {
+		return r, err
+	}
+
 	if err := l.AppendIndex(idx, layout.WithAnnotations(map[string]string{refName: o.Version})); err != nil {
 		return r, fmt.Errorf("cannot write the index: %w", err)
 	}
@@ -202,7 +159,7 @@ func (o Options) write(ctx context.Context, images []architecture) (Release, err
 		return r, err
 	}
 
-	return r, o.Signer.sign(ctx, o, r, append([]string{r.Digest}, signed...))
+	return r, o.Signer.Sign(ctx, o.Repo, r.Layout, o.repository(r.Name), append(signed, r.Digest)...)
 }
 
 // attach writes the artifacts of a package, and returns their digests.
@@ -270,8 +227,8 @@ func appendArtifact(l layout.Path, a v1.Image) error {
 	return nil
 }
 
-// annotations returns the annotations of a package's index.
-func (o Options) annotations(a architecture) (map[string]string, error) {
+// metadata returns the annotations of a package's manifest.
+func metadata(a architecture) (map[string]string, error) {
 	b, err := os.ReadFile(filepath.Join(filepath.Dir(a.pkg.File), "stage", a.pkg.Name, "crossplane.yaml"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the package's manifest: %w", err)
@@ -286,18 +243,23 @@ func (o Options) annotations(a architecture) (map[string]string, error) {
 		return nil, fmt.Errorf("cannot decode the package's manifest: %w", err)
 	}
 
+	return manifest.Metadata.Annotations, nil
+}
+
+// annotations returns the annotations of a package's index.
+func (o Options) annotations(name string, meta map[string]string) map[string]string {
 	const prefix = "org.opencontainers.image."
 
 	return map[string]string{
-		title:                  a.pkg.Name,
+		title:                  name,
 		prefix + "version":     o.Version,
 		prefix + "revision":    o.Commit,
 		prefix + "created":     o.Time.UTC().Format(time.RFC3339),
 		prefix + "source":      Source,
 		prefix + "vendor":      maintainer,
-		prefix + "description": manifest.Metadata.Annotations["meta.crossplane.io/description"],
-		prefix + "licenses":    manifest.Metadata.Annotations["meta.crossplane.io/license"],
-	}, nil
+		prefix + "description": meta["meta.crossplane.io/description"],
+		prefix + "licenses":    meta[licenceAnnotation],
+	}
 }
 
 // isIndex reports whether a descriptor is of an index.

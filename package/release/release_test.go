@@ -306,7 +306,7 @@ func checkProvenance(t *testing.T, text []byte, r Release) {
 
 	want := append(slices.Collect(maps.Values(r.Images)), r.Digest)
 
-	var got []string
+	got := make([]string, 0, len(s.Subject))
 	for _, of := range s.Subject {
 		got = append(got, "sha256:"+of.Digest["sha256"])
 	}

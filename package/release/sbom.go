@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"cmp"
 	"debug/buildinfo"
 	"fmt"
 	"path"
@@ -66,6 +67,7 @@ func sbom(a architecture, o Options) ([]byte, error) {
 func imagePackage(a architecture, o Options, digest v1.Hash) *spdx.Package {
 	p := newPackage(imageID, a.pkg.Name, o.Version)
 	p.PrimaryPackagePurpose = "CONTAINER"
+	p.PackageLicenseDeclared = cmp.Or(a.licence, noAssertion)
 	p.PackageSupplier = &common.Supplier{SupplierType: "Organization", Supplier: maintainer}
 	p.PackageChecksums = []common.Checksum{{Algorithm: common.SHA256, Value: digest.Hex}}
 	p.PackageExternalReferences = purl("pkg:oci/" + a.pkg.Name + "@sha256%3A" + digest.Hex + "?arch=" + a.name)

@@ -34,9 +34,23 @@ func SignProgram(repo string) pinned.Program {
 	}
 }
 
-// sign adds the signatures of digests to a release's layout.
-func (s *Signer) sign(ctx context.Context, o Options, r Release, digests []string) error {
-	p := SignProgram(o.Repo)
+// Sign adds the signatures of digests to an OCI layout. They name a repository, and hold
+// in others too. Repo is the root of the clone.
+func (s *Signer) Sign(ctx context.Context, repo, layout, repository string, digests ...string) error {
+	return runSign(ctx, repo, nil, append([]string{
+		"layout", "--layout", layout, "--repository", repository, "--key", s.Key, "--rekor", s.Rekor,
+	}, digests...)...)
+}
+
+// NewKeys writes a pair of keys to files whose names are a prefix with .key and .pub, as
+// cosign does. Repo is the root of the clone.
+func NewKeys(ctx context.Context, repo, prefix, password string) error {
+	return runSign(ctx, repo, []string{"COSIGN_PASSWORD=" + password}, "key", "--prefix", prefix)
+}
+
+// runSign runs the program that signs with more environment variables.
+func runSign(ctx context.Context, repo string, env []string, args ...string) error {
+	p := SignProgram(repo)
 
 	dir, err := p.Build(ctx, io.Discard)
 	if err != nil {
@@ -45,10 +59,8 @@ func (s *Signer) sign(ctx context.Context, o Options, r Release, digests []strin
 
 	var stderr bytes.Buffer
 
-	args := []string{"--layout", r.Layout, "--repository", o.repository(r.Name), "--key", s.Key, "--rekor", s.Rekor}
-
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, p.Name), append(args, digests...)...)
-	cmd.Env, cmd.Stderr = os.Environ(), &stderr
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, p.Name), args...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), env...), &stderr
 
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("cannot sign: %w\n%s", err, stderr.String())

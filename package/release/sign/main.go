@@ -6,7 +6,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -30,6 +29,36 @@ import (
 )
 
 type cli struct {
+	Layout layoutCmd `cmd:"" help:"Add the signatures of digests to an OCI layout."`
+	Key    keyCmd    `cmd:"" help:"Make a pair of keys, as cosign generate-key-pair does."`
+}
+
+func main() {
+	k := kong.Parse(&cli{}, kong.Name("sign"), kong.Description("Sign the contents of an OCI layout."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	k.FatalIfErrorf(k.Run())
+}
+
+type keyCmd struct {
+	Password string `help:"Password of the private key." env:"COSIGN_PASSWORD"`
+	Prefix   string `help:"Beginning of the files' paths, to which .key and .pub are added." default:"cosign" type:"path"`
+}
+
+// Run writes a pair of keys.
+func (c *keyCmd) Run() error {
+	keys, err := cosign.GenerateKeyPair(func(bool) ([]byte, error) { return []byte(c.Password), nil })
+	if err != nil {
+		return fmt.Errorf("cannot make keys: %w", err)
+	}
+	if err := os.WriteFile(c.Prefix+".key", keys.PrivateBytes, 0o600); err != nil {
+		return fmt.Errorf("cannot write the private key: %w", err)
+	}
+	return os.WriteFile(c.Prefix+".pub", keys.PublicBytes, 0o644)
+}
+
+type layoutCmd struct {
 	Layout     string   `help:"Directory of the layout." required:"" type:"existingdir"`
 	Repository string   `help:"Repository that the signatures name, such as ghcr.io/org/name." required:""`
 	Key        string   `help:"File of the private key, as cosign generate-key-pair writes it." required:"" type:"existingfile"`
@@ -38,15 +67,8 @@ type cli struct {
 	Digests    []string `arg:"" help:"Digests to sign."`
 }
 
-func main() {
-	var c cli
-	k := kong.Parse(&c, kong.Name("sign"), kong.Description("Sign the contents of an OCI layout."))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	k.FatalIfErrorf(c.run(ctx))
-}
-
-func (c *cli) run(ctx context.Context) error {
+// Run signs the digests.
+func (c *layoutCmd) Run(ctx context.Context) error {
 	text, err := os.ReadFile(c.Key)
 	if err != nil {
 		return fmt.Errorf("cannot read the key: %w", err)
@@ -68,7 +90,7 @@ func (c *cli) run(ctx context.Context) error {
 }
 
 // sign adds the signature of a digest to a layout.
-func (c *cli) sign(ctx context.Context, l layout.Path, key signature.SignerVerifier, digest string) error {
+func (c *layoutCmd) sign(ctx context.Context, l layout.Path, key signature.SignerVerifier, digest string) error {
 	hash, err := v1.NewHash(digest)
 	if err != nil {
 		return err
@@ -106,12 +128,16 @@ func (c *cli) sign(ctx context.Context, l layout.Path, key signature.SignerVerif
 }
 
 // record records a signature in the transparency log, and returns the log's receipt.
-func (c *cli) record(ctx context.Context, key signature.SignerVerifier, text, sig []byte) (*bundle.RekorBundle, error) {
+func (c *layoutCmd) record(ctx context.Context, key signature.SignerVerifier, text, sig []byte) (*bundle.RekorBundle, error) {
 	client, err := rekor.GetRekorClient(c.Rekor)
 	if err != nil {
 		return nil, err
 	}
-	public, err := publicKey(key)
+	k, err := key.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	public, err := cryptoutils.MarshalPublicKeyToPEM(k)
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +152,4 @@ func (c *cli) record(ctx context.Context, key signature.SignerVerifier, text, si
 		return nil, fmt.Errorf("it gave no receipt")
 	}
 	return receipt, nil
-}
-
-func publicKey(key interface {
-	PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error)
-}) ([]byte, error) {
-	k, err := key.PublicKey()
-	if err != nil {
-		return nil, err
-	}
-	return cryptoutils.MarshalPublicKeyToPEM(k)
 }
