@@ -84,6 +84,10 @@ unit: dev ## Run the unit tests, with the race detector.
 packages: dev ## Build the packages into _output; push them if REGISTRY is set.
 	@$(DEV) packages
 
+.PHONY: release
+release: dev ## Make a release of VERSION for amd64 and arm64 in _output/release; push it if REGISTRY is set. See docs/releases.md.
+	@$(DEV) release
+
 .PHONY: up
 up: dev ## Start a platform with the packages installed, and leave it running.
 	@$(DEV) up
@@ -116,8 +120,12 @@ faults: ## Let every call of the provider meet every fault, in every situation. 
 render: dev ## Run the function's cases through Crossplane's own code, and the alarms through Prometheus's. Needs no platform and no root.
 	@$(GOTEST) --format=pkgname -- -tags=fips,e2e -count=1 -timeout=30m ./test/render/... ./test/monitoring/
 
+.PHONY: signatures
+signatures: dev ## Make a release, and have Crossplane verify and install it. Needs no platform and no root.
+	@$(VERBOSE)-signatures.json -- -tags=fips,e2e -count=1 -timeout=30m ./test/release/
+
 .PHONY: e2e
-e2e: dev component render ## Run the end-to-end tests, on the running platform or on one of their own.
+e2e: dev component render signatures ## Run the end-to-end tests, on the running platform or on one of their own.
 	@$(DEV) run --extras -- bash -ec '$(E2E); $(CLIENTS) -platform'
 
 .PHONY: clients
@@ -137,7 +145,7 @@ bench-quick: dev ## Measure the same with smaller sizes, in at most five minutes
 	@$(DEV) bench --quick $(BENCH)
 
 .PHONY: test
-test: lint generated unit component render ## Run all checks and tests: linters, generated files, unit and end-to-end tests, quick benchmark.
+test: lint generated unit component render signatures ## Run all checks and tests: linters, generated files, unit and end-to-end tests, quick benchmark.
 	@$(DEV) run --extras -- bash -ec '$(E2E); $(CLIENTS) -platform; $(DEV) bench --quick'
 
 .PHONY: generated

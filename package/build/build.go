@@ -6,6 +6,7 @@ package build
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +46,13 @@ type Options struct {
 	// Version of the packages, a semantic version; default DefaultVersion. A hash
 	// of the package's content is added to a version that ends in -dev.
 	Version string
+	// Architecture is Go's name of the processor that the programs are for; default
+	// this machine's.
+	Architecture string
 	// Extras adds the optional packages: provider-minio-extras.
 	Extras bool
+	// Only limits the packages to those of these names; default all.
+	Only []string
 	// Composition is the file of the Composition in the Configuration; default
 	// package/configuration/composition.yaml.
 	Composition string
@@ -65,6 +72,8 @@ type Package struct {
 	Reference string
 	// Digest is the digest of the package's manifest.
 	Digest string
+	// Program is the package's program on this machine; empty if it runs nothing.
+	Program string
 	// Optional packages are not dependencies of the Configuration.
 	Optional bool
 }
@@ -78,6 +87,8 @@ type source struct {
 	main string
 	// tags are the program's build tags.
 	tags string
+	// examples are patterns of the examples that the package carries, below examples.
+	examples []string
 	// optional packages are built only with Options.Extras.
 	optional bool
 }
@@ -87,10 +98,22 @@ type source struct {
 var sources = []source{
 	// With the tag fips, madmin encrypts requests with PBKDF2 instead of Argon2
 	// under one lock: a tenth of the time, and no queue.
-	{kind: "Provider", name: "provider-minio", dir: "package/provider", main: "./provider", tags: "fips"},
-	{kind: "Provider", name: "provider-minio-extras", dir: "package/extras", main: "./provider/extras", tags: "fips", optional: true},
-	{kind: "Function", name: "function-bucket", dir: "package/function", main: "./fn"},
-	{kind: "Configuration", name: "configuration-bucket", dir: "package/configuration"},
+	{
+		kind: "Provider", name: "provider-minio", dir: "package/provider", main: "./provider", tags: "fips",
+		examples: []string{"minio/*.yaml", "platform/clusterproviderconfig.yaml"},
+	},
+	{
+		kind: "Provider", name: "provider-minio-extras", dir: "package/extras", main: "./provider/extras", tags: "fips", optional: true,
+		examples: []string{"extras/*.yaml"},
+	},
+	{
+		kind: "Function", name: "function-bucket", dir: "package/function", main: "./fn",
+		examples: []string{"platform/composition-*.yaml"},
+	},
+	{
+		kind: "Configuration", name: "configuration-bucket", dir: "package/configuration",
+		examples: []string{"claim/*.yaml", "platform/tenant-role.yaml"},
+	},
 }
 
 // Packages builds all packages, pushes them if PushRegistry is set, and returns
@@ -119,6 +142,8 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 		o.Version = DefaultVersion
 	}
 
+	o.Architecture = cmp.Or(o.Architecture, runtime.GOARCH)
+
 	xpkg := xpkgProgram(o.Repo)
 
 	dir, err := xpkg.Build(ctx, o.Progress)
@@ -129,7 +154,7 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 	built := make([]Package, 0, len(which))
 
 	for _, s := range which {
-		if s.optional && !o.Extras {
+		if s.optional && !o.Extras || len(o.Only) > 0 && !slices.Contains(o.Only, s.name) {
 			continue
 		}
 
@@ -183,15 +208,13 @@ func build(ctx context.Context, xpkg string, s source, o Options) (Package, erro
 
 	args := []string{"--package-root", root, "--output", p.File}
 
-	var program string
-
 	if s.main != "" {
-		program, err = compile(ctx, s, o)
+		p.Program, err = compile(ctx, s, o)
 		if err != nil {
 			return p, err
 		}
 
-		tarball, err := runtimeImage(program, s.name, o.Output)
+		tarball, err := runtimeImage(p.Program, s.name, o)
 		if err != nil {
 			return p, err
 		}
@@ -199,7 +222,7 @@ func build(ctx context.Context, xpkg string, s source, o Options) (Package, erro
 		args = append(args, "--runtime-image", tarball)
 	}
 
-	tag, err := version(o.Version, root, program)
+	tag, err := version(o.Version, root, p.Program)
 	if err != nil {
 		return p, err
 	}
@@ -211,16 +234,16 @@ func build(ctx context.Context, xpkg string, s source, o Options) (Package, erro
 		args = append(args, "--push", o.PushRegistry+"/"+repository+":"+tag)
 	}
 
-	p.Digest, err = run(ctx, o.Repo, xpkg, args...)
+	p.Digest, err = run(ctx, o, xpkg, args...)
 
 	return p, err
 }
 
-// compile builds a package's program for this machine's architecture. One of
-// modules with known holes is an error.
+// compile builds a package's program for the options' architecture. One of modules
+// with known holes is an error.
 func compile(ctx context.Context, s source, o Options) (string, error) {
 	out := filepath.Join(o.Output, s.name)
-	_, err := run(ctx, o.Repo, "go", "build",
+	_, err := run(ctx, o, "go", "build",
 		"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags="+s.tags, "-o", out, s.main)
 	if err != nil {
 		return "", err
@@ -231,11 +254,12 @@ func compile(ctx context.Context, s source, o Options) (string, error) {
 
 // runtimeImage writes an image that holds the program and nothing else: no shell,
 // no certificates, no root user. It returns the image's file.
-func runtimeImage(program, name, dir string) (string, error) {
+func runtimeImage(program, name string, o Options) (string, error) {
 	img, err := image.Build(image.Config{
-		Entrypoint: []string{"/" + name},
-		User:       image.NonRoot,
-		Files:      map[string]string{"/" + name: program},
+		Entrypoint:   []string{"/" + name},
+		User:         image.NonRoot,
+		Files:        map[string]string{"/" + name: program},
+		Architecture: o.Architecture,
 		Labels: map[string]string{
 			"org.opencontainers.image.source": "https://github.com/cistern-dev/cistern",
 			"org.opencontainers.image.title":  name,
@@ -245,7 +269,7 @@ func runtimeImage(program, name, dir string) (string, error) {
 		return "", err
 	}
 
-	file := filepath.Join(dir, name+".tar")
+	file := filepath.Join(o.Output, name+".tar")
 
 	return file, image.WriteTarball(file, img)
 }
@@ -259,13 +283,14 @@ func InstalledName(registry, name string) string {
 	return strings.ReplaceAll(strings.Trim(path+"/"+Organization+"/"+name, "/"), "/", "-")
 }
 
-// run returns the trimmed standard output of a command.
-func run(ctx context.Context, dir, name string, args ...string) (string, error) {
+// run returns the trimmed standard output of a command that works for the options'
+// architecture.
+func run(ctx context.Context, o Options, name string, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = o.Repo, &stdout, &stderr
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+o.Architecture)
 
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, stderr.String())

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,8 +11,12 @@ import (
 	"strings"
 )
 
-// stage copies a package's manifests to a directory of the output, and returns
-// that. It replaces the registry of the dependencies, and for a release also
+// examplesDir is the directory of a staged package's examples. They become a layer of
+// their own, which Crossplane does not read and catalogues of packages show.
+const examplesDir = "examples"
+
+// stage copies a package's manifests and examples to a directory of the output, and
+// returns that. It replaces the registry of the dependencies, and for a release also
 // their lowest version.
 func stage(s source, o Options) (string, error) {
 	from, to := filepath.Join(o.Repo, s.dir), filepath.Join(o.Output, "stage", s.name)
@@ -30,7 +35,7 @@ func stage(s source, o Options) (string, error) {
 
 	replacer := strings.NewReplacer(replace...)
 
-	return to, filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
@@ -44,18 +49,45 @@ func stage(s source, o Options) (string, error) {
 			path = o.Composition
 		}
 
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-
-		dst := filepath.Join(to, rel)
-		if err := os.MkdirAll(filepath.Dir(dst), 0o750); err != nil {
-			return err
-		}
-
-		return os.WriteFile(dst, []byte(replacer.Replace(string(b))), 0o600)
+		return copyFile(filepath.Join(to, rel), path, replacer)
 	})
+	if err != nil {
+		return to, err
+	}
+
+	return to, stageExamples(s, o, to, replacer)
+}
+
+// stageExamples copies a package's examples.
+func stageExamples(s source, o Options, to string, replacer *strings.Replacer) error {
+	for _, pattern := range s.examples {
+		files, err := filepath.Glob(filepath.Join(o.Repo, examplesDir, pattern))
+		if err != nil || len(files) == 0 {
+			return fmt.Errorf("cannot find the examples %q: %w", pattern, cmp.Or(err, os.ErrNotExist))
+		}
+
+		for _, f := range files {
+			if err := copyFile(filepath.Join(to, examplesDir, filepath.Base(f)), f, replacer); err != nil {
+				return err
+			}
+		}
+	}
+
+	return nil
+}
+
+// copyFile copies a text with replacements, and makes the directories above the copy.
+func copyFile(to, from string, replacer *strings.Replacer) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+
+	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
+		return err
+	}
+
+	return os.WriteFile(to, []byte(replacer.Replace(string(b))), 0o600)
 }
 
 // version returns the tag of a package. That of a development version ends in a

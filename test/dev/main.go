@@ -18,6 +18,7 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Show what Cistern does, end to end: claim a bucket, use it, delete it."`
 	Bench    benchCmd    `cmd:"" help:"Measure speed, resource usage, and how both grow with the number of resources."`
 	Packages packagesCmd `cmd:"" help:"Build the packages, and push them if a registry is given."`
+	Release  releaseCmd  `cmd:"" help:"Make a release for all architectures, with contents, provenance and signatures, and push it if a registry is given."`
 	Tool     toolCmd     `cmd:"" help:"Build pinned programs, and print their paths."`
 
 	CachePrune cachePruneCmd `cmd:"" help:"Remove from the cache of tools what this clone does not use, such as old versions."`

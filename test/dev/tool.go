@@ -7,6 +7,7 @@ import (
 
 	"github.com/cistern-dev/cistern/package/build"
 	"github.com/cistern-dev/cistern/package/pinned"
+	"github.com/cistern-dev/cistern/package/release"
 	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
@@ -46,6 +47,11 @@ func (c *cachePruneCmd) Run(ctx context.Context) error {
 	}
 
 	keep[name] = key
+
+	sign := release.SignProgram(repo)
+	if keep[sign.Name], err = sign.Key(); err != nil {
+		return err
+	}
 
 	return pinned.Prune(ctx, os.Stderr, keep)
 }

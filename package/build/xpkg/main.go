@@ -73,9 +73,10 @@ func build(ctx context.Context, root, runtimeImage string) (v1.Image, error) {
 		return nil, fmt.Errorf("cannot make a package parser: %w", err)
 	}
 	filters := parser.FsFilters(parser.SkipDirs(), parser.SkipNotYAML(), parser.SkipEmpty())
+	examplesDir := filepath.Join(root, "examples")
 	b := xpkg.New(
-		parser.NewFsBackend(afero.NewOsFs(), parser.FsDir(root), filters),
-		parser.NewFsBackend(afero.NewOsFs(), parser.FsDir(filepath.Join(root, "examples")), filters),
+		parser.NewFsBackend(afero.NewOsFs(), parser.FsDir(root), filters, parser.FsFilters(parser.SkipPath(filepath.Join(examplesDir, "*")))),
+		parser.NewFsBackend(afero.NewOsFs(), parser.FsDir(examplesDir), filters),
 		metaScheme, examples.New())
 	var opts []xpkg.BuildOpt
 	if runtimeImage != "" {

@@ -100,6 +100,10 @@ var programs = map[string]pinned.Program{
 		Package: ".", Module: "github.com/rclone/rclone",
 		Stamps: []string{"github.com/rclone/rclone/fs.Version=%s"},
 	},
+	"sigstore": {
+		Package: ".", Module: "github.com/sigstore/sigstore",
+		Label: "sigstore (a root of trust)",
+	},
 	"velero": {
 		Package: "github.com/vmware-tanzu/velero/cmd/velero",
 		Module:  "github.com/vmware-tanzu/velero",
