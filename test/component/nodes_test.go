@@ -24,6 +24,8 @@ func TestUploadsOfOtherNodes(t *testing.T) {
 
 	ctx := t.Context()
 
+	ownServers(t)
+
 	nodes, err := env.AddCluster(ctx, name)
 	if errors.Is(err, errNoAddress) {
 		t.Skip(err)

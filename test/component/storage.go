@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/dev/tools"
 	"github.com/cistern-dev/cistern/test/process"
 )
 
@@ -36,6 +34,8 @@ type Storage struct {
 
 	// AccessKey and SecretKey are the administrator's.
 	AccessKey, SecretKey string
+	// KMSKey is the name of a key of the server's KMS; empty if it has none.
+	KMSKey string
 
 	url    *url.URL
 	region string
@@ -44,7 +44,7 @@ type Storage struct {
 }
 
 // startStorage starts a MinIO with one drive and a KMS.
-func (e *Env) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
+func (e *Env) startStorage(ctx context.Context, name string, env ...string) (*Storage, error) {
 	address, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 		return nil, err
 	}
 
-	s, p, err := e.startNode(name, program, address, append([]string{kms}, env...), e.dir+"/data-"+name)
+	s, p, err := e.startNode(name, address, append([]string{kms}, env...), e.dir+"/data-"+name)
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +66,6 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 // AddCluster starts a MinIO of two nodes with two drives each, and creates a
 // ClusterProviderConfig of the given name that leads to the first one, not through the proxy.
 func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
-	programs, err := tools.Build(ctx, io.Discard, "minio")
-	if err != nil {
-		return nil, err
-	}
-
 	kms, err := newKMS()
 	if err != nil {
 		return nil, err
@@ -94,7 +89,7 @@ func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
 
 	nodes, processes := make([]*Storage, len(addresses)), make([]*process.Process, len(addresses))
 	for i, address := range addresses {
-		if nodes[i], processes[i], err = e.startNode(fmt.Sprintf("%s-%d", name, i), programs["minio"], address, []string{kms}, drives...); err != nil {
+		if nodes[i], processes[i], err = e.startNode(fmt.Sprintf("%s-%d", name, i), address, []string{kms}, drives...); err != nil {
 			return nil, err
 		}
 	}
@@ -119,38 +114,54 @@ func newKMS() (string, error) {
 }
 
 // startNode starts a MinIO, or a node of one, and does not wait for it.
-func (e *Env) startNode(name, program, address string, env []string, drives ...string) (*Storage, *process.Process, error) {
-	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
-	s.transport = &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
-
-	s.region = region
+func (e *Env) startNode(name, address string, env []string, drives ...string) (*Storage, *process.Process, error) {
+	own := region
 
 	for _, v := range env {
 		if r, set := strings.CutPrefix(v, "MINIO_SITE_REGION="); set {
-			s.region = r
+			own = r
 		}
 	}
+
+	s, err := newClients(address, own, "component-admin", "component-admin-secret")
+	if err != nil {
+		return nil, nil, err
+	}
+
+	s.KMSKey = KMSKey
 
 	p, err := e.run(name, append([]string{
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
 		// MinIO otherwise requires a separate drive of a minimum size.
 		"MINIO_CI_CD=1",
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
-	}, env...), append([]string{program, "server", "--quiet", "--address", address}, drives...)...)
+	}, env...), append([]string{e.minio, "server", "--quiet", "--address", address}, drives...)...)
 	if err != nil {
 		return nil, nil, err
 	}
 
-	if s.S3, err = s.Client(s.AccessKey, s.SecretKey); err != nil {
-		return nil, nil, err
-	}
-
-	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
-	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
-		return nil, nil, fmt.Errorf("cannot create an administration client: %w", err)
-	}
-
 	return s, p, nil
+}
+
+// newClients returns an administrator's clients of the server at an address, without TLS.
+func newClients(address, region, accessKey, secretKey string) (*Storage, error) {
+	s := &Storage{
+		url: &url.URL{Scheme: "http", Host: address}, region: region,
+		AccessKey: accessKey, SecretKey: secretKey,
+		transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
+	}
+
+	var err error
+	if s.S3, err = s.Client(accessKey, secretKey); err != nil {
+		return nil, err
+	}
+
+	creds := credentials.NewStaticV4(accessKey, secretKey, "")
+	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
+		return nil, fmt.Errorf("cannot create an administration client: %w", err)
+	}
+
+	return s, nil
 }
 
 // ready waits until the server answers.
