@@ -164,7 +164,7 @@ func newClients(address, region, accessKey, secretKey string) (*Storage, error) 
 	return s, nil
 }
 
-// ready waits until the server answers.
+// ready waits until the server answers, also about users and policies, which it loads later.
 func (s *Storage) ready(ctx context.Context, p *process.Process) error {
 	return await.Until(ctx, "MinIO to be ready", func() error {
 		if err := p.Ended(); err != nil {
@@ -172,8 +172,9 @@ func (s *Storage) ready(ctx context.Context, p *process.Process) error {
 		}
 
 		_, err := s.S3.ListBuckets(ctx)
+		_, errIAM := s.ListCannedPolicies(ctx)
 
-		return err
+		return errors.Join(err, errIAM)
 	})
 }
 
