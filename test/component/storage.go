@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,46 +60,6 @@ func (e *Env) startStorage(ctx context.Context, name string, env ...string) (*St
 	}
 
 	return s, s.ready(ctx, p)
-}
-
-// AddCluster starts a MinIO of two nodes with two drives each, and creates a
-// ClusterProviderConfig of the given name that leads to the first one, not through the proxy.
-func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
-	kms, err := newKMS()
-	if err != nil {
-		return nil, err
-	}
-
-	host, err := ownAddress()
-	if err != nil {
-		return nil, err
-	}
-
-	addresses, drives := make([]string, 2), []string(nil)
-	for i := range addresses {
-		if addresses[i], err = process.FreeAddress(host); err != nil {
-			return nil, err
-		}
-
-		for drive := range 2 {
-			drives = append(drives, fmt.Sprintf("http://%s%s/data-%s-%d-%d", addresses[i], e.dir, name, i, drive))
-		}
-	}
-
-	nodes, processes := make([]*Storage, len(addresses)), make([]*process.Process, len(addresses))
-	for i, address := range addresses {
-		if nodes[i], processes[i], err = e.startNode(fmt.Sprintf("%s-%d", name, i), address, []string{kms}, drives...); err != nil {
-			return nil, err
-		}
-	}
-
-	for i, n := range nodes {
-		if err := n.ready(ctx, processes[i]); err != nil {
-			return nil, err
-		}
-	}
-
-	return nodes, e.configure(ctx, name, nodes[0].URL(), nodes[0])
 }
 
 // newKMS returns the environment variable of a KMS with a new key.
@@ -243,23 +202,3 @@ func (s *Storage) Inventory(ctx context.Context) (Inventory, error) {
 
 	return i, nil
 }
-
-// ownAddress returns an IPv4 address of this machine that is no loopback address: in a container
-// the nodes of a MinIO do not accept those.
-func ownAddress() (string, error) {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return "", fmt.Errorf("cannot list this machine's addresses: %w", err)
-	}
-
-	for _, a := range all {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
-			return ip.IP.String(), nil
-		}
-	}
-
-	return "", errNoAddress
-}
-
-// errNoAddress means that this machine has loopback addresses only.
-var errNoAddress = errors.New("this machine has no address but loopback ones")
