@@ -22,7 +22,7 @@ export EXTRAS   ?= false
 export VERSION  ?= v0.1.0-dev
 
 # The tests of the provider that also run on the oldest MinIO; empty runs all, for half an hour.
-OLDEST   ?= -run='^(TestAccessTable|TestBucketSnapshots|TestCostOfCreation|TestSettingsSetToNothing|TestServer[TLIA]|TestUncheckedUploads)'
+OLDEST   ?= -run='^Test(AccessTable|CostOfCreation|GovernanceLock|LeftBehind|OnlyFirst|Recreated|Region|ServedKey|Server[AILT]|SettingsSet|SiteReplication|UncheckedUploads|UnsignedUploads|UploadsOf|UsersOf)'
 
 # Which cells of the fault matrix to run, such as -faults.cells=^Create/.
 FAULTS   ?= -faults.sample=0 -faults.time=0

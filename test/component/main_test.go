@@ -3,6 +3,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -72,7 +73,7 @@ func tidy(e *Env) {
 	defer cancel()
 
 	removed, remains := e.Tidy(ctx)
-	fmt.Fprintf(os.Stderr, "  %d buckets, users and policies were removed from the server again, %d remain:\n", removed, len(remains))
+	fmt.Fprintf(os.Stderr, "  %d buckets, users and policies were removed from the server again, %d remain\n", removed, len(remains))
 
 	for _, err := range remains {
 		fmt.Fprintf(os.Stderr, "    %v\n", err)
@@ -87,5 +88,5 @@ func tidy(e *Env) {
 	})
 	slices.Sort(names)
 
-	fmt.Fprintf(os.Stderr, "  %d tests start servers of their own and were skipped: %s\n", len(names), strings.Join(names, ", "))
+	fmt.Fprintf(os.Stderr, "  %d tests start servers of their own and were skipped: %s\n", len(names), cmp.Or(strings.Join(names, ", "), "none"))
 }
