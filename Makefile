@@ -21,6 +21,9 @@ export EXTRAS   ?= false
 # The version of the packages. A hash of the content is added to one ending in -dev.
 export VERSION  ?= v0.1.0-dev
 
+# The tests of the provider that also run on the oldest MinIO; empty runs all, for half an hour.
+OLDEST   ?= -run='^Test(AccessTable|CostOfCreation|GovernanceLock|LeftBehind|OnlyFirst|Recreated|Region|ServedKey|Server[AILT]|SettingsSet|SiteReplication|UncheckedUploads|UnsignedUploads|UploadsOf|UsersOf)'
+
 # Which cells of the fault matrix to run, such as -faults.cells=^Create/.
 FAULTS   ?= -faults.sample=0 -faults.time=0
 
@@ -34,6 +37,8 @@ GOFLAGS_PRODUCT := -tags=fips
 GOTEST    := "$$($(DEV) tool gotestsum)" --format-hide-empty-pkg
 VERBOSE   := $(GOTEST) --format=testname --jsonfile=$(OUTPUT)/test
 E2E       := $(VERBOSE)-e2e.json -- -tags=fips,e2e -count=1 -timeout=45m -parallel=8 ./test/e2e/...
+# MINIO_URL runs the tests of the provider against a server that runs already, and no others.
+COMPONENT := $(if $(MINIO_URL),./test/component/,./test/component/... ./test/extras/... ./test/dev/platform/)
 CLIENTS   := $(VERBOSE)-clients.json -- -tags=fips,e2e -count=1 -timeout=15m -parallel=4 ./test/clients/
 GENERATED := ':(glob)apis/**/zz_*' package/provider/crds package/extras/crds package/function/crds package/configuration/definition.yaml ':(glob)docs/reference/*.cistern.dev.md' docs/reference/apps.cozystack.io.md
 
@@ -110,7 +115,11 @@ docs-demo: dev ## Run the demo, and write its output to docs/demo.txt.
 
 .PHONY: component
 component: dev ## Test each provider alone: killed at every write, its calls counted. Needs neither platform nor root.
-	@$(VERBOSE)-component.json -- -race -tags=fips,e2e -count=1 -timeout=45m -p=1 ./test/component/... ./test/extras/... ./test/dev/platform/
+	@$(VERBOSE)-component.json -- -race -tags=fips,e2e -count=1 -timeout=45m -p=1 $(COMPONENT)
+
+.PHONY: component-oldest
+component-oldest: dev ## Test provider-minio on the oldest MinIO, in part; with OLDEST= whole.
+	@MINIO=oldest $(VERBOSE)-component-oldest.json -- -race -tags=fips,e2e -count=1 -timeout=60m ./test/component/ $(OLDEST)
 
 .PHONY: faults
 faults: ## Let every call of the provider meet every fault, in every situation. It takes hours; see CONTRIBUTING.md.
@@ -145,7 +154,7 @@ bench-quick: dev ## Measure the same with smaller sizes, in at most five minutes
 	@$(DEV) bench --quick $(BENCH)
 
 .PHONY: test
-test: lint generated unit component render signatures ## Run all checks and tests: linters, generated files, unit and end-to-end tests, quick benchmark.
+test: lint generated unit component component-oldest render signatures ## Run all checks and tests: linters, generated files, unit and end-to-end tests, quick benchmark.
 	@$(DEV) run --extras -- bash -ec '$(E2E); $(CLIENTS) -platform; $(DEV) bench --quick'
 
 .PHONY: generated

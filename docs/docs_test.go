@@ -8,6 +8,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/mod/module"
+
+	"github.com/cistern-dev/cistern/provider/minio"
+	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 var (
@@ -93,6 +99,44 @@ func TestSecurityNamesTests(t *testing.T) {
 
 	if len(all["TestSecurityNamesTests"]) == 0 {
 		t.Error("no tests were found")
+	}
+}
+
+// TestServersArePinned checks that the table of servers names the releases that tests are built
+// from, and the oldest that the provider uses, which is not older than the oldest that is tested.
+func TestServersArePinned(t *testing.T) {
+	text, err := os.ReadFile("platform.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, table, _ := strings.Cut(string(text), "\n## Servers\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+
+	releases := make([]string, 0, 3)
+
+	for _, name := range []string{"minio-oldest", "minio"} {
+		version, err := tools.Version(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		at, err := module.PseudoVersionTime(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		releases = append(releases, "RELEASE."+at.Format(time.DateOnly))
+	}
+
+	if releases[0] > minio.OldestRelease || minio.OldestRelease > releases[1] {
+		t.Errorf("%s may be used, but %v are tested", minio.OldestRelease, releases)
+	}
+
+	for _, release := range append(releases, minio.OldestRelease) {
+		if !strings.Contains(table, release) {
+			t.Errorf("the section on servers does not name %s", release)
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ func drift(t *testing.T, all []resource.Managed, resume func()) {
 
 	s3 := env.Server.S3
 
-	unlocked := maps.Clone(everySettingServed)
+	unlocked := maps.Clone(everySettingServed())
 	delete(unlocked, "retention")
 
 	reverted := func(i int) error {
@@ -118,7 +118,7 @@ func drift(t *testing.T, all []resource.Managed, resume func()) {
 			return serves(t.Context(), all[i].GetName(), unlocked)
 		}
 
-		return serves(t.Context(), all[i].GetName(), everySettingServed)
+		return serves(t.Context(), all[i].GetName(), everySettingServed())
 	}
 
 	changes := []func(ctx context.Context, bucket string) error{

@@ -25,6 +25,8 @@ func TestUsersOfDirectory(t *testing.T) {
 
 	const name = "directory-users"
 
+	ownServers(t)
+
 	s, err := env.AddDirectoryStorage(ctx, name)
 	if err != nil {
 		t.Fatal(err)

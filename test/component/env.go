@@ -51,13 +51,17 @@ type Env struct {
 
 	Options
 
-	dir      string
-	binary   string
-	config   string
+	dir    string
+	binary string
+	config string
+	// minio is the program of MinIO.
+	minio    string
 	children *process.Group
 	servers  []*http.Server
 	ca       *pki.CA
 	cluster  *cluster
+	// guard is before an external server; nil without one.
+	guard *guard
 
 	// mu guards all, to which servers are added that start concurrently, and cert.
 	mu   sync.Mutex
@@ -81,6 +85,9 @@ type Options struct {
 	Kinds func(*runtime.Scheme) error
 	// Storage holds environment variables of MinIO, besides its keys and its KMS.
 	Storage []string
+	// External is the server to use in place of a MinIO of the environment's own. No further
+	// servers are started beside it.
+	External *External
 }
 
 // Native returns the options for provider-minio.
@@ -101,7 +108,17 @@ func Start(ctx context.Context, out io.Writer, o Options) (*Env, error) {
 		return nil, err
 	}
 
-	programs, err := tools.Build(ctx, out, "kube", "minio")
+	minio, err := Release()
+	if err != nil {
+		return nil, err
+	}
+
+	names := []string{"kube"}
+	if o.External == nil {
+		names = append(names, minio)
+	}
+
+	programs, err := tools.Build(ctx, out, names...)
 	if err != nil {
 		return nil, err
 	}
@@ -114,9 +131,10 @@ func Start(ctx context.Context, out io.Writer, o Options) (*Env, error) {
 	e := &Env{
 		Options: o, Proxy: &Proxy{},
 		dir: dir, binary: filepath.Join(repo, "_output", "bin", o.Name+"-race"), children: process.NewGroup(),
+		minio: programs[minio],
 	}
 
-	if err := e.start(ctx, repo, programs); err != nil {
+	if err := e.start(ctx, repo, programs["kube"]); err != nil {
 		e.Close()
 
 		return nil, err
@@ -125,7 +143,7 @@ func Start(ctx context.Context, out io.Writer, o Options) (*Env, error) {
 	return e, nil
 }
 
-func (e *Env) start(ctx context.Context, repo string, programs map[string]string) error {
+func (e *Env) start(ctx context.Context, repo, kube string) error {
 	var err error
 	if e.ca, err = pki.NewCA("cistern-component"); err != nil {
 		return err
@@ -135,11 +153,15 @@ func (e *Env) start(ctx context.Context, repo string, programs map[string]string
 
 	g.Go(func() error { return e.build(gctx, repo) })
 	g.Go(func() (err error) {
-		e.Server, err = e.startStorage(gctx, "minio", programs["minio"], e.Storage...)
+		if e.External != nil {
+			e.Server, err = e.connect(gctx, e.External)
+		} else {
+			e.Server, err = e.startStorage(gctx, "minio", e.Storage...)
+		}
 
 		return err
 	})
-	g.Go(func() error { return e.startCluster(gctx, programs["kube"], repo) })
+	g.Go(func() error { return e.startCluster(gctx, kube, repo) })
 
 	if err := g.Wait(); err != nil {
 		return err
@@ -168,12 +190,7 @@ func (e *Env) build(ctx context.Context, repo string) error {
 // AddStorage starts another MinIO behind the proxy, with more environment variables, and
 // creates a ClusterProviderConfig of the given name for it.
 func (e *Env) AddStorage(ctx context.Context, name string, env ...string) (*Storage, error) {
-	programs, err := tools.Build(ctx, io.Discard, "minio")
-	if err != nil {
-		return nil, err
-	}
-
-	s, err := e.startStorage(ctx, name, programs["minio"], env...)
+	s, err := e.startStorage(ctx, name, env...)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func (b *bed) readyIsTrue(ctx context.Context) error {
 	}
 
 	if ready(ctx, b.buckets["set"]) {
-		if err := serves(ctx, b.buckets["set"].Name, everySettingServed); err != nil {
+		if err := serves(ctx, b.buckets["set"].Name, everySettingServed()); err != nil {
 			return fmt.Errorf("the Bucket is Ready: %w", err)
 		}
 	}
@@ -189,7 +189,7 @@ func (b *bed) unchanged(ctx context.Context) error {
 
 	return errors.Join(
 		b.settled(ctx), works(ctx, c), samePolicy(b.policy.Spec.ForProvider.Document, policy.Policy),
-		serves(ctx, b.buckets["set"].Name, everySettingServed), serves(ctx, b.buckets["plain"].Name, noSettingServed))
+		serves(ctx, b.buckets["set"].Name, everySettingServed()), serves(ctx, b.buckets["plain"].Name, noSettingServed))
 }
 
 var quotaServed = map[string]string{"versioning": "Enabled", "quota": "1073741824"}

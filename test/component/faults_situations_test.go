@@ -47,7 +47,7 @@ var situations = map[string]situation{
 		start:   (*bed).create,
 		holds:   (*bed).readyIsTrue,
 		done: func(b *bed, ctx context.Context) error {
-			return errors.Join(b.settled(ctx), b.works(ctx), serves(ctx, b.buckets["set"].Name, everySettingServed))
+			return errors.Join(b.settled(ctx), b.works(ctx), serves(ctx, b.buckets["set"].Name, everySettingServed()))
 		},
 		keys: 1,
 	},

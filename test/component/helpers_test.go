@@ -4,9 +4,11 @@ package component
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +49,26 @@ func startProvider(t *testing.T, args ...string) *Provider {
 
 	return p
 }
+
+// ownServers skips a test that starts servers of its own, to break or to exchange them, while the
+// others use an external server.
+func ownServers(t *testing.T) {
+	t.Helper()
+
+	if env.External != nil {
+		skipped.Store(t.Name(), nil)
+		t.Skip("it starts servers of its own, and says nothing about the one of MINIO_URL")
+	}
+}
+
+// skipped holds the names of the tests that ownServers skipped.
+var skipped sync.Map
+
+// runID is part of the names that do not contain that of a namespace.
+var runID = strings.ToLower(rand.Text()[:6])
+
+// unique returns a name for a bucket or user that no earlier run left on an external server.
+func unique(name string) string { return name + "-" + runID }
 
 // newNamespace creates a namespace for a test.
 func newNamespace(t *testing.T) string {

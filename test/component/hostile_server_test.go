@@ -27,7 +27,6 @@ import (
 
 	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/dev/tools"
 )
 
 // An exchange is an endpoint that leads to one server or another, as a DNS name or a Service
@@ -110,12 +109,9 @@ func (e *exchange) leadTo(s *Storage) {
 func newStorage(t *testing.T, name string) *Storage {
 	t.Helper()
 
-	programs, err := tools.Build(t.Context(), io.Discard, "minio")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ownServers(t)
 
-	s, err := env.startStorage(t.Context(), name, programs["minio"])
+	s, err := env.startStorage(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

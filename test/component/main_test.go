@@ -3,9 +3,12 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,7 +27,15 @@ func run(m *testing.M) int {
 
 	begin := time.Now()
 
-	e, err := Start(ctx, os.Stderr, Native())
+	options := Native()
+
+	var err error
+	if options.External, err = ExternalFromEnvironment(); err != nil {
+		fmt.Fprintln(os.Stderr, "component:", err)
+		return 1
+	}
+
+	e, err := Start(ctx, os.Stderr, options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "component:", err)
 		return 1
@@ -48,5 +59,34 @@ func run(m *testing.M) int {
 		code = 1
 	}
 
+	if options.External != nil {
+		tidy(e)
+	}
+
 	return code
+}
+
+// tidy removes from an external server what the tests created there. It prints what remains, and
+// which tests were skipped.
+func tidy(e *Env) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+
+	removed, remains := e.Tidy(ctx)
+	fmt.Fprintf(os.Stderr, "  %d buckets, users and policies were removed from the server again, %d remain\n", removed, len(remains))
+
+	for _, err := range remains {
+		fmt.Fprintf(os.Stderr, "    %v\n", err)
+	}
+
+	var names []string
+
+	skipped.Range(func(name, _ any) bool {
+		names = append(names, fmt.Sprint(name))
+
+		return true
+	})
+	slices.Sort(names)
+
+	fmt.Fprintf(os.Stderr, "  %d tests start servers of their own and were skipped: %s\n", len(names), cmp.Or(strings.Join(names, ", "), "none"))
 }

@@ -24,12 +24,8 @@ func TestUploadsOfOtherNodes(t *testing.T) {
 
 	ctx := t.Context()
 
-	nodes, err := env.AddCluster(ctx, name)
-	if errors.Is(err, errNoAddress) {
-		t.Skip(err)
-	}
-
-	if err != nil {
+	nodes := newCluster(t, name, 2, 2).Nodes
+	if err := env.configure(ctx, name, nodes[0].URL(), nodes[0]); err != nil {
 		t.Fatal(err)
 	}
 
@@ -71,4 +67,22 @@ func TestUploadsOfOtherNodes(t *testing.T) {
 
 	await.Change(t, env.Kube, b, func(b *miniov1alpha1.Bucket) { b.Spec.ForProvider.WhenNotEmpty = miniov1alpha1.WhenNotEmptyPurge })
 	await.Gone(t, env.Kube, b)
+}
+
+// newCluster starts a MinIO of several nodes with some drives each.
+func newCluster(t *testing.T, name string, nodes, drives int) *Cluster {
+	t.Helper()
+
+	ownServers(t)
+
+	c, err := env.AddCluster(t.Context(), name, nodes, drives)
+	if errors.Is(err, errNoAddress) {
+		t.Skip(err)
+	}
+
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return c
 }

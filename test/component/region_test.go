@@ -22,6 +22,8 @@ import (
 func TestRegion(t *testing.T) {
 	const own = "eu-1"
 
+	ownServers(t)
+
 	// The configuration names the region of the other servers.
 	if _, err := env.AddStorage(t.Context(), "regional", "MINIO_SITE_REGION="+own); err != nil {
 		t.Fatal(err)

@@ -24,6 +24,8 @@ import (
 func TestSiteReplication(t *testing.T) {
 	ctx := t.Context()
 
+	ownServers(t)
+
 	sites := make([]madmin.PeerSite, 2)
 	servers := make([]*Storage, 2)
 

@@ -41,29 +41,29 @@ const secretOfUsers = "a-secret-key-of-a-test"
 // without any right on a bucket lifts the governance locks of its objects. A server that denies
 // it makes this test fail; the documentation can then be changed.
 func TestServerLiftsGovernanceLocks(t *testing.T) {
-	ctx, bucket := t.Context(), "limit-governance"
+	ctx, bucket, name := t.Context(), unique("limit-governance"), unique("stranger")
 	if err := env.Server.S3.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{ObjectLocking: true}); err != nil {
 		t.Fatal(err)
 	}
 
-	newServerUser(t, "stranger", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::another-bucket/*"]}`)
+	newServerUser(t, name, `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::another-bucket/*"]}`)
 
-	stranger, err := env.Server.Client("stranger", secretOfUsers)
+	stranger, err := env.Server.Client(name, secretOfUsers)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	for _, mode := range []miniogo.RetentionMode{miniogo.Governance, miniogo.Compliance} {
-		put, name := strings.NewReader("some text"), strings.ToLower(mode.String())
+		put, object := strings.NewReader("some text"), strings.ToLower(mode.String())
 
 		// The lock that holds is short, so that the server's data can be deleted.
-		if _, err := env.Server.S3.PutObject(ctx, bucket, name, put, put.Size(), miniogo.PutObjectOptions{
+		if _, err := env.Server.S3.PutObject(ctx, bucket, object, put, put.Size(), miniogo.PutObjectOptions{
 			Mode: mode, RetainUntilDate: time.Now().Add(time.Minute),
 		}); err != nil {
 			t.Fatal(err)
 		}
 
-		err := stranger.PutObjectRetention(ctx, bucket, name, miniogo.PutObjectRetentionOptions{GovernanceBypass: true})
+		err := stranger.PutObjectRetention(ctx, bucket, object, miniogo.PutObjectRetentionOptions{GovernanceBypass: true})
 		if lifted, want := err == nil, mode == miniogo.Governance; lifted != want {
 			t.Errorf("%s: want the lock to be lifted: %t, got %v", mode, want, err)
 		}
@@ -74,7 +74,7 @@ func TestServerLiftsGovernanceLocks(t *testing.T) {
 // can bound for how many days a key locks an object, and the client evades that with a header. If
 // this fails, policies can bound locks: offer that in pools.
 func TestServerTakesRetentionFromHeaders(t *testing.T) {
-	ctx, bucket := t.Context(), "limit-retention"
+	ctx, bucket, name := t.Context(), unique("limit-retention"), unique("locker")
 	if err := env.Server.S3.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{ObjectLocking: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestServerTakesRetentionFromHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	newServerUser(t, "locker", `{"Effect": "Allow", "Action": ["s3:PutObjectRetention"], "Resource": ["arn:aws:s3:::`+bucket+`/*"], `+
+	newServerUser(t, name, `{"Effect": "Allow", "Action": ["s3:PutObjectRetention"], "Resource": ["arn:aws:s3:::`+bucket+`/*"], `+
 		`"Condition": {"NumericLessThanEquals": {"s3:object-lock-remaining-retention-days": "2"}}}`)
 
 	lock := func(days int, header http.Header) int {
@@ -92,7 +92,7 @@ func TestServerTakesRetentionFromHeaders(t *testing.T) {
 
 		body := "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>" +
 			time.Now().UTC().AddDate(0, 0, days).Format(time.RFC3339) + "</RetainUntilDate></Retention>"
-		c := miniov1alpha1.Connection{AccessKeyID: "locker", SecretAccessKey: secretOfUsers}
+		c := miniov1alpha1.Connection{AccessKeyID: name, SecretAccessKey: secretOfUsers}
 
 		rsp, err := signedCall(ctx, c, http.MethodPut, "/"+bucket+"/x?retention=", body, header)
 		if err != nil {
@@ -118,29 +118,30 @@ func TestServerTakesRetentionFromHeaders(t *testing.T) {
 // TestServerLetsKeysRemoveEachOther shows a limit of MinIO that docs/security.md states: an
 // access key removes another one of the same user although the user's policy denies it.
 func TestServerLetsKeysRemoveEachOther(t *testing.T) {
-	ctx := t.Context()
+	ctx, name := t.Context(), unique("rotated")
+	retiring, successor := strings.ToUpper(unique("retiring")), strings.ToUpper(unique("successor"))
 
-	newServerUser(t, "rotated", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::x/*"]},`+
+	newServerUser(t, name, `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::x/*"]},`+
 		`{"Effect": "Deny", "Action": ["admin:CreateServiceAccount", "admin:UpdateServiceAccount", "admin:RemoveServiceAccount"]}`)
 
-	for _, key := range []string{"RETIRINGKEY", "SUCCESSORKEY"} {
+	for _, key := range []string{retiring, successor} {
 		if _, err := env.Server.AddServiceAccount(ctx, madmin.AddServiceAccountReq{
-			TargetUser: "rotated", AccessKey: key, SecretKey: secretOfUsers,
+			TargetUser: name, AccessKey: key, SecretKey: secretOfUsers,
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
 
-	retiring, err := madmin.NewWithOptions(env.Server.url.Host, &madmin.Options{Creds: credentials.NewStaticV4("RETIRINGKEY", secretOfUsers, "")})
+	api, err := madmin.NewWithOptions(env.Server.url.Host, &madmin.Options{Creds: credentials.NewStaticV4(retiring, secretOfUsers, "")})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if err := retiring.DeleteServiceAccount(ctx, "SUCCESSORKEY"); err != nil {
+	if err := api.DeleteServiceAccount(ctx, successor); err != nil {
 		t.Errorf("want the retiring key to remove its successor, got %v", err)
 	}
 
-	if _, err := retiring.AddServiceAccount(ctx, madmin.AddServiceAccountReq{}); madmin.ToErrorResponse(err).Code != "AccessDenied" {
+	if _, err := api.AddServiceAccount(ctx, madmin.AddServiceAccountReq{}); madmin.ToErrorResponse(err).Code != "AccessDenied" {
 		t.Errorf("want no further keys, got %v", err)
 	}
 }
@@ -148,14 +149,15 @@ func TestServerLetsKeysRemoveEachOther(t *testing.T) {
 // TestServerIssuesTemporaryCredentials shows a limit of MinIO that docs/security.md states: a
 // user's own key can issue temporary credentials with its own rights. They end with the user.
 func TestServerIssuesTemporaryCredentials(t *testing.T) {
-	newServerUser(t, "issuer", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::limit-sts", "arn:aws:s3:::limit-sts/*"]}`)
+	ctx, bucket, name := t.Context(), unique("limit-sts"), unique("issuer")
 
-	ctx := t.Context()
-	if err := env.Server.S3.MakeBucket(ctx, "limit-sts", miniogo.MakeBucketOptions{}); err != nil {
+	newServerUser(t, name, `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::`+bucket+`", "arn:aws:s3:::`+bucket+`/*"]}`)
+
+	if err := env.Server.S3.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
-	issued, err := credentials.NewSTSAssumeRole(env.Server.URL(), credentials.STSAssumeRoleOptions{AccessKey: "issuer", SecretKey: secretOfUsers})
+	issued, err := credentials.NewSTSAssumeRole(env.Server.URL(), credentials.STSAssumeRoleOptions{AccessKey: name, SecretKey: secretOfUsers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,15 +167,15 @@ func TestServerIssuesTemporaryCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if exists, err := s3.BucketExists(ctx, "limit-sts"); err != nil || !exists {
+	if exists, err := s3.BucketExists(ctx, bucket); err != nil || !exists {
 		t.Errorf("want temporary credentials with the rights of the key, got %v", err)
 	}
 
-	if err := env.Server.RemoveUser(ctx, "issuer"); err != nil {
+	if err := env.Server.RemoveUser(ctx, name); err != nil {
 		t.Fatal(err)
 	}
 
-	if _, err := s3.BucketExists(ctx, "limit-sts"); err == nil {
+	if _, err := s3.BucketExists(ctx, bucket); err == nil {
 		t.Error("want temporary credentials to end with the user")
 	}
 }
@@ -181,24 +183,25 @@ func TestServerIssuesTemporaryCredentials(t *testing.T) {
 // TestServerAcceptsPresignedURLs expects a presigned URL to work without a key, and to end with
 // the user who made it.
 func TestServerAcceptsPresignedURLs(t *testing.T) {
-	newServerUser(t, "signer", `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::limit-presigned", "arn:aws:s3:::limit-presigned/*"]}`)
+	ctx, bucket, name := t.Context(), unique("limit-presigned"), unique("signer")
 
-	ctx := t.Context()
-	if err := env.Server.S3.MakeBucket(ctx, "limit-presigned", miniogo.MakeBucketOptions{}); err != nil {
+	newServerUser(t, name, `{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::`+bucket+`", "arn:aws:s3:::`+bucket+`/*"]}`)
+
+	if err := env.Server.S3.MakeBucket(ctx, bucket, miniogo.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
 	put := strings.NewReader("some text")
-	if _, err := env.Server.S3.PutObject(ctx, "limit-presigned", "object", put, put.Size(), miniogo.PutObjectOptions{}); err != nil {
+	if _, err := env.Server.S3.PutObject(ctx, bucket, "object", put, put.Size(), miniogo.PutObjectOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
-	s3, err := env.Server.Client("signer", secretOfUsers)
+	s3, err := env.Server.Client(name, secretOfUsers)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	url, err := s3.PresignedGetObject(ctx, "limit-presigned", "object", time.Hour, nil)
+	url, err := s3.PresignedGetObject(ctx, bucket, "object", time.Hour, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +227,7 @@ func TestServerAcceptsPresignedURLs(t *testing.T) {
 		t.Errorf("want the URL to work, got %d", got)
 	}
 
-	if err := env.Server.RemoveUser(ctx, "signer"); err != nil {
+	if err := env.Server.RemoveUser(ctx, name); err != nil {
 		t.Fatal(err)
 	}
 

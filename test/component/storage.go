@@ -6,9 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,7 +17,6 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/cistern-dev/cistern/test/await"
-	"github.com/cistern-dev/cistern/test/dev/tools"
 	"github.com/cistern-dev/cistern/test/process"
 )
 
@@ -36,6 +33,8 @@ type Storage struct {
 
 	// AccessKey and SecretKey are the administrator's.
 	AccessKey, SecretKey string
+	// KMSKey is the name of a key of the server's KMS; empty if it has none.
+	KMSKey string
 
 	url    *url.URL
 	region string
@@ -44,7 +43,7 @@ type Storage struct {
 }
 
 // startStorage starts a MinIO with one drive and a KMS.
-func (e *Env) startStorage(ctx context.Context, name, program string, env ...string) (*Storage, error) {
+func (e *Env) startStorage(ctx context.Context, name string, env ...string) (*Storage, error) {
 	address, err := process.FreeAddress("127.0.0.1")
 	if err != nil {
 		return nil, err
@@ -55,57 +54,12 @@ func (e *Env) startStorage(ctx context.Context, name, program string, env ...str
 		return nil, err
 	}
 
-	s, p, err := e.startNode(name, program, address, append([]string{kms}, env...), e.dir+"/data-"+name)
+	s, p, err := e.startNode(name, address, append([]string{kms}, env...), e.dir+"/data-"+name)
 	if err != nil {
 		return nil, err
 	}
 
 	return s, s.ready(ctx, p)
-}
-
-// AddCluster starts a MinIO of two nodes with two drives each, and creates a
-// ClusterProviderConfig of the given name that leads to the first one, not through the proxy.
-func (e *Env) AddCluster(ctx context.Context, name string) ([]*Storage, error) {
-	programs, err := tools.Build(ctx, io.Discard, "minio")
-	if err != nil {
-		return nil, err
-	}
-
-	kms, err := newKMS()
-	if err != nil {
-		return nil, err
-	}
-
-	host, err := ownAddress()
-	if err != nil {
-		return nil, err
-	}
-
-	addresses, drives := make([]string, 2), []string(nil)
-	for i := range addresses {
-		if addresses[i], err = process.FreeAddress(host); err != nil {
-			return nil, err
-		}
-
-		for drive := range 2 {
-			drives = append(drives, fmt.Sprintf("http://%s%s/data-%s-%d-%d", addresses[i], e.dir, name, i, drive))
-		}
-	}
-
-	nodes, processes := make([]*Storage, len(addresses)), make([]*process.Process, len(addresses))
-	for i, address := range addresses {
-		if nodes[i], processes[i], err = e.startNode(fmt.Sprintf("%s-%d", name, i), programs["minio"], address, []string{kms}, drives...); err != nil {
-			return nil, err
-		}
-	}
-
-	for i, n := range nodes {
-		if err := n.ready(ctx, processes[i]); err != nil {
-			return nil, err
-		}
-	}
-
-	return nodes, e.configure(ctx, name, nodes[0].URL(), nodes[0])
 }
 
 // newKMS returns the environment variable of a KMS with a new key.
@@ -119,41 +73,57 @@ func newKMS() (string, error) {
 }
 
 // startNode starts a MinIO, or a node of one, and does not wait for it.
-func (e *Env) startNode(name, program, address string, env []string, drives ...string) (*Storage, *process.Process, error) {
-	s := &Storage{url: &url.URL{Scheme: "http", Host: address}, AccessKey: "component-admin", SecretKey: "component-admin-secret"}
-	s.transport = &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
-
-	s.region = region
+func (e *Env) startNode(name, address string, env []string, drives ...string) (*Storage, *process.Process, error) {
+	own := region
 
 	for _, v := range env {
 		if r, set := strings.CutPrefix(v, "MINIO_SITE_REGION="); set {
-			s.region = r
+			own = r
 		}
 	}
+
+	s, err := newClients(address, own, "component-admin", "component-admin-secret")
+	if err != nil {
+		return nil, nil, err
+	}
+
+	s.KMSKey = KMSKey
 
 	p, err := e.run(name, append([]string{
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
 		// MinIO otherwise requires a separate drive of a minimum size.
 		"MINIO_CI_CD=1",
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
-	}, env...), append([]string{program, "server", "--quiet", "--address", address}, drives...)...)
+	}, env...), append([]string{e.minio, "server", "--quiet", "--address", address}, drives...)...)
 	if err != nil {
 		return nil, nil, err
-	}
-
-	if s.S3, err = s.Client(s.AccessKey, s.SecretKey); err != nil {
-		return nil, nil, err
-	}
-
-	creds := credentials.NewStaticV4(s.AccessKey, s.SecretKey, "")
-	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
-		return nil, nil, fmt.Errorf("cannot create an administration client: %w", err)
 	}
 
 	return s, p, nil
 }
 
-// ready waits until the server answers.
+// newClients returns an administrator's clients of the server at an address, without TLS.
+func newClients(address, region, accessKey, secretKey string) (*Storage, error) {
+	s := &Storage{
+		url: &url.URL{Scheme: "http", Host: address}, region: region,
+		AccessKey: accessKey, SecretKey: secretKey,
+		transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
+	}
+
+	var err error
+	if s.S3, err = s.Client(accessKey, secretKey); err != nil {
+		return nil, err
+	}
+
+	creds := credentials.NewStaticV4(accessKey, secretKey, "")
+	if s.AdminClient, err = madmin.NewWithOptions(address, &madmin.Options{Creds: creds}); err != nil {
+		return nil, fmt.Errorf("cannot create an administration client: %w", err)
+	}
+
+	return s, nil
+}
+
+// ready waits until the server answers, also about users and policies, which it loads later.
 func (s *Storage) ready(ctx context.Context, p *process.Process) error {
 	return await.Until(ctx, "MinIO to be ready", func() error {
 		if err := p.Ended(); err != nil {
@@ -161,8 +131,9 @@ func (s *Storage) ready(ctx context.Context, p *process.Process) error {
 		}
 
 		_, err := s.S3.ListBuckets(ctx)
+		_, errIAM := s.ListCannedPolicies(ctx)
 
-		return err
+		return errors.Join(err, errIAM)
 	})
 }
 
@@ -231,23 +202,3 @@ func (s *Storage) Inventory(ctx context.Context) (Inventory, error) {
 
 	return i, nil
 }
-
-// ownAddress returns an IPv4 address of this machine that is no loopback address: in a container
-// the nodes of a MinIO do not accept those.
-func ownAddress() (string, error) {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return "", fmt.Errorf("cannot list this machine's addresses: %w", err)
-	}
-
-	for _, a := range all {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
-			return ip.IP.String(), nil
-		}
-	}
-
-	return "", errNoAddress
-}
-
-// errNoAddress means that this machine has loopback addresses only.
-var errNoAddress = errors.New("this machine has no address but loopback ones")

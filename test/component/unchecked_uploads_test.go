@@ -268,19 +268,19 @@ func wantUploadsAndDeletions(t *testing.T, c miniov1alpha1.Connection, bucket st
 // denial of forms, and a key that may list a prefix lists the whole bucket. If this fails,
 // correct what the documentation says of both.
 func TestServerTakesConditionsFromHeaders(t *testing.T) {
-	const bucket = "limit-conditions"
+	bucket, user := unique("limit-conditions"), unique("forger")
 
 	if err := env.Server.S3.MakeBucket(t.Context(), bucket, miniogo.MakeBucketOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
-	const arn = `"arn:aws:s3:::` + bucket
+	arn := `"arn:aws:s3:::` + bucket
 
-	newServerUser(t, "forger", `{"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [`+arn+`/*"]},`+
+	newServerUser(t, user, `{"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": [`+arn+`/*"]},`+
 		`{"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": [`+arn+`/*"], "Condition": {"StringEquals": {"s3:authType": ["POST"]}}},`+
 		`{"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [`+arn+`"], "Condition": {"StringLike": {"s3:prefix": ["in/*"]}}}`)
 
-	c := miniov1alpha1.Connection{AccessKeyID: "forger", SecretAccessKey: secretOfUsers}
+	c := miniov1alpha1.Connection{AccessKeyID: user, SecretAccessKey: secretOfUsers}
 
 	for name, call := range map[string]func(header http.Header) (response, error){
 		"Authtype": func(header http.Header) (response, error) {

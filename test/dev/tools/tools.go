@@ -89,6 +89,15 @@ var programs = map[string]pinned.Program{
 		// Clients derive from this which features the server has.
 		Stamps: []string{"github.com/minio/minio/cmd.Version=%s"},
 	},
+	// The oldest release that is supported cannot be built: its module is not served. This
+	// is the release before it, under the version of the other one.
+	"minio-oldest": {
+		Package: "github.com/minio/minio",
+		Module:  "github.com/minio/minio",
+		Label:   "MinIO, the oldest,",
+		Timed:   true,
+		Stamps:  []string{"github.com/minio/minio/cmd.Version=2025-10-15T17:29:55Z"},
+	},
 	"pause": {Package: ".", Label: "pause (the first process of each pod)"},
 	"promtool": {
 		Package: "github.com/prometheus/prometheus/cmd/promtool",
