@@ -24,7 +24,9 @@ func TestCheckLockingOfOthers(t *testing.T) {
 		},
 		"Observed": {
 			reason: "The management policies allow no change.",
-			change: func(b *miniov1alpha1.Bucket) { b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve} },
+			change: func(b *miniov1alpha1.Bucket) {
+				b.Spec.ManagementPolicies = xpv1.ManagementPolicies{xpv1.ManagementActionObserve}
+			},
 		},
 	}
 

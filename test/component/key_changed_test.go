@@ -82,5 +82,4 @@ func TestKeyChangedOnServer(t *testing.T) {
 			}
 		})
 	}
-
 }
