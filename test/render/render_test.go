@@ -310,15 +310,18 @@ func byName(objects []map[string]any) map[string]map[string]any {
 		name := u.GetAnnotations()[nameAnnotation]
 		metadata := map[string]any{"name": u.GetName()}
 
-		labels := map[string]any{}
-		for k, v := range u.GetLabels() {
-			if !strings.HasPrefix(k, "crossplane.io/") {
-				labels[k] = v
-			}
-		}
+		for field, values := range map[string]map[string]string{"labels": u.GetLabels(), "annotations": u.GetAnnotations()} {
+			own := map[string]any{}
 
-		if len(labels) > 0 {
-			metadata["labels"] = labels
+			for k, v := range values {
+				if !strings.HasPrefix(k, "crossplane.io/") {
+					own[k] = v
+				}
+			}
+
+			if len(own) > 0 {
+				metadata[field] = own
+			}
 		}
 
 		o["metadata"] = metadata
