@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/crossplane/crossplane-runtime/v2/pkg/reconciler/managed"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/resource"
 
-	miniov1alpha1 "github.com/cistern-dev/cistern/apis/minio/v1alpha1"
 	"github.com/cistern-dev/cistern/provider/reconciler"
 )
 
@@ -69,11 +67,6 @@ func newIntentUpdater(c client.Client) managed.CriticalAnnotationUpdater {
 // seconds.
 func changedSinceIntent(o client.Object) bool {
 	intended := meta.GetExternalCreatePending(o)
-	if failed := meta.GetExternalCreateFailed(o); !failed.IsZero() && !failed.Before(intended) {
-		return true
-	}
 
-	recreated, err := time.Parse(time.RFC3339, o.GetAnnotations()[miniov1alpha1.AnnotationRecreatedAt])
-
-	return err == nil && !recreated.Before(intended)
+	return !meta.GetExternalCreateFailed(o).Before(intended) || !recreatedAt(o).Before(intended)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	xpv1 "github.com/crossplane/crossplane-runtime/v2/apis/common/v1"
 	"github.com/crossplane/crossplane-runtime/v2/pkg/errors"
@@ -48,11 +49,17 @@ func recordRecreation(mg resource.Managed, kind string, record event.Recorder, n
 	record.Event(mg, event.Warning(event.Reason(miniov1alpha1.ReasonRecreated), errors.New(recreatedMessage(mg, kind, at))))
 }
 
+// recreatedAt returns when what a resource had lost was made anew, or the zero time if nothing was.
+func recreatedAt(o metav1.Object) time.Time {
+	at, _ := time.Parse(time.RFC3339, o.GetAnnotations()[miniov1alpha1.AnnotationRecreatedAt])
+
+	return at
+}
+
 // showRecreation sets the condition Recreated of a resource that exists.
 func showRecreation(mg resource.Managed, kind string, now time.Time) {
-	value := mg.GetAnnotations()[miniov1alpha1.AnnotationRecreatedAt]
-
-	if at, err := time.Parse(time.RFC3339, value); err == nil && now.Sub(at) < recreatedFor {
+	if at := recreatedAt(mg); !at.IsZero() && now.Sub(at) < recreatedFor {
+		value := mg.GetAnnotations()[miniov1alpha1.AnnotationRecreatedAt]
 		reconciler.SetConditions(mg, miniov1alpha1.Recreated(recreatedMessage(mg, kind, value)))
 
 		return
