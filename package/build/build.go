@@ -20,10 +20,11 @@ import (
 
 	"github.com/cistern-dev/cistern/package/advisories"
 	"github.com/cistern-dev/cistern/package/image"
-	"github.com/cistern-dev/cistern/package/pinned"
 )
 
 const (
+	// Source is the address of the source code.
+	Source = "https://github.com/cistern-dev/cistern"
 	// Organization is the part of the repository path that all packages share.
 	Organization = "cistern-dev"
 	// DefaultRegistry is the registry that the manifests in this directory name.
@@ -173,25 +174,6 @@ func packages(ctx context.Context, o Options, which []source) ([]Package, error)
 	return built, nil
 }
 
-// xpkgProgram returns the program that writes package files.
-func xpkgProgram(repo string) pinned.Program {
-	return pinned.Program{
-		Name:    "xpkg",
-		Dir:     filepath.Join(repo, "package", "build", "xpkg"),
-		Package: ".",
-		Module:  "github.com/crossplane/crossplane-runtime/v2",
-		Label:   "xpkg (package builder)",
-	}
-}
-
-// Entry returns the name and the key of the cache's entry that building packages uses.
-func Entry(repo string) (name, key string, err error) {
-	p := xpkgProgram(repo)
-	key, err = p.Key()
-
-	return p.Name, key, err
-}
-
 // build builds one package with the program xpkg, and pushes it.
 func build(ctx context.Context, xpkg string, s source, o Options) (Package, error) {
 	p := Package{
@@ -261,7 +243,7 @@ func runtimeImage(program, name string, o Options) (string, error) {
 		Files:        map[string]string{"/" + name: program},
 		Architecture: o.Architecture,
 		Labels: map[string]string{
-			"org.opencontainers.image.source": "https://github.com/cistern-dev/cistern",
+			"org.opencontainers.image.source": Source,
 			"org.opencontainers.image.title":  name,
 		},
 	})

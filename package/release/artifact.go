@@ -49,7 +49,7 @@ func newArtifact(content []byte, mediaType types.MediaType, title string, subjec
 		Layers:        []v1.Descriptor{descriptor(content, mediaType)},
 		Subject:       &v1.Descriptor{MediaType: to.MediaType, Digest: to.Digest, Size: to.Size},
 	}
-	m.Layers[0].Annotations = map[string]string{"org.opencontainers.image.title": title}
+	m.Layers[0].Annotations = map[string]string{titleAnnotation: title}
 
 	a := &artifact{content: content, mediaType: mediaType}
 	if a.manifest, err = json.Marshal(m); err != nil {

@@ -11,13 +11,15 @@ import (
 	intoto "github.com/in-toto/attestation/go/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/cistern-dev/cistern/package/build"
 )
 
 const (
 	slsaType = "https://slsa.dev/provenance/v1"
 	// buildType and builder name what the documentation of releases describes.
-	buildType = Source + "/blob/main/docs/releases.md#provenance"
-	builder   = Source + "/blob/main/docs/releases.md#make-a-release"
+	buildType = build.Source + "/blob/main/docs/releases.md#provenance"
+	builder   = build.Source + "/blob/main/docs/releases.md#make-a-release"
 )
 
 // provenance returns a statement about an index and its images: from which commit, with
@@ -123,7 +125,7 @@ func definition(images []architecture, o Options) (*slsa.BuildDefinition, error)
 		ExternalParameters: external,
 		InternalParameters: internal,
 		ResolvedDependencies: []*intoto.ResourceDescriptor{
-			{Uri: "git+" + Source, Digest: map[string]string{"gitCommit": o.Commit}},
+			{Uri: "git+" + build.Source, Digest: map[string]string{"gitCommit": o.Commit}},
 		},
 	}, nil
 }

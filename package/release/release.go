@@ -20,14 +20,12 @@ import (
 	"github.com/cistern-dev/cistern/package/build"
 )
 
-// Source is the address of the source code.
-const Source = "https://github.com/cistern-dev/cistern"
-
 const (
 	maintainer = "The Cistern authors"
 	// refName is the annotation of OCI's layouts that holds a tag.
 	refName = "org.opencontainers.image.ref.name"
-	title   = "org.opencontainers.image.title"
+	// titleAnnotation is that of a package's name, and of an artifact's file name.
+	titleAnnotation = "org.opencontainers.image.title"
 	// licenceAnnotation is that of Crossplane's manifests.
 	licenceAnnotation = "meta.crossplane.io/license"
 )
@@ -220,7 +218,7 @@ func appendArtifact(l layout.Path, a v1.Image) error {
 		return fmt.Errorf("cannot read an artifact: %w", err)
 	}
 
-	if err := l.AppendImage(a, layout.WithAnnotations(map[string]string{title: m.Layers[0].Annotations[title]})); err != nil {
+	if err := l.AppendImage(a, layout.WithAnnotations(map[string]string{titleAnnotation: m.Layers[0].Annotations[titleAnnotation]})); err != nil {
 		return fmt.Errorf("cannot write an artifact: %w", err)
 	}
 
@@ -251,11 +249,11 @@ func (o Options) annotations(name string, meta map[string]string) map[string]str
 	const prefix = "org.opencontainers.image."
 
 	return map[string]string{
-		title:                  name,
+		titleAnnotation:        name,
 		prefix + "version":     o.Version,
 		prefix + "revision":    o.Commit,
 		prefix + "created":     o.Time.UTC().Format(time.RFC3339),
-		prefix + "source":      Source,
+		prefix + "source":      build.Source,
 		prefix + "vendor":      maintainer,
 		prefix + "description": meta["meta.crossplane.io/description"],
 		prefix + "licenses":    meta[licenceAnnotation],

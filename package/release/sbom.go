@@ -14,6 +14,8 @@ import (
 	spdxjson "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 	spdx "github.com/spdx/tools-golang/spdx/v2/v2_3"
+
+	"github.com/cistern-dev/cistern/package/build"
 )
 
 const (
@@ -40,7 +42,7 @@ func sbom(a architecture, o Options) ([]byte, error) {
 		SPDXIdentifier: "DOCUMENT",
 		DocumentName:   fmt.Sprintf("%s %s for linux/%s", a.pkg.Name, o.Version, a.name),
 		// It must be unique, and need not lead anywhere.
-		DocumentNamespace: Source + "/spdx/" + a.pkg.Name + "/" + digest.Hex,
+		DocumentNamespace: build.Source + "/spdx/" + a.pkg.Name + "/" + digest.Hex,
 		CreationInfo: &spdx.CreationInfo{
 			Creators: []common.Creator{{CreatorType: "Organization", Creator: maintainer}},
 			Created:  o.Time.UTC().Format(time.RFC3339),
@@ -84,7 +86,7 @@ func addProgram(doc *spdx.Document, a architecture, o Options) error {
 
 	p := newPackage(programID, path.Base(a.pkg.Program), o.Version)
 	p.PrimaryPackagePurpose = "APPLICATION"
-	p.PackageDownloadLocation = "git+" + Source + "@" + o.Commit
+	p.PackageDownloadLocation = "git+" + build.Source + "@" + o.Commit
 	p.PackageLicenseDeclared = "Apache-2.0"
 	p.PackageExternalReferences = purl("pkg:golang/" + info.Main.Path + "@" + o.Version)
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,16 +53,13 @@ func (c *releaseCmd) Run(ctx context.Context) error {
 		return err
 	}
 
+	registry := cmp.Or(c.PushRegistry, c.Registry)
+
 	for _, r := range releases {
-		if c.Registry == "" && c.PushRegistry == "" {
+		if registry == "" {
 			fmt.Println(r.Layout + ":" + c.Version)
 
 			continue
-		}
-
-		registry := c.PushRegistry
-		if registry == "" {
-			registry = c.Registry
 		}
 
 		if err := r.Push(ctx, registry+"/"+build.Organization+"/"+r.Name); err != nil {
